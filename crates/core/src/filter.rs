@@ -1,0 +1,139 @@
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use crate::Sensitive;
+
+/// Removes known secret values from every outgoing message.
+///
+/// It is the last line, not the first: no message is meant to hold a secret in the first place. Each value is removed
+/// raw, and in base64, URL-encoded, JSON-escaped and hex form. One filter serves one function: the engine teaches it
+/// every secret that it reads or makes, and the log writer passes each line through it.
+#[derive(Default)]
+pub struct Filter {
+    needles: Mutex<Vec<Zeroizing<String>>>,
+}
+
+/// A shorter value would be found in ordinary words, and its removal would make a message unreadable.
+const SHORTEST: usize = 4;
+
+impl Filter {
+    /// Makes a filter that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a value known, in all its forms. A value under four bytes is left alone.
+    pub fn learn(&self, secret: &Sensitive) {
+        let value = secret.expose();
+        if value.len() < SHORTEST {
+            return;
+        }
+        let mut needles = self.needles.lock().unwrap_or_else(PoisonError::into_inner);
+        if needles.iter().any(|known| known.as_str() == value) {
+            return;
+        }
+        for form in forms(value) {
+            if !needles.contains(&form) {
+                needles.push(form);
+            }
+        }
+        // Longest first, so that a form that contains another is removed whole.
+        needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+    }
+
+    /// Gives `text` with `[redacted]` in place of every known value.
+    #[must_use]
+    pub fn apply(&self, text: &str) -> String {
+        let needles = self.needles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = text.to_owned();
+        for needle in needles.iter() {
+            if text.contains(needle.as_str()) {
+                text = text.replace(needle.as_str(), "[redacted]");
+            }
+        }
+        text
+    }
+
+    /// Forgets and wipes all values. Call it when nothing more of an invocation will be written.
+    pub fn forget(&self) {
+        self.needles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
+fn forms(value: &str) -> Vec<Zeroizing<String>> {
+    let json = serde_json::to_string(value).expect("a string is always JSON");
+    // A log line is JSON, and what it quotes may be JSON already.
+    let json = Zeroizing::new(json);
+    let escaped = Zeroizing::new(json[1..json.len() - 1].to_owned());
+    let twice = Zeroizing::new(serde_json::to_string(escaped.as_str()).expect("a string is always JSON"));
+    let hex = |upper: bool| {
+        value.bytes().fold(Zeroizing::new(String::with_capacity(2 * value.len())), |mut hex, byte| {
+            let written = if upper { write!(hex, "{byte:02X}") } else { write!(hex, "{byte:02x}") };
+            written.expect("writing to a string cannot fail");
+            hex
+        })
+    };
+    vec![
+        Zeroizing::new(value.to_owned()),
+        escaped,
+        Zeroizing::new(twice[1..twice.len() - 1].to_owned()),
+        Zeroizing::new(STANDARD.encode(value)),
+        Zeroizing::new(STANDARD_NO_PAD.encode(value)),
+        Zeroizing::new(URL_SAFE.encode(value)),
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(value)),
+        Zeroizing::new(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()),
+        Zeroizing::new(utf8_percent_encode(value, UNRESERVED_KEPT).to_string()),
+        hex(false),
+        hex(true),
+    ]
+}
+
+/// What most clients escape: all but the unreserved characters of RFC 3986.
+const UNRESERVED_KEPT: &percent_encoding::AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_every_form_of_a_value() {
+        let value = "p\"a\\s~s-wörd&1";
+        let filter = Filter::new();
+        filter.learn(&Sensitive::new(value));
+        for form in forms(value) {
+            let text = format!("before {} after", form.as_str());
+            assert_eq!(filter.apply(&text), "before [redacted] after");
+        }
+    }
+
+    #[test]
+    fn a_value_inside_another_is_no_clue_to_the_longer_one() {
+        let filter = Filter::new();
+        filter.learn(&Sensitive::new("abcd"));
+        filter.learn(&Sensitive::new("abcdefgh"));
+        assert_eq!(filter.apply("x abcdefgh y abcd"), "x [redacted] y [redacted]");
+    }
+
+    #[test]
+    fn leaves_the_rest_alone_and_forgets() {
+        let filter = Filter::new();
+        filter.learn(&Sensitive::new("hunter22"));
+        filter.learn(&Sensitive::new("abc"));
+        assert_eq!(filter.apply("abc hunter2"), "abc hunter2");
+        filter.forget();
+        assert_eq!(filter.apply("hunter22"), "hunter22");
+    }
+}

@@ -1,0 +1,18 @@
+//! Rotates secrets held in AWS Secrets Manager: the protocol, the strategies, and the rules that keep every
+//! credential alive.
+
+mod clock;
+mod error;
+mod filter;
+mod sensitive;
+mod step;
+mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, ErrorKind, Result};
+pub use filter::Filter;
+pub use sensitive::Sensitive;
+pub use step::{Step, StepEvent};
+pub use store::{
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion,
+};

@@ -1,0 +1,3 @@
+//! Fourstep.
+
+fn main() {}
