@@ -4,14 +4,20 @@
 mod clock;
 mod error;
 mod filter;
+mod password;
 mod sensitive;
+mod settings;
 mod step;
 mod store;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;
+pub use password::PasswordPolicy;
 pub use sensitive::Sensitive;
+pub use settings::{
+    Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshTest, StrategyChoice,
+};
 pub use step::{Step, StepEvent};
 pub use store::{
     AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion,
