@@ -4,6 +4,7 @@
 mod clock;
 mod error;
 mod filter;
+pub mod memory;
 mod password;
 mod sensitive;
 mod settings;
@@ -13,6 +14,7 @@ mod store;
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;
+pub use memory::MemoryStore;
 pub use password::PasswordPolicy;
 pub use sensitive::Sensitive;
 pub use settings::{
