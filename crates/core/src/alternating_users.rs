@@ -1,0 +1,213 @@
+use crate::{
+    AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator,
+};
+
+/// Rotates between two accounts, of which one always stays as consumers know it.
+///
+/// The **base** account is the one that the owner made; the other is its clone, named after it with `_clone`. Each
+/// time the clone is pending it is made equal to the base; when the base is pending, only its password changes. An
+/// administrator's secret, named by `masterarn`, does the changes. Consumers have to read the user name from the
+/// secret each time.
+#[derive(Clone, Copy, Debug)]
+pub struct AlternatingUsers<A>(pub A);
+
+const SUFFIX: &str = "_clone";
+
+impl<A: Accounts> Rotator for AlternatingUsers<A> {
+    type Secret = AccountSecret;
+    const NAME: &'static str = "alternating-users";
+    const LIVES: Lives = Lives::Displacing;
+
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
+        current.check(A::ENGINES)?;
+        admin_arn(current)?;
+        let username = self.other_account(current, login, cx).await?;
+        self.0.check_name(&username)?;
+        Ok(AccountSecret { username, password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
+    }
+
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let current = cx.labelled::<AccountSecret>(AWSCURRENT).await?;
+        let current = current.as_ref().map(|version| version.secret());
+        let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+        let base = base_of_pair(&current.username, &pending.username).ok_or_else(|| not_a_pair(current, pending))?;
+        if !pending.same_host(current) {
+            return Err(
+                Error::conflict("field `host` of the pending version differs from that of AWSCURRENT").next(START_ANEW)
+            );
+        }
+        // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
+        let (_, session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
+        self.0.close(session).await;
+
+        let mut session = self.admin(current, cx).await?;
+        self.0.lock(&mut session, cx).await?;
+        cx.fence().await?;
+        if pending.username != base && cx.settings().grants == Grants::Mirror {
+            let previous = cx.labelled::<AccountSecret>(AWSPREVIOUS).await.unwrap_or_default();
+            let known = previous.is_some_and(|previous| previous.secret().username == pending.username);
+            self.0.mirror(&mut session, base, &pending.username, known, cx).await?;
+        }
+        self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+        self.0.commit(session).await
+    }
+
+    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        secret.check(A::ENGINES)?;
+        let session = self.0.log_in(secret, cx).await?;
+        self.0.close(session).await;
+        Ok(())
+    }
+
+    async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let mut session = self.0.log_in(pending, cx).await?;
+        let proof = match cx.settings().grants {
+            Grants::Mirror => self.0.check_rights(&mut session, &pending.username, cx).await,
+            Grants::Leave => Ok(()),
+        };
+        self.0.close(session).await;
+        proof
+    }
+
+    /// Gives the account of a secret that is gone a password that nobody knows: no lock, no drop, so that the next
+    /// rotation finds it as it was.
+    async fn retire(&self, keep: &Keep<'_, AccountSecret>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        for gone in keep.gone(|secret| secret.username.clone()) {
+            // The other account of the pair, and no third one that an edit by hand left in AWSPREVIOUS.
+            let Some(current) = keep.kept().find(|kept| base_of_pair(&kept.username, &gone.username).is_some()) else {
+                continue;
+            };
+            if !self.opens(gone, cx).await? {
+                continue;
+            }
+            let mut session = self.admin(current, cx).await?;
+            self.0.lock(&mut session, cx).await?;
+            cx.fence().await?;
+            // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
+            if self.opens(gone, cx).await? {
+                let unknown = cx.password(A::EXCLUDE_CHARACTERS)?;
+                self.0.set_password(&mut session, &gone.username, &unknown, cx).await?;
+                self.0.commit(session).await?;
+            } else {
+                self.0.close(session).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<A: Accounts> AlternatingUsers<A> {
+    /// Gives the name of the account that is not current.
+    async fn other_account(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> Result<String> {
+        let name = &current.username;
+        let previous = cx.labelled::<AccountSecret>(AWSPREVIOUS).await.unwrap_or_default();
+        if let Some(previous) = previous
+            && base_of_pair(name, &previous.secret().username).is_some()
+        {
+            return Ok(previous.secret().username.clone());
+        }
+        // A name that ends in `_clone` may be a base account's own: only our mark tells.
+        if let Some(base) = name.strip_suffix(SUFFIX).filter(|base| !base.is_empty()) {
+            let (version, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
+            let marked = self.0.marked_base(&mut session, name).await;
+            self.0.close(session).await;
+            if version.secret().username == *name && marked?.as_deref() == Some(base) {
+                return Ok(base.to_owned());
+            }
+        }
+        Ok(format!("{name}{SUFFIX}"))
+    }
+
+    /// Opens a session as the administrator that `secret` names, at the secret's own server and database.
+    async fn admin(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<A::Session> {
+        let arn = admin_arn(secret)?;
+        let admin = cx.read::<AccountSecret>(arn).await?;
+        let admin = admin.secret();
+        admin.check(A::ENGINES)?;
+        if !admin.same_host(secret) {
+            return Err(Error::invalid(format!(
+                "field `host` of the administrator's secret {arn} is not the host of this secret"
+            ))
+            .next("Correct `masterarn`, or `host` in one of the two secrets"));
+        }
+        let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin.clone() };
+        self.0.log_in(&admin, cx).await.map_err(|error| {
+            if error.is_rejected() {
+                // Not a refusal of this secret's credential: no other version of it would help.
+                return Error::forbidden(format!("the server refused the administrator of secret {arn}"))
+                    .next("Correct that secret, or rotate it first");
+            }
+            error
+        })
+    }
+
+    async fn opens(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+        match self.0.log_in(secret, cx).await {
+            Ok(session) => {
+                self.0.close(session).await;
+                Ok(true)
+            }
+            Err(error) if error.is_rejected() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Gives the base of two accounts of which one is the other's clone by name.
+pub(crate) fn base_of_pair<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+    let base_of = |clone: &'a str, base: &'a str| clone.strip_suffix(SUFFIX).filter(|name| *name == base);
+    base_of(one, other).or_else(|| base_of(other, one))
+}
+
+fn admin_arn(secret: &AccountSecret) -> Result<&str> {
+    secret.masterarn.as_deref().ok_or_else(|| {
+        Error::invalid("the secret has no field `masterarn`, which alternating-users needs").next(
+            "Add `masterarn` to the secret's JSON: the ARN of the secret of an administrator of the same server; or set the tag fourstep:strategy=single-user",
+        )
+    })
+}
+
+fn not_a_pair(current: &AccountSecret, pending: &AccountSecret) -> Error {
+    let (current, pending) = (&current.username, &pending.username);
+    let what = if current == pending {
+        format!("the pending version names AWSCURRENT's own account `{current}`")
+    } else {
+        format!("the pending version names account `{pending}`, which is not the other one of `{current}`")
+    };
+    Error::conflict(what).next(START_ANEW)
+}
+
+const START_ANEW: &str =
+    "Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_a_name_and_the_same_with_the_suffix() {
+        for (one, other, base) in [
+            ("app", "app_clone", Some("app")),
+            ("app_clone", "app", Some("app")),
+            ("svc_clone", "svc_clone_clone", Some("svc_clone")),
+            ("app", "app", None),
+            ("app_clone", "app_clone", None),
+            ("app", "other_clone", None),
+            ("", "_clone", Some("")),
+        ] {
+            assert_eq!(base_of_pair(one, other), base, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backoff::Backoff;
+use crate::{
+    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, Result, Rotation, SecretStore,
+    Settings, StepEvent, SystemClock,
+};
+
+/// Runs the steps of the rotation protocol.
+///
+/// It keeps nothing between two steps: each derives what to do from the store and from the target, so that any step
+/// can be repeated, from any point, by any process.
+pub struct Engine {
+    pub(crate) store: Arc<dyn SecretStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) filter: Arc<Filter>,
+    environment: Environment,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did its work.
+    Done,
+    /// There was nothing to do: an earlier attempt had done it.
+    AlreadyDone,
+    /// It tested AWSCURRENT: a run of RotateImmediately=false, which has no pending value.
+    CurrentTested,
+}
+
+impl Outcome {
+    /// Gives the name that logs and metrics use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "Done",
+            Self::AlreadyDone => "AlreadyDone",
+            Self::CurrentTested => "CurrentTested",
+        }
+    }
+}
+
+/// What a step did, and what is worth measuring of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What the step did.
+    pub outcome: Outcome,
+    /// After the promotion: how long AWSCURRENT may have been refused by the target, at the most. Zero where old and
+    /// new credential overlap.
+    pub without_current: Option<Duration>,
+}
+
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, without_current: None }
+    }
+}
+
+/// How a step ended, for logs and metrics. It holds no secret.
+#[derive(Debug)]
+pub struct Report {
+    /// The strategy that ran, if the step came so far.
+    pub strategy: Option<&'static str>,
+    /// The name of the secret, if the step came so far.
+    pub secret_name: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+    /// What was done, or the error with every known secret value removed.
+    pub result: Result<Done>,
+}
+
+impl Engine {
+    /// Makes an engine on a store, with a function's environment variables.
+    #[must_use]
+    pub fn new(store: Arc<dyn SecretStore>, environment: Environment) -> Self {
+        Self { store, clock: Arc::new(SystemClock), filter: Arc::default(), environment }
+    }
+
+    /// Takes another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Takes another output filter, as the one that the log writer uses.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Arc<Filter>) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Runs one step, which has to end by `deadline`.
+    pub async fn run(&self, rotation: &impl Rotation, event: &StepEvent, deadline: SystemTime) -> Report {
+        let started = self.clock.now();
+        let mut report =
+            Report { strategy: None, secret_name: None, duration: Duration::ZERO, result: Ok(Outcome::Done.into()) };
+        let result = self.step(rotation, event, deadline, &mut report).await;
+        report.result = result.map_err(|error| error.at(event.step).filtered(|text| self.filter.apply(text)));
+        report.duration = self.clock.now().duration_since(started).unwrap_or_default();
+        report
+    }
+
+    async fn step(
+        &self,
+        rotation: &impl Rotation,
+        event: &StepEvent,
+        deadline: SystemTime,
+        report: &mut Report,
+    ) -> Result<Done> {
+        if let Some(token) = &event.rotation_token {
+            self.filter.learn(token);
+        }
+        let description = self.describe(event, deadline).await?;
+        report.secret_name = Some(description.name.clone());
+        let settings = Settings::read(&self.environment, &description.tags)?;
+        let cx = Context::new(self, event, settings, deadline, description);
+        let result = rotation.step(&cx).await;
+        report.strategy = cx.strategy();
+        result.map_err(|error| error.still_works(cx.what_works()))
+    }
+
+    /// Describes the secret and checks that it may be rotated, to this token, now.
+    async fn describe(&self, event: &StepEvent, deadline: SystemTime) -> Result<Description> {
+        let mut backoff = Backoff::for_visibility();
+        loop {
+            let description = self.store.describe(&event.secret_id).await?;
+            rotatable(&description)?;
+            let labels = description.labels_of(&event.token);
+            if labels.iter().any(|label| label == AWSCURRENT || label == AWSPENDING) {
+                return Ok(description);
+            }
+            // RotateSecret staged the version a moment ago, and the description may not show it yet.
+            let remaining = deadline.duration_since(self.clock.now()).unwrap_or_default();
+            match backoff.next(remaining) {
+                Some(delay) => self.clock.sleep(delay).await,
+                None => return Err(not_staged(&description, event)),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+fn rotatable(description: &Description) -> Result<()> {
+    let name = &description.name;
+    if description.deleted.is_some() {
+        return Err(Error::invalid(format!("secret {name} is scheduled for deletion"))
+            .next("Restore it with RestoreSecret, or turn its rotation off"));
+    }
+    if description.is_replica() {
+        let primary = description.primary_region.as_deref().unwrap_or("another region");
+        return Err(Error::invalid(format!("secret {name} is a replica; its primary is in {primary}"))
+            .next("Rotate the primary: Secrets Manager copies the result"));
+    }
+    if !description.rotation_enabled {
+        return Err(Error::invalid(format!("rotation of secret {name} is not enabled"))
+            .next("Turn it on with RotateSecret, naming this function"));
+    }
+    Ok(())
+}
+
+fn not_staged(description: &Description, event: &StepEvent) -> Error {
+    let (name, token) = (&description.name, &event.token);
+    let labels = description.labels_of(token);
+    let what = if labels.is_empty() {
+        format!("version {token} of secret {name} has no label")
+    } else {
+        format!("version {token} of secret {name} has {}, not AWSPENDING", labels.join(" and "))
+    };
+    let next = match description.version_with(AWSPENDING) {
+        Some(other) => {
+            format!("AWSPENDING is on version {other}: this event belongs to an older rotation, so ignore it")
+        }
+        None => "Start a rotation with RotateSecret, which stages a version".to_owned(),
+    };
+    Error::invalid(what).next(next)
+}

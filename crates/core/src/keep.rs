@@ -1,0 +1,71 @@
+/// What is to be refused by the target from now on, and what must go on working.
+pub struct Keep<'a, S> {
+    pub(crate) kept: Vec<&'a S>,
+    pub(crate) gone: Vec<&'a S>,
+    pub(crate) strays: Strays<'a>,
+}
+
+/// Which tokens' credentials may be swept where nothing names them.
+pub(crate) enum Strays<'a> {
+    /// None.
+    None,
+    /// What the rotation's own attempts left behind.
+    Own { token: &'a str },
+    /// What tokens left that have no label any more, sparing the rotation's own.
+    Unlabelled { token: &'a str, labelled: Vec<&'a str> },
+}
+
+impl<S> Keep<'_, S> {
+    /// Gives the secrets that must go on working.
+    pub fn kept(&self) -> impl Iterator<Item = &S> {
+        self.kept.iter().copied()
+    }
+
+    /// Gives the secrets to be refused that share no identity with a kept one. `identity` gives what tells two
+    /// credentials apart at the target: an account's name, a key's id.
+    pub fn gone<'k, I: PartialEq>(&'k self, identity: impl Fn(&S) -> I + 'k) -> impl Iterator<Item = &'k S> {
+        self.gone.iter().copied().filter(move |gone| {
+            let gone = identity(gone);
+            self.kept.iter().all(|kept| identity(kept) != gone)
+        })
+    }
+
+    /// Tells whether a credential that is marked with `token` is a stray. It may still be one that is kept: compare
+    /// its identity with those of [`kept`](Self::kept).
+    #[must_use]
+    pub fn is_stray(&self, token: &str) -> bool {
+        match &self.strays {
+            Strays::None => false,
+            Strays::Own { token: own } => token == *own,
+            Strays::Unlabelled { token: own, labelled } => token != *own && !labelled.contains(&token),
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Keep<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keep").field("kept", &self.kept.len()).field("gone", &self.gone.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shares_its_identity_with_a_kept_secret_is_never_gone() {
+        let (kept, same, other) = (("app", 1), ("app", 2), ("old", 3));
+        let keep = Keep { kept: vec![&kept], gone: vec![&same, &other], strays: Strays::None };
+        assert_eq!(keep.gone(|secret| secret.0).collect::<Vec<_>>(), [&other]);
+        assert!(!keep.is_stray("t"));
+    }
+
+    #[test]
+    fn strays_are_told_from_a_positive_list() {
+        let own = Keep::<()> { kept: vec![], gone: vec![], strays: Strays::Own { token: "t2" } };
+        assert!(own.is_stray("t2") && !own.is_stray("t1"));
+        let strays = Strays::Unlabelled { token: "t3", labelled: vec!["t2", "t1"] };
+        let swept = Keep::<()> { kept: vec![], gone: vec![], strays };
+        assert!(swept.is_stray("t0") && !swept.is_stray("t3") && !swept.is_stray("t1"));
+    }
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, ErrorKind, Result, Rotator, Version};
+
+/// Finds the version of the secret that the service accepts, lazily.
+///
+/// The order is AWSCURRENT, AWSPENDING, AWSPREVIOUS, and only when all of these are refused the three youngest
+/// versions without a label: where a rotation was abandoned or cancelled, one of them is the live one. Only a refusal
+/// by the service leads to the next version; any other error ends the search.
+pub struct Login<'a, R: Rotator> {
+    rotator: &'a R,
+    cx: &'a Context<'a>,
+    working: OnceCell<Arc<Version<R::Secret>>>,
+}
+
+/// Each attempt may count against an account lock at the service.
+const UNLABELLED_TRIED: usize = 3;
+
+impl<'a, R: Rotator> Login<'a, R> {
+    pub(crate) fn new(rotator: &'a R, cx: &'a Context<'a>) -> Self {
+        Self { rotator, cx, working: OnceCell::new() }
+    }
+
+    /// Finds the version that [`Rotator::test`] finds accepted. Asks once.
+    ///
+    /// # Errors
+    ///
+    /// `Rejected` if the service refuses every version; whatever else `test` reports.
+    pub async fn working(&self) -> Result<&Arc<Version<R::Secret>>> {
+        let find = async || {
+            let opened = self.open(|version| async move { self.rotator.test(version.secret(), self.cx).await });
+            opened.await.map(|(version, ())| version)
+        };
+        self.working.get_or_try_init(find).await
+    }
+
+    /// Finds the version with which `attempt` opens a session, and gives both.
+    ///
+    /// # Errors
+    ///
+    /// `Rejected` if `attempt` is refused with every version; any other error of `attempt` as it is.
+    pub async fn open<T, F, A>(&self, attempt: A) -> Result<(Arc<Version<R::Secret>>, T)>
+    where
+        A: Fn(Arc<Version<R::Secret>>) -> F + Send + Sync,
+        F: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        let mut refusal = None;
+        let mut seen = Vec::new();
+        for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
+            let id = self.cx.description().version_with(label).map(str::to_owned);
+            let Some(id) = id.filter(|id| !seen.contains(id)) else { continue };
+            let version = self.candidate(&id, label == AWSCURRENT).await?;
+            seen.push(id);
+            let Some(version) = version else { continue };
+            if let Some(session) = self.attempt(&version, &attempt, &mut refusal).await? {
+                return Ok((version, session));
+            }
+        }
+        let Some(refused) = refusal.take() else {
+            return Err(Error::invalid("the secret has no version with a value")
+                .next("Store a first value in the secret, then start the rotation"));
+        };
+        let unlabelled = self.cx.store().unlabelled(&self.cx.secret_id()).await?;
+        for unlabelled in unlabelled.iter().take(UNLABELLED_TRIED) {
+            let Some(version) = self.candidate(&unlabelled.id, false).await? else { continue };
+            if let Some(session) = self.attempt(&version, &attempt, &mut refusal).await? {
+                tracing::warn!(version = version.id(), "only a version without a label opens the target");
+                return Ok((version, session));
+            }
+        }
+        Err(refused.next(
+            "Store the credential that the target accepts in the secret as AWSCURRENT, or reset it there, then start the rotation again",
+        ))
+    }
+
+    /// Reads a version to try. An older one of another shape is no candidate; the current one has to be right.
+    async fn candidate(&self, id: &str, current: bool) -> Result<Option<Arc<Version<R::Secret>>>> {
+        match self.cx.version(id).await {
+            Err(error) if !current && error.kind() == ErrorKind::Invalid => Ok(None),
+            version => version,
+        }
+    }
+
+    async fn attempt<T, F, A>(
+        &self,
+        version: &Arc<Version<R::Secret>>,
+        attempt: &A,
+        refusal: &mut Option<Error>,
+    ) -> Result<Option<T>>
+    where
+        A: Fn(Arc<Version<R::Secret>>) -> F + Send + Sync,
+        F: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        match attempt(Arc::clone(version)).await {
+            Ok(session) => {
+                self.cx.tried(version.id(), true);
+                Ok(Some(session))
+            }
+            Err(error) if error.is_rejected() => {
+                self.cx.tried(version.id(), false);
+                refusal.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<R: Rotator> std::fmt::Debug for Login<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! The four steps, as the engine runs them with a rotator. No rotator and no strategy repeats any of this.
+
+mod create;
+mod finish;
+
+use crate::backoff::retry;
+use crate::engine::{Done, Outcome};
+use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
+
+/// Runs the context's step with `rotator`.
+pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
+    cx.set_strategy(R::NAME);
+    let promoted = cx.description().version_with(AWSCURRENT) == Some(cx.token());
+    match cx.step() {
+        // Secrets Manager repeats a rotation from its first step, also when it was finished already.
+        Step::Create | Step::Set | Step::Test if promoted => Ok(Outcome::AlreadyDone.into()),
+        Step::Create => create::create(rotator, cx).await,
+        Step::Set => set(rotator, cx).await,
+        Step::Test => test(rotator, cx).await,
+        Step::Finish if promoted => finish::tidy(rotator, cx).await.map(|()| Outcome::AlreadyDone.into()),
+        Step::Finish => finish::finish(rotator, cx).await,
+    }
+}
+
+async fn set<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
+    let Some(pending) = cx.pending::<R::Secret>().await? else {
+        return Err(Error::unavailable(format!("the pending version {} has no value that is visible yet", cx.token()))
+            .next("Secrets Manager tries again by itself. If this goes on, createSecret never stored a value: remove AWSPENDING from that version and start the rotation again"));
+    };
+    retry(cx, async || {
+        // An attempt whose answer was lost may have changed what the target accepts, so each looks anew.
+        let login = Login::new(rotator, cx);
+        rotator.set(pending.secret(), &login, cx).await
+    })
+    .await?;
+    Ok(Outcome::Done.into())
+}
+
+async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
+    if let Some(pending) = cx.pending::<R::Secret>().await? {
+        let proof = retry(cx, async || {
+            let login = Login::new(rotator, cx);
+            rotator.prove(pending.secret(), &login, cx).await
+        });
+        match proof.await {
+            Ok(()) => cx.tried(pending.id(), true),
+            Err(error) if error.is_rejected() => {
+                cx.tried(pending.id(), false);
+                return Err(error.next("Secrets Manager starts again from createSecret, which installs it anew"));
+            }
+            Err(error) => return Err(error),
+        }
+        return Ok(Outcome::Done.into());
+    }
+    // RotateSecret with RotateImmediately=false runs this step alone, to check the configuration.
+    // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+    let current = current::<R>(cx).await?;
+    let tested = retry(cx, || rotator.test(current.secret(), cx)).await;
+    if tested.is_ok() || tested.as_ref().is_err_and(Error::is_rejected) {
+        cx.tried(current.id(), tested.is_ok());
+    }
+    tested?;
+    Ok(Outcome::CurrentTested.into())
+}
+
+async fn current<R: Rotator>(cx: &Context<'_>) -> Result<std::sync::Arc<crate::Version<R::Secret>>> {
+    cx.labelled(AWSCURRENT).await?.ok_or_else(|| {
+        Error::invalid("the secret has no AWSCURRENT version with a value")
+            .next("Store a first value in the secret, then start the rotation")
+    })
+}

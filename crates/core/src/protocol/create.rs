@@ -1,0 +1,147 @@
+//! createSecret: the next version is stored before the target changes.
+
+use std::sync::Arc;
+
+use super::current;
+use crate::backoff::{Backoff, retry};
+use crate::engine::{Done, Outcome};
+use crate::keep::Strays;
+use crate::{AWSPREVIOUS, Context, Error, Keep, Lives, Login, Put, Result, Rotator, Sensitive, Version};
+
+pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
+    // Where making a credential changes nothing, the store itself tells whether there is one already: it never
+    // replaces the value of a version. That spares a read.
+    if R::LIVES.create_touches_target() && cx.pending_is_stored().await? {
+        return Ok(Outcome::AlreadyDone.into());
+    }
+    let current = current::<R>(cx).await?;
+    old_enough(&current, cx)?;
+    let login = Login::new(rotator, cx);
+    if R::LIVES == Lives::Additive {
+        make_room(rotator, &current, &login, cx).await?;
+    }
+    let next = rotator.create(current.secret(), &login, cx).await?;
+    crate::document::learn(&next, cx.filter())?;
+    let stored = match current.overlay(&next) {
+        Ok(text) => store(&text, R::LIVES, cx).await,
+        Err(error) => Err(error),
+    };
+    match stored {
+        Ok(Put::Stored) if R::LIVES == Lives::Additive => {
+            let keep =
+                Keep { kept: vec![current.secret(), &next], gone: vec![], strays: Strays::Own { token: cx.token() } };
+            tidy_own(rotator, &keep, &login, cx).await;
+            Ok(Outcome::Done.into())
+        }
+        Ok(Put::Stored) => Ok(Outcome::Done.into()),
+        Ok(Put::OtherValueStored) => give_up::<R>(rotator, &current, &next, &login, cx).await,
+        Err(error) => {
+            if R::LIVES == Lives::Additive && error.kind() != crate::ErrorKind::Unavailable {
+                // Nothing stores it any more. Where that is not certain, its name tells whose it is.
+                let keep = Keep { kept: vec![current.secret()], gone: vec![&next], strays: Strays::None };
+                tidy_own(rotator, &keep, &login, cx).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Refuses AWSPREVIOUS and what dropped rotations left, so that at most two credentials are alive.
+async fn make_room<R: Rotator>(
+    rotator: &R,
+    current: &Arc<Version<R::Secret>>,
+    login: &Login<'_, R>,
+    cx: &Context<'_>,
+) -> Result<()> {
+    // Never retire what may be the only login.
+    if login.working().await?.id() != current.id() {
+        return Ok(());
+    }
+    let previous = cx.labelled::<R::Secret>(AWSPREVIOUS).await?;
+    let description = cx.description().clone();
+    let keep = Keep {
+        kept: vec![current.secret()],
+        gone: previous.iter().map(|previous| previous.secret()).collect(),
+        strays: Strays::Unlabelled {
+            token: cx.token(),
+            labelled: description.stages.keys().map(String::as_str).collect(),
+        },
+    };
+    retry(cx, || rotator.retire(&keep, login, cx)).await
+}
+
+/// Stores the new value, and learns what became of it where the answer was lost.
+async fn store(text: &Sensitive, lives: Lives, cx: &Context<'_>) -> Result<Put> {
+    // PutSecretValue takes AWSPENDING from whichever version has it, without comparing.
+    let fenced = cx.fence().await;
+    if lives != Lives::InPlace {
+        fenced?;
+    }
+    let mut backoff = Backoff::for_target();
+    loop {
+        let error = match cx.store().put_pending(&cx.secret_id(), cx.token(), text, cx.rotation_token()).await {
+            Ok(put) => return Ok(put),
+            Err(error) => error,
+        };
+        if let Ok(Some(value)) = cx.store().read(&cx.secret_id(), cx.token()).await {
+            let same = value.content == crate::StoredContent::Text(text.clone());
+            return Ok(if same { Put::Stored } else { Put::OtherValueStored });
+        }
+        // A rolled key lives in this memory only, so it is worth more attempts than the store made by itself.
+        match backoff.next(cx.remaining()) {
+            Some(delay) if lives == Lives::InPlace => cx.clock().sleep(delay).await,
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Another invocation stored its value first: keep that one, refuse ours.
+async fn give_up<R: Rotator>(
+    rotator: &R,
+    current: &Version<R::Secret>,
+    ours: &R::Secret,
+    login: &Login<'_, R>,
+    cx: &Context<'_>,
+) -> Result<Done> {
+    match R::LIVES {
+        Lives::One | Lives::Displacing => {}
+        Lives::Additive => {
+            let stored = cx.pending::<R::Secret>().await?.ok_or_else(|| {
+                Error::unavailable("another invocation stored the pending version, and its value is not visible yet")
+            })?;
+            let previous = cx.labelled::<R::Secret>(AWSPREVIOUS).await?;
+            let kept = [Some(current.secret()), Some(stored.secret()), previous.as_deref().map(Version::secret)];
+            let keep = Keep { kept: kept.into_iter().flatten().collect(), gone: vec![ours], strays: Strays::None };
+            tidy_own(rotator, &keep, login, cx).await;
+        }
+        Lives::InPlace => {
+            return Err(Error::conflict(
+                "two invocations replaced the credential at the same time, and the value that is stored may not be the live one",
+            )
+            .next("If testSecret fails, issue a new credential by hand and store it as AWSCURRENT"));
+        }
+    }
+    Ok(Outcome::AlreadyDone.into())
+}
+
+/// Refuses what this attempt made beside the stored value. What stays for now is refused by finishSecret.
+async fn tidy_own<R: Rotator>(rotator: &R, keep: &Keep<'_, R::Secret>, login: &Login<'_, R>, cx: &Context<'_>) {
+    if let Err(error) = rotator.retire(keep, login, cx).await {
+        tracing::warn!(kind = error.kind().name(), message = %error, "a credential that is not needed could not be removed yet");
+    }
+}
+
+fn old_enough<S>(current: &Version<S>, cx: &Context<'_>) -> Result<()> {
+    let least = cx.settings().min_age;
+    let age = cx.now().duration_since(current.created()).unwrap_or_default();
+    if age >= least {
+        return Ok(());
+    }
+    let (age, least) = (humantime::format_duration(whole_seconds(age)), humantime::format_duration(least));
+    Err(Error::conflict(format!("AWSCURRENT is {age} old, and the setting min-age asks for {least}"))
+        .next("Start the rotation later, or lower the tag fourstep:min-age"))
+}
+
+fn whole_seconds(duration: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_secs(duration.as_secs())
+}

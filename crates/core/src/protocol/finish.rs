@@ -1,0 +1,124 @@
+//! finishSecret: promotes, then reconciles, and reconciles again when it is called again.
+
+use std::time::Duration;
+
+use crate::backoff::{Backoff, retry};
+use crate::engine::{Done, Outcome};
+use crate::keep::Strays;
+use crate::settings::Retire;
+use crate::{AWSCURRENT, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Rotator};
+
+pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
+    let Some(pending) = cx.pending::<R::Secret>().await? else {
+        return Err(Error::conflict(format!("the pending version {} has no value to promote", cx.token()))
+            .next("Start the rotation again: createSecret stores a value"));
+    };
+    // The last look before consumers get it: a pending credential may have died since testSecret.
+    match retry(cx, || rotator.test(pending.secret(), cx)).await {
+        Ok(()) => cx.tried(pending.id(), true),
+        Err(error) if error.is_rejected() => {
+            cx.tried(pending.id(), false);
+            return Err(Error::conflict(format!("the target no longer accepts the pending version {}", cx.token()))
+                .next("Nothing was promoted. Remove AWSPENDING from that version, then start the rotation again"));
+        }
+        Err(error) => return Err(error),
+    }
+    promote(cx).await?;
+    let without_current = if R::LIVES.overlaps() {
+        Duration::ZERO
+    } else {
+        cx.now().duration_since(pending.created()).unwrap_or_default()
+    };
+    if has_old_credentials(R::LIVES, cx) {
+        cx.describe_again().await?;
+        tidy(rotator, cx).await?;
+    }
+    Ok(Done { outcome: Outcome::Done, without_current: Some(without_current) })
+}
+
+/// Refuses what is not needed any more, once AWSCURRENT is this rotation's version.
+pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
+    if !has_old_credentials(R::LIVES, cx) {
+        return Ok(());
+    }
+    reconcile(rotator, cx).await.map_err(|error| {
+        error.still_works("AWSCURRENT is promoted and works").next(
+            "What AWSPREVIOUS opened may still be open; the next call of finishSecret, or the next rotation, completes that",
+        )
+    })
+}
+
+async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
+    let at_finish = cx.settings().retire == Retire::AtFinish;
+    if at_finish {
+        replicas_in_sync(cx).await?;
+    }
+    let read = |label| cx.labelled::<R::Secret>(label);
+    let current = read(AWSCURRENT).await?.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+    let previous = read(AWSPREVIOUS).await?;
+    let previous = previous.as_deref().map(crate::Version::secret);
+    let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
+    let keep = Keep {
+        kept: [Some(current.secret()), kept].into_iter().flatten().collect(),
+        gone: gone.into_iter().collect(),
+        strays: Strays::Own { token: cx.token() },
+    };
+    retry(cx, async || {
+        let login = Login::new(rotator, cx);
+        rotator.retire(&keep, &login, cx).await
+    })
+    .await
+}
+
+/// Moves AWSCURRENT, and learns what became of it where the answer was lost.
+async fn promote(cx: &Context<'_>) -> Result<()> {
+    let from = cx.description().version_with(AWSCURRENT).map(str::to_owned);
+    let from = from.ok_or_else(|| Error::conflict("no version has AWSCURRENT"))?;
+    let Err(error) = cx.store().promote(&cx.secret_id(), cx.token(), &from).await else { return Ok(()) };
+    let before = cx.description().clone();
+    cx.describe_again().await?;
+    let now = cx.description().version_with(AWSCURRENT).map(str::to_owned);
+    if now.as_deref() == Some(cx.token()) {
+        return Ok(());
+    }
+    if before.stages == cx.description().stages {
+        return Err(error);
+    }
+    Err(Error::conflict(format!(
+        "AWSCURRENT was to move from version {from}, and is on {}",
+        now.as_deref().unwrap_or("no version")
+    ))
+    .next("Somebody else moved it; nothing was changed. Look at the versions of the secret before rotating again"))
+}
+
+/// Consumers in replica regions read the old version until it is replaced there.
+async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
+    let mut backoff = Backoff::for_target();
+    loop {
+        let behind = cx.description().replicas_behind.clone();
+        if behind.is_empty() {
+            return Ok(());
+        }
+        match backoff.next(cx.remaining()) {
+            Some(delay) => cx.clock().sleep(delay).await,
+            None => {
+                let regions: Vec<_> = behind.iter().map(|(region, status)| format!("{region} ({status})")).collect();
+                return Err(Error::unavailable(format!(
+                    "replicas have not the new version yet: {}",
+                    regions.join(", ")
+                ))
+                .retried());
+            }
+        }
+        cx.describe_again().await?;
+    }
+}
+
+/// Tells whether the target may hold a credential that is not needed: set of the others replaced it already.
+fn has_old_credentials(lives: Lives, cx: &Context<'_>) -> bool {
+    match lives {
+        Lives::Additive => true,
+        Lives::Displacing => cx.settings().retire == Retire::AtFinish,
+        Lives::One | Lives::InPlace => false,
+    }
+}

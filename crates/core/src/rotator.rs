@@ -1,0 +1,107 @@
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Context, Keep, Login, Result};
+
+/// How a target's old and new credentials live together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// The target has one slot: set replaces the old credential. Single-user passwords, pushed keys.
+    One,
+    /// The target has two slots: set pushes the oldest credential out. Alternating users, dual passwords.
+    Displacing,
+    /// Each credential has an identity of its own, and create or set adds one. Minted keys, SSH keys.
+    Additive,
+    /// Create makes the new credential and kills the old one in the same call. Rolled keys.
+    InPlace,
+}
+
+impl Lives {
+    /// Tells whether createSecret changes the target.
+    #[must_use]
+    pub(crate) fn create_touches_target(self) -> bool {
+        matches!(self, Self::Additive | Self::InPlace)
+    }
+
+    /// Tells whether AWSCURRENT works at every moment of a rotation.
+    #[must_use]
+    pub(crate) fn overlaps(self) -> bool {
+        matches!(self, Self::Displacing | Self::Additive)
+    }
+}
+
+/// What is special about rotating the credentials of one kind of service.
+///
+/// The engine owns the protocol: labels, retries, idempotency, fallback to older versions, redaction. An author says
+/// how to make a credential, how to install it, how to try it and, where old ones stay alive, how to refuse them.
+/// Three methods are required; `async fn` implements them.
+///
+/// Errors: [`Rejected`](crate::ErrorKind::Rejected) only if the service itself refused the credential. No answer, a
+/// full service and a failed TLS handshake are [`Unavailable`](crate::ErrorKind::Unavailable), and the engine tries
+/// again.
+pub trait Rotator: Send + Sync + Sized + 'static {
+    /// The secret's JSON object. Fields that it leaves out are carried over untouched. What is secret in it is
+    /// [`Sensitive`](crate::Sensitive).
+    type Secret: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// The name that logs and metrics give to this kind of rotation.
+    const NAME: &'static str;
+
+    /// How old and new credentials live together at the target.
+    const LIVES: Lives;
+
+    /// createSecret: makes the next secret from the current one. It is stored before anything else happens.
+    ///
+    /// - Called once for a version, but again if the answer did not reach the store.
+    /// - Changes the target only where [`LIVES`](Self::LIVES) is `Additive` or `InPlace`.
+    fn create(
+        &self,
+        current: &Self::Secret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<Self::Secret>> + Send;
+
+    /// setSecret: makes the service accept `pending`.
+    ///
+    /// - Called on every attempt; must be idempotent, down to the statement.
+    /// - Opens its session, takes the target's lock in it, calls [`Context::fence`], and only then writes.
+    fn set(
+        &self,
+        pending: &Self::Secret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Tries whether `secret` opens the service, as the right account. Has no side effects.
+    fn test(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+
+    /// testSecret: proves that `pending` opens the service and may do what the current secret may.
+    ///
+    /// By default it calls [`test`](Self::test). Has no side effects.
+    fn prove(
+        &self,
+        pending: &Self::Secret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = login;
+        self.test(pending, cx)
+    }
+
+    /// Refuses what `keep` names as gone, and marked strays.
+    ///
+    /// - Never touches what shares its identity (account, key id, public key) with a secret that is kept.
+    /// - Takes the lock and calls [`Context::fence`] before it writes, like `set`.
+    /// - Succeeds where there is nothing to do, and then writes nothing.
+    fn retire(
+        &self,
+        keep: &Keep<'_, Self::Secret>,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (keep, login, cx);
+        async { Ok(()) }
+    }
+}
