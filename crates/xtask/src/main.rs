@@ -1,3 +1,44 @@
-//! Fourstep.
+//! Fourstep's tasks, called as `cargo xtask <task>`: they set up a machine, show the product, and check it.
 
-fn main() {}
+mod demo;
+mod failure;
+mod process;
+mod setup;
+mod terminal;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Sets up, shows and checks Fourstep.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+enum Task {
+    /// Installs what demo and test need, where it is missing
+    Setup,
+    /// Rotates the password of a real PostgreSQL user and shows each step
+    Demo,
+    /// Runs every check that a change must pass
+    Test {
+        /// Arguments for nextest: then only the tests are run, with these
+        #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
+        nextest: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Setup => setup::run(),
+        Task::Demo => demo::run(),
+        Task::Test { nextest } => test::run(&nextest),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal::failed(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
