@@ -12,7 +12,6 @@ pub(crate) fn root() -> PathBuf {
 ///
 /// The tests look for it by the same rule.
 pub(crate) fn tools_dir() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty());
-    let target = target.map_or_else(|| root().join("target"), PathBuf::from);
-    std::path::absolute(&target).unwrap_or(target).join("fourstep-tools")
+    // Every cargo that a task starts runs in the workspace's folder, so that is where a relative path counts from.
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("fourstep-tools")
 }
