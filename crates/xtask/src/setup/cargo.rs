@@ -12,14 +12,15 @@ pub(super) const NEXTEST: Need = Need {
     name: "cargo-nextest",
     why: "which runs the tests, each in a process of its own (builds for some minutes)",
     find: || version("nextest"),
-    install: || build("cargo-nextest", "0.9.143"),
+    // Without the part that updates itself, and the second TLS stack that comes with it.
+    install: || build("cargo-nextest", "0.9.143", &["--no-default-features"]),
 };
 
 pub(super) const DENY: Need = Need {
     name: "cargo-deny",
     why: "which checks licences, sources and banned crates (builds for some minutes)",
     find: || version("deny"),
-    install: || build("cargo-deny", "0.20.2"),
+    install: || build("cargo-deny", "0.20.2", &[]),
 };
 
 fn version(subcommand: &str) -> Option<String> {
@@ -36,6 +37,8 @@ fn component(name: &str) -> Result {
 }
 
 /// Builds from the registry: there, the version that is named is the one that comes.
-fn build(package: &str, version: &str) -> Result {
-    Invocation::new("cargo", ["install", "--locked", package, "--version", version]).run()
+fn build(package: &str, version: &str, features: &[&str]) -> Result {
+    Invocation::new("cargo", ["install", "--locked", package, "--version", version])
+        .with(features.iter().copied())
+        .run()
 }
