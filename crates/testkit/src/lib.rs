@@ -1,1 +1,12 @@
-//! Fourstep.
+//! What Fourstep's tests and demo run against: AWS over HTTP, a Lambda Runtime API, real servers, and the suites that
+//! hold all of them to the same rules.
+
+pub mod aws;
+mod json_api;
+mod moto;
+pub mod store_suite;
+mod tools;
+
+pub use json_api::{HttpApi, JsonApi};
+pub use moto::Moto;
+pub use tools::{skip, tool, tools_dir};

@@ -1,0 +1,166 @@
+//! Secrets Manager over HTTP on 127.0.0.1, for tests and the demo.
+//!
+//! It wraps the same [`Model`](fourstep::memory::Model) as [`MemoryStore`], so both keep the same rules about labels.
+//! On top it has what only a service has: it counts calls, it can fail in every way a network can, its reads can lag,
+//! and RotateSecret drives the rotation function through the four steps. It does not check signatures.
+
+mod api;
+mod call;
+mod fault;
+mod rotation;
+mod server;
+mod wire;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use fourstep::memory::MemoryStore;
+use futures_util::FutureExt;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use call::{Call, Operation};
+pub use fault::{Action, At, Fault, Moment, Refusal};
+pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
+
+use api::Input;
+use server::{Shared, lock, serve};
+use wire::{Wire, WireListener};
+
+/// Performs an operation on a store as the emulation does, without HTTP. What RotateSecret would run is not run.
+///
+/// # Errors
+///
+/// What Secrets Manager refuses.
+pub fn perform(store: &MemoryStore, operation: Operation, input: &Value) -> Result<Value, Refusal> {
+    let input = Input::parse(input.to_string().as_bytes())?;
+    store.with(|model| api::perform(model, operation, input).reply)
+}
+
+/// A Secrets Manager of one's own. It ends when it is dropped.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use fourstep_testkit::aws::{At, Aws, Fault, Operation};
+///
+/// let aws = Aws::start().await?;
+/// aws.fault(Fault::lose_reply(At::Nth(Operation::PutSecretValue, 1)));
+/// aws.on_rotate(|event| async move { Ok(event) });
+/// // … RotateSecret at aws.url() …
+/// let end = aws.rotation_end("app").await;
+/// println!("{end:?} after {} calls", aws.calls().len());
+/// # Ok(()) }
+/// ```
+pub struct Aws {
+    url: String,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+}
+
+impl Aws {
+    /// Starts an emulation without secrets on a free port.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_with(Arc::new(MemoryStore::new())).await
+    }
+
+    /// Starts an emulation on a free port with the secrets of `store`, which stay shared.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start_with(store: Arc<MemoryStore>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared::new(store, stopped));
+        let app =
+            Router::new().fallback(serve).with_state(Arc::clone(&shared)).into_make_service_with_connect_info::<Wire>();
+        let server = axum::serve(WireListener(listener), app).with_graceful_shutdown({
+            let shared = Arc::clone(&shared);
+            async move { shared.stopped().await }
+        });
+        tokio::spawn(server.into_future());
+        Ok(Self { url, shared, stop })
+    }
+
+    /// Gives the end point, for `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Gives the secrets, to look at them and to act as a human. What is done here is no call.
+    #[must_use]
+    pub fn secrets(&self) -> &Arc<MemoryStore> {
+        &self.shared.store
+    }
+
+    /// Gives the calls so far, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.shared.journal).calls().to_vec()
+    }
+
+    /// Gives how many calls of an operation there were.
+    #[must_use]
+    pub fn count(&self, operation: Operation) -> usize {
+        lock(&self.shared.journal).count(operation)
+    }
+
+    /// Begins the journal anew. The next call has number 1.
+    pub fn forget_calls(&self) {
+        *lock(&self.shared.journal) = call::Journal::default();
+    }
+
+    /// Adds a fault. Faults act in the order in which they were added, after the hook.
+    pub fn fault(&self, fault: Fault) {
+        lock(&self.shared.faults).push(fault);
+    }
+
+    /// Removes all faults and the hook.
+    pub fn heal(&self) {
+        lock(&self.shared.faults).clear();
+        *lock(&self.shared.hook) = None;
+    }
+
+    /// Calls `hook` at each call, before and after its effect, and does to the call what it says.
+    pub fn on_call(&self, hook: impl Fn(&Call, Moment) -> Action + Send + Sync + 'static) {
+        *lock(&self.shared.hook) = Some(Arc::new(hook));
+    }
+
+    /// Lets RotateSecret drive rotations: it calls `invoke` with the event of each step.
+    ///
+    /// Without this, RotateSecret only makes the pending version, and the test plays Secrets Manager.
+    pub fn on_rotate<F, I>(&self, invoke: I)
+    where
+        I: Fn(Value) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Value, FunctionError>> + Send + 'static,
+    {
+        *lock(&self.shared.invoke) = Some(Arc::new(move |event| invoke(event).boxed()));
+    }
+
+    /// Sets how often a rotation that failed is begun again, from createSecret with the same token. It is 0 at first.
+    pub fn reattempt(&self, times: usize) {
+        self.shared.rotations.reattempts.store(times, Ordering::Relaxed);
+    }
+
+    /// Waits until no rotation of the secret runs, and gives the end of the last one. `None`: there never was one.
+    pub async fn rotation_end(&self, secret_id: &str) -> Option<RotationEnd> {
+        let arn = self.shared.store.with(|model| model.secret(secret_id).map(|secret| secret.arn.clone()))?;
+        self.shared.rotations.ended(&arn).await
+    }
+}
+
+impl Drop for Aws {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

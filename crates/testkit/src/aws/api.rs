@@ -1,0 +1,313 @@
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fourstep::Sensitive;
+use fourstep::memory::{
+    CreateSecret, Exception, Model, PutSecretValue, RotateSecret, Rotated, RotationRules, Run, Secret, SecretValue,
+    UpdateSecretVersionStage, Version,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::call::Operation;
+use super::fault::Refusal;
+
+/// The JSON that any operation takes. Each uses its own fields and ignores the others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Input {
+    pub(super) secret_id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) client_request_token: Option<String>,
+    secret_string: Option<Sensitive>,
+    secret_binary: Option<Sensitive>,
+    pub(super) rotation_token: Option<Sensitive>,
+    pub(super) version_id: Option<String>,
+    pub(super) version_stage: Option<String>,
+    pub(super) version_stages: Option<Vec<String>>,
+    pub(super) move_to_version_id: Option<String>,
+    remove_from_version_id: Option<String>,
+    include_deprecated: bool,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+    tags: Vec<Tag>,
+    tag_keys: Vec<String>,
+    #[serde(rename = "RotationLambdaARN")]
+    rotation_lambda_arn: Option<String>,
+    rotation_rules: Option<Rules>,
+    rotate_immediately: Option<bool>,
+    recovery_window_in_days: Option<u32>,
+    force_delete_without_recovery: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rules {
+    automatically_after_days: Option<u32>,
+    duration: Option<String>,
+    schedule_expression: Option<String>,
+}
+
+/// What an operation answers, and what Secrets Manager runs after it.
+pub(super) struct Answer {
+    pub(super) reply: Result<Value, Refusal>,
+    pub(super) run: Option<(String, Run)>,
+}
+
+impl Input {
+    /// Reads the body of a call. The error says nothing of the body, which may hold a secret.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(body)
+            .map_err(|_| Refusal::new("SerializationException", "The body is not the JSON of this operation."))
+    }
+
+    fn secret_id(&self) -> Result<&str, Refusal> {
+        self.secret_id.as_deref().ok_or_else(|| missing("SecretId"))
+    }
+
+    fn value(&mut self) -> Result<Option<SecretValue>, Refusal> {
+        match (self.secret_string.take(), self.secret_binary.take()) {
+            (Some(_), Some(_)) => Err(Refusal::new(
+                "InvalidParameterException",
+                "You can't specify both a binary secret value and a string secret value in the same secret.",
+            )),
+            (Some(text), None) => Ok(Some(SecretValue::Text(text))),
+            (None, Some(base64)) => Ok(Some(SecretValue::Binary(base64))),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl From<Exception> for Refusal {
+    fn from(exception: Exception) -> Self {
+        Self::new(exception.name.as_str(), exception.message)
+    }
+}
+
+/// Performs an operation on the model.
+pub(super) fn perform(model: &mut Model, operation: Operation, input: Input) -> Answer {
+    if operation == Operation::RotateSecret {
+        return rotate(model, input).unwrap_or_else(|refusal| Answer { reply: Err(refusal), run: None });
+    }
+    Answer { reply: plain(model, operation, input), run: None }
+}
+
+fn plain(model: &mut Model, operation: Operation, mut input: Input) -> Result<Value, Refusal> {
+    if operation == Operation::CreateSecret {
+        return create(model, input);
+    }
+    let value = input.value()?;
+    let id = input.secret_id()?;
+    match operation {
+        Operation::CreateSecret | Operation::RotateSecret => unreachable!("both are performed above"),
+        Operation::DescribeSecret => Ok(description(model.describe_secret(id)?)),
+        Operation::GetSecretValue => {
+            let secret = model.describe_secret(id)?;
+            let (version, value) =
+                model.get_secret_value(id, input.version_id.as_deref(), input.version_stage.as_deref())?;
+            Ok(value_of(secret, version, value))
+        }
+        Operation::PutSecretValue => {
+            let Some(value) = value else {
+                return Err(Refusal::new(
+                    "InvalidRequestException",
+                    "You must provide either SecretString or SecretBinary.",
+                ));
+            };
+            let stages: Vec<&str> = input.version_stages.iter().flatten().map(String::as_str).collect();
+            let version_id = model.put_secret_value(PutSecretValue {
+                secret_id: id,
+                token: input.client_request_token.as_deref(),
+                value,
+                stages: &stages,
+                rotation_token: input.rotation_token.is_some(),
+            })?;
+            let secret = model.describe_secret(id)?;
+            let labels = secret.version(&version_id).map(|version| &version.labels);
+            Ok(identity(secret, [("VersionId", json!(version_id)), ("VersionStages", json!(labels))]))
+        }
+        Operation::UpdateSecretVersionStage => {
+            model.update_secret_version_stage(UpdateSecretVersionStage {
+                secret_id: id,
+                stage: input.version_stage.as_deref().ok_or_else(|| missing("VersionStage"))?,
+                move_to: input.move_to_version_id.as_deref(),
+                remove_from: input.remove_from_version_id.as_deref(),
+            })?;
+            Ok(identity(model.describe_secret(id)?, []))
+        }
+        Operation::ListSecretVersionIds => list(model, id, &input),
+        Operation::CancelRotateSecret => {
+            let pending = model.cancel_rotate_secret(id)?;
+            let pending = pending.map(|version_id| ("VersionId", json!(version_id)));
+            Ok(identity(model.describe_secret(id)?, pending))
+        }
+        Operation::TagResource => {
+            model.tag_resource(id, input.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())))?;
+            Ok(json!({}))
+        }
+        Operation::UntagResource => {
+            model.untag_resource(id, input.tag_keys.iter().map(String::as_str))?;
+            Ok(json!({}))
+        }
+        Operation::DeleteSecret => delete(model, id, &input),
+        Operation::RestoreSecret => {
+            model.restore_secret(id)?;
+            Ok(identity(model.describe_secret(id)?, []))
+        }
+    }
+}
+
+fn create(model: &mut Model, mut input: Input) -> Result<Value, Refusal> {
+    let value = input.value()?;
+    let secret = model.create_secret(CreateSecret {
+        name: input.name.as_deref().ok_or_else(|| missing("Name"))?,
+        token: input.client_request_token.as_deref(),
+        value,
+        tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+    })?;
+    let version = secret.labelled(fourstep::AWSCURRENT).map(|version| ("VersionId", json!(version.id)));
+    Ok(identity(secret, version))
+}
+
+fn rotate(model: &mut Model, input: Input) -> Result<Answer, Refusal> {
+    let id = input.secret_id()?;
+    let Rotated { answer, run } = model.rotate_secret(RotateSecret {
+        secret_id: id,
+        token: input.client_request_token.as_deref(),
+        lambda_arn: input.rotation_lambda_arn.as_deref(),
+        rules: input.rotation_rules.as_ref().map(|rules| RotationRules {
+            automatically_after_days: rules.automatically_after_days,
+            duration: rules.duration.clone(),
+            schedule_expression: rules.schedule_expression.clone(),
+        }),
+        rotate_immediately: input.rotate_immediately.unwrap_or(true),
+    });
+    let secret = model.describe_secret(id)?;
+    Ok(Answer {
+        reply: answer.map(|version_id| identity(secret, [("VersionId", json!(version_id))])).map_err(Refusal::from),
+        run: run.map(|run| (secret.arn.clone(), run)),
+    })
+}
+
+fn list(model: &Model, id: &str, input: &Input) -> Result<Value, Refusal> {
+    let versions = model.list_secret_version_ids(id, input.include_deprecated)?;
+    let start = match &input.next_token {
+        Some(token) => token
+            .parse::<usize>()
+            .map_err(|_| Refusal::new("InvalidNextTokenException", "The NextToken value is invalid."))?,
+        None => 0,
+    };
+    let page = input.max_results.unwrap_or(100).clamp(1, 100);
+    let listed = versions.iter().skip(start).take(page).map(|version| {
+        json!({
+            "VersionId": version.id,
+            "VersionStages": version.labels,
+            "CreatedDate": epoch_seconds(version.created),
+        })
+    });
+    let mut more = vec![("Versions", listed.collect())];
+    if start + page < versions.len() {
+        more.push(("NextToken", json!((start + page).to_string())));
+    }
+    Ok(identity(model.describe_secret(id)?, more))
+}
+
+fn delete(model: &mut Model, id: &str, input: &Input) -> Result<Value, Refusal> {
+    if !input.force_delete_without_recovery {
+        let end = model.delete_secret(id, input.recovery_window_in_days)?;
+        return Ok(identity(model.describe_secret(id)?, [("DeletionDate", json!(epoch_seconds(end)))]));
+    }
+    if input.recovery_window_in_days.is_some() {
+        return Err(Refusal::new(
+            "InvalidParameterException",
+            "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
+        ));
+    }
+    // "If you force delete an already deleted or nonexistent secret, the operation does not return
+    // ResourceNotFoundException" (DeleteSecret).
+    Ok(model.force_delete_secret(id).map_or_else(|| json!({ "Name": id }), |secret| identity(&secret, [])))
+}
+
+fn description(secret: &Secret) -> Value {
+    let description = secret.description();
+    let tags: Vec<_> = secret.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    let replicas: Vec<_> =
+        secret.replicas.iter().map(|(region, status)| json!({ "Region": region, "Status": status })).collect();
+    let mut more = vec![
+        ("CreatedDate", json!(epoch_seconds(secret.created))),
+        ("VersionIdsToStages", json!(description.stages)),
+        ("Tags", json!(tags)),
+    ];
+    if !replicas.is_empty() {
+        more.push(("ReplicationStatus", json!(replicas)));
+    }
+    if let Some(region) = &secret.primary_region {
+        more.push(("PrimaryRegion", json!(region)));
+    }
+    if let Some(deleted) = secret.deleted {
+        more.push(("DeletedDate", json!(epoch_seconds(deleted))));
+    }
+    // Before the first RotateSecret, none of this is in the answer.
+    if let Some(rotation) = &secret.rotation {
+        let rules: BTreeMap<_, _> = [
+            ("AutomaticallyAfterDays", rotation.rules.automatically_after_days.map(|days| json!(days))),
+            ("Duration", rotation.rules.duration.as_ref().map(|duration| json!(duration))),
+            ("ScheduleExpression", rotation.rules.schedule_expression.as_ref().map(|schedule| json!(schedule))),
+        ]
+        .into_iter()
+        .filter_map(|(name, rule)| Some((name, rule?)))
+        .collect();
+        more.push(("RotationEnabled", json!(rotation.enabled)));
+        more.push(("RotationLambdaARN", json!(rotation.lambda_arn)));
+        more.push(("RotationRules", json!(rules)));
+        if let Some(last) = rotation.last_rotated {
+            more.push(("LastRotatedDate", json!(epoch_seconds(last))));
+        }
+    }
+    identity(secret, more)
+}
+
+fn value_of(secret: &Secret, version: &Version, value: &SecretValue) -> Value {
+    let value = match value {
+        SecretValue::Text(text) => ("SecretString", json!(text.expose())),
+        SecretValue::Binary(base64) => ("SecretBinary", json!(base64.expose())),
+    };
+    identity(
+        secret,
+        [
+            ("VersionId", json!(version.id)),
+            ("VersionStages", json!(version.labels)),
+            ("CreatedDate", json!(epoch_seconds(version.created))),
+            value,
+        ],
+    )
+}
+
+/// Makes an answer from the secret's ARN and name, and more.
+fn identity(secret: &Secret, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let mut answer = Map::new();
+    answer.insert("ARN".to_owned(), json!(secret.arn));
+    answer.insert("Name".to_owned(), json!(secret.name));
+    answer.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(answer)
+}
+
+fn epoch_seconds(time: SystemTime) -> f64 {
+    let millis = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    // Milliseconds since 1970 stay far below the 2^53 up to which every integer is a float.
+    #[expect(clippy::cast_precision_loss, reason = "see above")]
+    let seconds = millis as f64 / 1000.0;
+    seconds
+}
+
+fn missing(field: &str) -> Refusal {
+    Refusal::new("ValidationException", format!("1 validation error detected: {field} must not be null"))
+}

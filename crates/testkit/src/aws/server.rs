@@ -1,0 +1,198 @@
+use std::collections::VecDeque;
+use std::future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fourstep::memory::{MemoryStore, Model, Run};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::api::{self, Answer, Input};
+use super::call::{Call, Journal, Operation};
+use super::fault::{Action, Fault, Moment, Refusal};
+use super::rotation::{Invoke, Rotations};
+use super::wire::Wire;
+
+pub(super) type Hook = Arc<dyn Fn(&Call, Moment) -> Action + Send + Sync>;
+
+/// How many writes back a stale read may see.
+const HISTORY: usize = 16;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) journal: Mutex<Journal>,
+    pub(super) faults: Mutex<Vec<Fault>>,
+    pub(super) hook: Mutex<Option<Hook>>,
+    pub(super) invoke: Mutex<Option<Invoke>>,
+    pub(super) rotations: Rotations,
+    /// The states before the last writes, oldest first.
+    history: Mutex<VecDeque<Model>>,
+    stop: watch::Receiver<bool>,
+}
+
+/// What goes back to the client.
+enum Reply {
+    Json(Value),
+    Refusal(Refusal),
+    HangUp,
+}
+
+/// A call that does not go on.
+struct Stopped(Reply);
+
+impl Shared {
+    pub(super) fn new(store: Arc<MemoryStore>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            store,
+            journal: Mutex::default(),
+            faults: Mutex::default(),
+            hook: Mutex::default(),
+            invoke: Mutex::default(),
+            rotations: Rotations::default(),
+            history: Mutex::default(),
+            stop,
+        }
+    }
+
+    /// Waits until the emulation ends.
+    pub(super) async fn stopped(&self) {
+        // An error means that the sender is gone, which is the end as well.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    async fn answer(self: Arc<Self>, target: String, body: Bytes) -> Reply {
+        let operation = target.strip_prefix("secretsmanager.").and_then(Operation::from_name);
+        let Some(operation) = operation else {
+            return Reply::Refusal(Refusal::new(
+                "UnknownOperationException",
+                format!("The emulation does not know the operation {target}."),
+            ));
+        };
+        let input = match Input::parse(&body) {
+            Ok(input) => input,
+            Err(refusal) => return Reply::Refusal(refusal),
+        };
+        let call = lock(&self.journal).add(operation, &input);
+        self.perform(&call, input).await.unwrap_or_else(|Stopped(reply)| reply)
+    }
+
+    async fn perform(self: &Arc<Self>, call: &Call, input: Input) -> Result<Reply, Stopped> {
+        let stale = self.interfere(call, Moment::Before).await?;
+        let Answer { reply, run } = if call.operation.is_read() {
+            match self.past(stale) {
+                Some(mut model) => api::perform(&mut model, call.operation, input),
+                None => self.store.with(|model| api::perform(model, call.operation, input)),
+            }
+        } else {
+            self.store.with(|model| {
+                let before = model.clone();
+                let answer = api::perform(model, call.operation, input);
+                if answer.reply.is_ok() {
+                    self.remember(before);
+                }
+                answer
+            })
+        };
+        if let Some((arn, run)) = run {
+            self.drive(arn, run);
+        }
+        self.interfere(call, Moment::After).await?;
+        Ok(reply.map_or_else(Reply::Refusal, Reply::Json))
+    }
+
+    /// Lets the hook and the faults act. Gives how many writes ago a read is to see.
+    async fn interfere(&self, call: &Call, moment: Moment) -> Result<usize, Stopped> {
+        let hook = lock(&self.hook).clone();
+        let mut actions: Vec<_> = hook.iter().map(|hook| hook(call, moment)).collect();
+        actions.extend(lock(&self.faults).iter().map(|fault| fault.action(call, moment)));
+        let mut stale = 0;
+        for action in actions {
+            match action {
+                Action::Proceed => {}
+                Action::Delay(duration) => tokio::time::sleep(duration).await,
+                Action::Stale(writes) => stale = writes,
+                Action::Refuse(refusal) => return Err(Stopped(Reply::Refusal(refusal))),
+                Action::HangUp => return Err(Stopped(Reply::HangUp)),
+                Action::Hang => future::pending().await,
+            }
+        }
+        Ok(stale)
+    }
+
+    fn remember(&self, before: Model) {
+        let mut history = lock(&self.history);
+        if history.len() == HISTORY {
+            history.pop_front();
+        }
+        history.push_back(before);
+    }
+
+    /// Gives the state before the last `writes` writes, or the oldest that is remembered. `None`: the present.
+    fn past(&self, writes: usize) -> Option<Model> {
+        let history = lock(&self.history);
+        (writes > 0).then(|| history.get(history.len().saturating_sub(writes)).cloned()).flatten()
+    }
+
+    /// Drives a rotation in the background, unless nobody is there to be invoked.
+    fn drive(self: &Arc<Self>, arn: String, run: Run) {
+        let Some(invoke) = lock(&self.invoke).clone() else { return };
+        if !self.rotations.begin(&arn) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shared.rotations.drive(&shared.store, &arn, run, invoke) => {}
+                () = shared.stopped() => {}
+            }
+        });
+    }
+}
+
+/// Answers one HTTP request.
+pub(super) async fn serve(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default().to_owned();
+    // In a task of its own: a call that arrived has its effect even if its caller dies meanwhile.
+    let task = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move {
+            tokio::select! {
+                reply = Arc::clone(&shared).answer(target, body) => reply,
+                () = shared.stopped() => Reply::HangUp,
+            }
+        }
+    });
+    match task.await {
+        Ok(Reply::Json(value)) => json_response(StatusCode::OK, &value),
+        Ok(Reply::Refusal(Refusal { status, exception, message })) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            json_response(status, &json!({ "__type": exception, "Message": message, "message": message }))
+        }
+        // A hook that panicked has no answer to give either.
+        Ok(Reply::HangUp) | Err(_) => {
+            wire.cut();
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-amz-json-1.1"),
+        (header::HeaderName::from_static("x-amzn-requestid"), "00000000-0000-4000-8000-000000000000"),
+    ];
+    (status, headers, body.to_string()).into_response()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
