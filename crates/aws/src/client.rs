@@ -1,0 +1,109 @@
+//! The one place that decides how Secrets Manager is called: credentials, TLS, time-outs and retries.
+
+use std::time::Duration;
+
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::{Builder, SharedHttpClient};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// How often a call is made at the most, the first one included.
+const ATTEMPTS: u32 = 3;
+
+/// The longest first wait between two attempts; the SDK doubles it for the next, and takes a random part of it.
+const FIRST_WAIT: Duration = Duration::from_millis(300);
+
+/// The time to connect: name look-up, TCP and TLS.
+///
+/// In a VPC without a way to Secrets Manager nobody answers the SYN. That has to end within 5 s in all, while the
+/// function still has time to say so: 3 × 1.3 s and waits of at most 0.3 s and 0.6 s make 4.8 s. Within 1.3 s the
+/// kernel repeats a lost SYN once, after 1 s; each attempt looks the name up anew, so that it may get the address of
+/// another zone.
+const TO_CONNECT: Duration = Duration::from_millis(1300);
+
+/// The time from the request to the first byte of the answer. Secrets Manager takes tens of milliseconds, and seconds
+/// while it waits for KMS: cutting it shorter would turn a slow service into a failed one.
+const TO_ANSWER: Duration = Duration::from_secs(8);
+
+/// The time of a call with all its attempts. It leaves a function with 30 s the time to answer.
+const TO_END: Duration = Duration::from_secs(20);
+
+/// Makes a client from the environment of a Lambda function.
+pub(crate) async fn from_environment() -> Client {
+    let config = shared_config().await;
+    let mut builder = Builder::from(&config);
+    // AWS's own functions read this variable; the SDK's variables come first.
+    let of_the_sdk = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
+    if of_the_sdk.iter().all(|name| variable(name).is_none())
+        && let Some(url) = variable("SECRETS_MANAGER_ENDPOINT")
+    {
+        builder = builder.endpoint_url(url);
+    }
+    Client::from_conf(builder.build())
+}
+
+async fn shared_config() -> SdkConfig {
+    let mut loader =
+        aws_config::defaults(version()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
+    // Lambda gives both as variables. Looking in all other places would cost time at each cold start.
+    if variable("AWS_REGION").is_some() {
+        loader = loader.region(EnvironmentVariableRegionProvider::new());
+    }
+    if variable("AWS_ACCESS_KEY_ID").is_some() {
+        loader = loader.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+    }
+    loader.load().await
+}
+
+/// Pinned, so that an update of the SDK changes no behaviour unseen.
+fn version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// TLS by rustls and ring, with the system's roots, which the SDK loads when it first connects.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// The SDK's standard retries: on throttling, server errors, and where there was no answer. Nothing retries on top.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_WAIT)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(TO_ANSWER).operation_timeout(TO_END).build()
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_sdk_secretsmanager::Config;
+    use aws_sdk_secretsmanager::config::{Credentials, Region};
+
+    use super::*;
+
+    /// Makes a client for an end point, with the time-outs and retries of every other client.
+    pub(crate) fn client_at(endpoint: &str) -> Client {
+        let config = Config::builder()
+            .behavior_version(version())
+            .http_client(http_client())
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+            .endpoint_url(endpoint);
+        Client::from_conf(config.build())
+    }
+
+    #[test]
+    fn all_attempts_to_connect_end_within_five_seconds() {
+        let waits = FIRST_WAIT * 3;
+        assert!(TO_CONNECT * ATTEMPTS + waits < Duration::from_secs(5));
+    }
+}
