@@ -4,6 +4,8 @@
 pub mod aws;
 mod json_api;
 mod moto;
+pub mod postgres;
+pub mod proxy;
 pub mod store_suite;
 mod tools;
 

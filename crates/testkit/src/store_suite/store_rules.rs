@@ -27,8 +27,10 @@ pub(super) const RULES: &[Rule] = rules![
     the_store_reports_a_repeated_promotion_as_a_conflict,
     the_store_lists_and_reads_unlabelled_versions,
     the_store_reports_an_absent_secret_as_invalid,
+    the_store_lists_no_versions_of_an_absent_secret,
     the_store_describes_a_deleted_secret,
     the_store_reports_a_deleted_secret_as_invalid,
+    the_store_stores_nothing_in_a_deleted_secret,
 ];
 
 fn ok<T>(what: &str, result: StoreResult<T>) -> Result<T, String> {
@@ -168,8 +170,11 @@ async fn the_store_reports_an_absent_secret_as_invalid(scene: &Scene<'_>) -> Res
     is(kind, "describe", store.describe(id).await)?;
     is(kind, "read", store.read(id, T1).await)?;
     is(kind, "put_pending", store.put_pending(id, T2, &Sensitive::new("v2"), None).await)?;
-    is(kind, "promote", store.promote(id, T2, T1).await)?;
-    is(kind, "unlabelled", store.unlabelled(id).await)
+    is(kind, "promote", store.promote(id, T2, T1).await)
+}
+
+async fn the_store_lists_no_versions_of_an_absent_secret(scene: &Scene<'_>) -> Result<(), String> {
+    is(ErrorKind::Invalid, "unlabelled", scene.store()?.unlabelled(&scene.name).await)
 }
 
 async fn the_store_describes_a_deleted_secret(scene: &Scene<'_>) -> Result<(), String> {
@@ -182,7 +187,12 @@ async fn the_store_describes_a_deleted_secret(scene: &Scene<'_>) -> Result<(), S
 async fn the_store_reports_a_deleted_secret_as_invalid(scene: &Scene<'_>) -> Result<(), String> {
     scene.create().await?;
     scene.call(DeleteSecret, json!({})).await?;
-    let (store, id, kind) = (scene.store()?, scene.name.as_str(), ErrorKind::Invalid);
-    is(kind, "read", store.read(id, T1).await)?;
-    is(kind, "put_pending", store.put_pending(id, T2, &Sensitive::new("v2"), None).await)
+    is(ErrorKind::Invalid, "read", scene.store()?.read(&scene.name, T1).await)
+}
+
+async fn the_store_stores_nothing_in_a_deleted_secret(scene: &Scene<'_>) -> Result<(), String> {
+    scene.create().await?;
+    scene.call(DeleteSecret, json!({})).await?;
+    let put = scene.store()?.put_pending(&scene.name, T2, &Sensitive::new("v2"), None).await;
+    is(ErrorKind::Invalid, "put_pending", put)
 }

@@ -1,0 +1,50 @@
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
+/// What a server's certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// For `localhost` and 127.0.0.1, by the authority that clients are told to trust.
+    Right,
+    /// By that authority, but for another host.
+    OtherName,
+    /// For the right host, but by another authority than clients are told to trust.
+    OtherAuthority,
+}
+
+/// The name in a certificate of [`Certificate::OtherName`].
+const OTHER_NAME: &str = "db.example.com";
+
+/// A server's files, in PEM.
+pub(super) struct Certificates {
+    pub(super) certificate: String,
+    pub(super) key: String,
+    pub(super) authority: String,
+}
+
+impl Certificates {
+    pub(super) fn make(kind: Certificate) -> Self {
+        let (authority, issuer) = authority("Testkit authority");
+        let names = match kind {
+            Certificate::Right | Certificate::OtherAuthority => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            Certificate::OtherName => vec![OTHER_NAME.to_owned()],
+        };
+        let key = KeyPair::generate().expect("a key can be made");
+        let params = CertificateParams::new(names).expect("the names are valid");
+        let certificate = params.signed_by(&key, &issuer).expect("the authority can sign").pem();
+        let authority = match kind {
+            Certificate::OtherAuthority => self::authority("Another authority").0,
+            Certificate::Right | Certificate::OtherName => authority,
+        };
+        Self { certificate, key: key.serialize_pem(), authority }
+    }
+}
+
+fn authority(name: &str) -> (String, Issuer<'static, KeyPair>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, name);
+    let key = KeyPair::generate().expect("a key can be made");
+    let pem = params.self_signed(&key).expect("an authority signs itself").pem();
+    (pem, Issuer::new(params, key))
+}
