@@ -76,7 +76,8 @@ impl Model {
             Some(version) if version.value.as_ref() == Some(&value) => return Ok(token),
             Some(version) if version.value.is_some() => {
                 return Err(Exception::exists(format!(
-                    "You can't modify an existing version: a version with the ID {token} already has another value."
+                    "You can't use ClientRequestToken {token} because that value is already in use for a version of \
+                     secret {secret_id}."
                 )));
             }
             Some(_) => secret.version_mut(&token).expect("the version was found just above"),
