@@ -15,7 +15,12 @@ impl Failure {
         Self { what: what.into(), next: None }
     }
 
-    /// Adds what to do next: whole lines, shown below.
+    /// Says what it happened to.
+    pub(crate) fn of(self, name: &str) -> Self {
+        Self { what: format!("{name}: {}", self.what), ..self }
+    }
+
+    /// Says what to do next: whole lines, shown below.
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self

@@ -43,7 +43,7 @@ impl Invocation {
         if status.success() {
             return Ok(());
         }
-        Err(Failure::new(format!("{self} ended with {status}")))
+        Err(Failure::new(format!("a command ended with {status}")).next(format!("It was:\n    {self}")))
     }
 
     /// Runs it unseen and gives what it wrote to standard output, or `None` if it is missing or failed.

@@ -17,7 +17,8 @@ pub(crate) fn run() -> Result {
             terminal::item("present", format_args!("{}: {found}", need.name));
             continue;
         }
-        terminal::item("installing", format_args!("{}, {}", need.name, need.why));
+        terminal::item("installing", need.name);
+        terminal::more(need.why);
         (need.install)()?;
         terminal::item("installed", need.name);
     }

@@ -22,6 +22,11 @@ pub(crate) fn item(state: &str, what: impl Display) {
     anstream::eprintln!("{GOOD}{state:>12}{GOOD:#} {what}");
 }
 
+/// Says more of the item before.
+pub(crate) fn more(text: impl Display) {
+    anstream::eprintln!("{:>12} {text}", "");
+}
+
 /// Says a line as it is.
 pub(crate) fn line(text: impl Display) {
     anstream::eprintln!("{text}");

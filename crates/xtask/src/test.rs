@@ -1,7 +1,7 @@
 use std::env;
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::process::Invocation;
 use crate::{setup, terminal};
 
@@ -17,9 +17,8 @@ pub(crate) fn run(nextest: &[String]) -> Result {
     for (name, invocation) in checks(nextest, env::var_os("CI").is_some()) {
         terminal::announce(name, &invocation.to_string());
         let time = timed(|| {
-            invocation.run().map_err(|failure| {
-                Failure::new(format!("{name}: {failure}")).next(format!("Run it alone with:\n    {invocation}"))
-            })
+            let alone = format!("Run it alone with:\n    {invocation}");
+            invocation.run().map_err(|failure| failure.of(name).next(alone))
         })?;
         terminal::done(name, time);
         times.push((name, time));

@@ -3,14 +3,14 @@ use crate::failure::{Failure, Result};
 use crate::process::{Invocation, find};
 
 pub(super) const RUSTFMT: Need =
-    Need { name: "rustfmt", why: "which checks the format", find: || version("fmt"), install: || component("rustfmt") };
+    Need { name: "rustfmt", why: "checks the format", find: || version("fmt"), install: || component("rustfmt") };
 
 pub(super) const CLIPPY: Need =
-    Need { name: "clippy", why: "which lints", find: || version("clippy"), install: || component("clippy") };
+    Need { name: "clippy", why: "lints", find: || version("clippy"), install: || component("clippy") };
 
 pub(super) const NEXTEST: Need = Need {
     name: "cargo-nextest",
-    why: "which runs the tests, each in a process of its own (builds for some minutes)",
+    why: "runs the tests, each in a process of its own; builds for some minutes",
     find: || version("nextest"),
     // Without the part that updates itself, and the second TLS stack that comes with it.
     install: || build("cargo-nextest", "0.9.143", &["--no-default-features"]),
@@ -18,7 +18,7 @@ pub(super) const NEXTEST: Need = Need {
 
 pub(super) const DENY: Need = Need {
     name: "cargo-deny",
-    why: "which checks licences, sources and banned crates (builds for some minutes)",
+    why: "checks licences, sources and banned crates; builds for some minutes",
     find: || version("deny"),
     install: || build("cargo-deny", "0.20.2", &[]),
 };

@@ -7,7 +7,7 @@ use crate::process::{Invocation, find};
 
 pub(super) const POSTGRESQL: Need = Need {
     name: "PostgreSQL",
-    why: "which the tests and the demo start for themselves, on a free port and in a temporary folder",
+    why: "the tests and the demo start servers of their own, in temporary folders",
     find: || postgresql(Path::new(VERSIONS)).or_else(|| find("postgres").map(|path| path.display().to_string())),
     install: install_postgresql,
 };
@@ -27,15 +27,15 @@ pub(super) fn install(packages: &[&str]) -> Result {
     let packages = packages.join(" ");
     if find("apt-get").is_none() {
         let path = env::var("PATH").unwrap_or_default();
-        return Err(Failure::new(
-            "this system has no apt-get, and only Debian and its relatives are set up by this task",
-        )
-        .next(format!(
-            "Install by hand what Debian calls: {packages}\n\
-                 PostgreSQL is looked for as {VERSIONS}/<version>/bin/postgres, and as postgres in PATH.\n\
+        return Err(Failure::new("this system has no apt-get; only Debian and its relatives are set up").next(
+            format!(
+                "Install by hand what Debian calls:\n    {packages}\n\
+                 PostgreSQL is looked for as {VERSIONS}/<version>/bin/postgres,\n\
+                 and as postgres in PATH.\n\
                  Python is looked for as python3 in PATH, with its modules venv and ensurepip.\n\
-                 PATH is {path}"
-        )));
+                 PATH is\n    {path}"
+            ),
+        ));
     }
     as_root("apt-get update --quiet")?;
     as_root(&format!("apt-get install --yes --quiet --no-install-recommends {packages}"))

@@ -8,7 +8,7 @@ use crate::workspace;
 
 pub(super) const MOTO: Need = Need {
     name: "moto",
-    why: "an independent emulation of Secrets Manager, to which ours is compared (a Python virtual environment)",
+    why: "emulates Secrets Manager too, and ours is compared to it; in Python",
     find: installed,
     install,
 };
