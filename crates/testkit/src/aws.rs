@@ -164,3 +164,6 @@ impl Drop for Aws {
         self.stop.send_replace(true);
     }
 }
+
+#[cfg(test)]
+mod tests;
