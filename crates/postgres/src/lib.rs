@@ -1,1 +1,24 @@
-//! Fourstep.
+//! Rotates the passwords of PostgreSQL accounts, with a verifier in place of the password in every statement.
+//!
+//! [`Postgres`] is the [`Accounts`](fourstep::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora:
+//!
+//! ```
+//! use fourstep::{Strategies, StrategyChoice};
+//! use fourstep_postgres::Postgres;
+//!
+//! let rotation = Strategies(Postgres::new());
+//! ```
+//!
+//! What it needs from the server: PostgreSQL 10 or later, which is the first to know SCRAM-SHA-256. Servers set to
+//! `password_encryption = md5` take the verifier as well.
+
+mod accounts;
+mod error;
+mod identifier;
+mod mirror;
+mod session;
+mod tls;
+mod verifier;
+
+pub use accounts::Postgres;
+pub use session::Session;

@@ -1,9 +1,9 @@
+use std::env;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::{env, process};
 
 use tempfile::TempDir;
 
@@ -87,15 +87,15 @@ impl Installation {
         }
         fs::create_dir_all(&templates).expect("a temporary directory can be made");
         self.own(&templates);
-        // Several processes may come here at once: each makes its own, and the first to rename it wins.
-        let own = templates.join(format!("making-{}", process::id()));
+        // Several tests may come here at once: each makes its own, and the first to rename it wins.
+        let making = TempDir::with_prefix_in("making", &templates).expect("the directory is ours");
+        self.own(making.path());
+        let own = making.path().join("data");
         let initdb = self.programs.join("initdb");
         let arguments = ["-D", path(&own), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"];
         let output = self.command(path(&initdb), &arguments).output().expect("initdb can be run");
         assert!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
-        if fs::rename(&own, &template).is_err() {
-            fs::remove_dir_all(&own).expect("the directory is ours");
-        }
+        assert!(fs::rename(&own, &template).is_ok() || template.exists(), "{} cannot be made", template.display());
         template
     }
 

@@ -1,0 +1,134 @@
+use fourstep::{AccountSecret, Accounts, Context, Error, Result, Sensitive};
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::error::Act;
+use crate::identifier::{self, literal, quote};
+use crate::mirror;
+use crate::session::Session;
+use crate::verifier::{salt, verifier};
+
+/// The accounts of a PostgreSQL server.
+///
+/// A session is one connection; TLS verifies the chain and the host name unless the secret says `"ssl": false`. The
+/// lock is `pg_try_advisory_xact_lock` in the transaction that writes, so a pooler that shares connections between
+/// transactions does not break it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Postgres(());
+
+impl Postgres {
+    /// Makes it. All it needs to know comes with each secret and its settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Accounts for Postgres {
+    type Session = Session;
+    const ENGINES: &'static [&'static str] = &["postgres", "postgresql", "aurora-postgresql"];
+    // As AWS's functions for PostgreSQL: what connection strings and shells would have to escape.
+    const EXCLUDE_CHARACTERS: &'static str = ":/@\"'\\";
+
+    fn check_name(&self, account: &str) -> Result<()> {
+        identifier::check(account)
+    }
+
+    async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
+        Session::open(secret, cx).await
+    }
+
+    async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
+        // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
+        let key = lock_key(&cx.secret_id());
+        let lock = format!("BEGIN; SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
+        let rows = session.run(&lock, &Act::new("take the lock of the secret")).await?;
+        if rows.last().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() == Some("true") {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!("another invocation holds the lock of this secret at {}", session.place()))
+            .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
+    }
+
+    async fn set_password(
+        &self,
+        session: &mut Session,
+        account: &str,
+        password: &Sensitive,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        identifier::check(account)?;
+        let verifier = verifier(password, &salt(&cx.secret_id(), cx.token(), account));
+        cx.learn(&verifier);
+        let own = account == session.account();
+        // As its base, a clone may not change its own password. An administrator may be one only as another role.
+        let as_itself = if own && session.acts_as() != account { "SET ROLE NONE; " } else { "" };
+        let statement =
+            Sensitive::new(format!("{as_itself}ALTER ROLE {} PASSWORD {}", quote(account), literal(verifier.expose())));
+        session.run_sensitive(&statement, &change_of_password(session, account, own)).await
+    }
+
+    async fn mirror(
+        &self,
+        session: &mut Session,
+        base: &str,
+        clone: &str,
+        known: bool,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        identifier::check(base)?;
+        identifier::check(clone)?;
+        mirror::make_equal(session, base, clone, known || cx.settings().adopt).await
+    }
+
+    async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
+        mirror::marked_base(session, account).await
+    }
+
+    async fn check_rights(&self, session: &mut Session, account: &str, _cx: &Context<'_>) -> Result<()> {
+        mirror::check_rights(session, account).await
+    }
+
+    async fn commit(&self, mut session: Session) -> Result<()> {
+        session.run("COMMIT", &Act::new("commit the change")).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    async fn close(&self, session: Session) {
+        session.close().await;
+    }
+}
+
+fn change_of_password(session: &Session, account: &str, own: bool) -> Act {
+    let (role, by) = (quote(account), quote(session.account()));
+    let act = Act::new(format!("change the password of role {role}"));
+    if own {
+        // PostgreSQL lets every role do this; Amazon RDS does not under rds.restrict_password_commands.
+        act.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
+    } else if session.is_at_least(16) {
+        act.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
+    } else {
+        act.allowed_by(format!("ALTER ROLE {by} CREATEROLE"))
+    }
+}
+
+/// Gives the key of the secret's lock: the same one in every version of Fourstep.
+fn lock_key(secret_id: &str) -> i64 {
+    let hash = Sha256::new().chain_update("fourstep lock\0").chain_update(secret_id).finalize();
+    i64::from_be_bytes(hash[..8].try_into().expect("a hash has more than eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_lock_never_changes() {
+        assert_eq!(
+            lock_key("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf"),
+            -8_994_936_162_876_196_328
+        );
+        assert_ne!(lock_key("arn:a"), lock_key("arn:b"));
+    }
+}

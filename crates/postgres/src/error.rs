@@ -1,0 +1,260 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use fourstep::Error;
+use rustls::CertificateError;
+use sqlx::postgres::PgDatabaseError;
+
+use crate::identifier::quote;
+
+/// Where a session is or was to be, for messages.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) account: String,
+    pub(crate) database: String,
+    pub(crate) tls: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgreSQL at {}:{}", self.host, self.port)
+    }
+}
+
+/// What was asked of the server, for messages: what it is, and the statement that gives the right to it.
+#[derive(Debug)]
+pub(crate) struct Act {
+    pub(crate) what: Cow<'static, str>,
+    right: Option<String>,
+    login: bool,
+}
+
+impl Act {
+    /// Names an act that needs no right of its own.
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), right: None, login: false }
+    }
+
+    pub(crate) fn log_in() -> Self {
+        Self { login: true, ..Self::new("log in") }
+    }
+
+    /// Says what gives the right to it.
+    pub(crate) fn allowed_by(self, right: impl Into<String>) -> Self {
+        Self { right: Some(right.into()), ..self }
+    }
+}
+
+/// Says what an error of the driver means.
+///
+/// No text of the server or the driver gets out, because it may repeat a statement: only the SQLSTATE and what we know.
+///
+/// | shape | what it is |
+/// | --- | --- |
+/// | `Database` | the server's own answer, by its SQLSTATE: see [`by_sqlstate`] |
+/// | `Io` with a rustls error in it | a failed TLS handshake: see [`by_tls`] |
+/// | `Io` | the network: nothing was answered |
+/// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate, an unusable root |
+/// | `Protocol` | at login: something else than PostgreSQL answered. Later: the stream broke |
+/// | anything else | a defect of ours |
+pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
+    match error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(answer) => by_sqlstate(answer.code(), answer.routine().unwrap_or_default(), place, act),
+            None => Error::other(format!("{place} gave an answer of an unknown kind")),
+        },
+        sqlx::Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => by_tls(tls, place),
+            None => by_network(io, place, act),
+        },
+        sqlx::Error::Tls(inner) => {
+            if inner.is::<rustls::Error>() {
+                Error::invalid("a certificate in the file of the variable `TLS_CA_BUNDLE` cannot be used as a root")
+                    .next("Remove it from the file")
+            } else if inner.is::<rustls::pki_types::InvalidDnsNameError>() {
+                Error::invalid(format!("no certificate can be for the host name `{}`", place.host))
+                    .next("Correct `host` in the secret, or set the tag fourstep:endpoint to a name of the server")
+            } else {
+                Error::invalid(format!("{place} speaks no TLS, and the password is not sent without"))
+                    .next("Turn TLS on at the server (ssl = on); or, on a network that you trust, set \"ssl\": false in the secret")
+            }
+        }
+        sqlx::Error::Protocol(_) if act.login => Error::invalid(format!(
+            "what answers at {}:{} is not PostgreSQL, or a version of its protocol that is not known",
+            place.host, place.port
+        ))
+        .next("Correct `host` and `port` in the secret"),
+        sqlx::Error::Protocol(_) => {
+            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what))
+        }
+        _ => Error::other(format!("the driver could not {} at {place}", act.what)),
+    }
+}
+
+/// Says what the driver itself cannot do with an account, where that is why a login failed.
+pub(crate) fn driver_cannot(error: &sqlx::Error, place: &Place) -> Option<Error> {
+    let account = &place.account;
+    match error {
+        // The only such errors of a login: SASLprep of the user name or the password.
+        sqlx::Error::Configuration(_) => Some(
+            Error::invalid(format!(
+                "the user name or the password of `{account}` has characters that SASLprep (RFC 4013) does not allow"
+            ))
+            .next("Give the account a password of other characters, or another name, and store it in the secret"),
+        ),
+        // The driver sends the name in the SCRAM exchange as it is, where a comma ends it.
+        sqlx::Error::Database(answer) if account.contains(',') && answer.code().as_deref() == Some("08P01") => Some(
+            Error::invalid(format!("the user name `{account}` has a comma, with which this function cannot log in"))
+                .next("Give the account a name without a comma"),
+        ),
+        _ => None,
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+///
+/// | SQLSTATE | means | kind |
+/// | --- | --- | --- |
+/// | 28P01 | wrong password, absent role, or past VALID UNTIL: the server does not tell which | `Rejected` |
+/// | 28000 | NOLOGIN (checked after the password), or no line in pg_hba.conf; told apart by the routine | `Forbidden`, `Invalid` |
+/// | 3D000, 55000 at login | the database is absent, or takes no connections | `Invalid` |
+/// | 42501 | a right is missing. A login needs CONNECT on the database | `Forbidden` |
+/// | 42704 | a role is absent | `Invalid` |
+/// | 42710 | a role was made by somebody else in this moment | `Conflict` |
+/// | 0LP01 | the two roles would be members of each other | `Conflict` |
+/// | 22023 at a password | a module of the server takes no verifier, or the password breaks its rules | `Invalid` |
+/// | 25006 | read only: a replica, or a server that is being moved. After a failover this passes | `Unavailable` |
+/// | 53xxx | full: of connections (of the server, the database or the role), disk or memory | `Unavailable` |
+/// | 55P03, 57014 | a lock or a statement took too long | `Unavailable` |
+/// | 40xxx, XX000 | somebody else changed the same role (`tuple concurrently updated` is XX000) | `Unavailable` |
+/// | 57Pxx | the server starts, stops, or ended this session | `Unavailable` |
+/// | 08P01 at login | a proxy or pooler that does not take the start-up message | `Invalid` |
+/// | 08xxx, 58xxx | the connection or the system broke | `Unavailable` |
+/// | others | not foreseen | `Other` |
+fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
+    let (account, database, what) = (&place.account, &place.database, &act.what);
+    let later = |why: &str| Error::unavailable(format!("{place} {why} (SQLSTATE {code}): could not {what}"));
+    match code {
+        "28P01" => Error::rejected(format!(
+            "{place} refused the password of `{account}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed"
+        )),
+        "28000" if routine == "InitializeSessionUserId" => Error::forbidden(format!(
+            "{place} does not let role `{account}` log in (SQLSTATE 28000): it is NOLOGIN, or it does not exist and the server asks for no password"
+        ))
+        .next(format!("Run: ALTER ROLE {} LOGIN", quote(account))),
+        "28000" if !place.tls => Error::invalid(format!(
+            "{place} admits no unencrypted connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
+        ))
+        .next("Remove \"ssl\": false from the secret; if the server has to admit it, add a line to its pg_hba.conf"),
+        "28000" => Error::forbidden(format!(
+            "{place} admits no connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
+        ))
+        .next(format!("Add a line for it to pg_hba.conf, with the method scram-sha-256; if the role is NOLOGIN, run: ALTER ROLE {} LOGIN", quote(account))),
+        "3D000" => Error::invalid(format!("{place} has no database `{database}` (SQLSTATE 3D000)"))
+            .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
+        "55000" if act.login => {
+            Error::invalid(format!("database `{database}` of {place} takes no connections (SQLSTATE 55000)"))
+                .next("Set `dbname` in the secret's JSON to another database, or run ALTER DATABASE … ALLOW_CONNECTIONS true")
+        }
+        "42501" if act.login => {
+            Error::forbidden(format!("role `{account}` may not connect to database `{database}` of {place} (SQLSTATE 42501)"))
+                .next(format!("Run: GRANT CONNECT ON DATABASE {} TO {}", quote(database), quote(account)))
+        }
+        "42501" => {
+            let error = Error::forbidden(format!("role `{account}` of {place} may not {what} (SQLSTATE 42501)"));
+            match &act.right {
+                Some(right) => error.next(format!("Run: {right}")),
+                None => error,
+            }
+        }
+        "42704" => Error::invalid(format!("{place} has no such role (SQLSTATE 42704): could not {what}"))
+            .next("Create the role, or correct `username` in the secret's JSON"),
+        "42710" => Error::conflict(format!("somebody else made the role at {place} in this moment (SQLSTATE 42710): could not {what}"))
+            .next("Nothing was changed. Start the rotation again"),
+        "0LP01" => Error::conflict(format!("the roles at {place} would be members of each other (SQLSTATE 0LP01): could not {what}"))
+            .next("Nothing was changed. Revoke the clone's role from its base"),
+        "22023" => Error::invalid(format!("{place} does not take the value (SQLSTATE 22023): could not {what}"))
+            .next("If a module checks passwords there, let it take SCRAM-SHA-256 verifiers"),
+        "25006" => later("is read only").next(
+            "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's",
+        ),
+        "53300" => later("has no connection left, for this role, this database or at all")
+            .next("Close idle connections, or raise CONNECTION LIMIT or max_connections"),
+        "55P03" | "57014" => later("was held up by a lock or by its load"),
+        "57P01" | "57P02" | "57P03" => later("is starting or shutting down"),
+        "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.host, place.port))
+            .next("If a proxy or pooler stands between, name the server itself in `host` or fourstep:endpoint"),
+        _ if code.starts_with("53") => later("has no room left"),
+        _ if code.starts_with("57P") => later("ended the session"),
+        _ if code.starts_with("40") || code == "XX000" => later("was changed by somebody else at the same time"),
+        _ if code.starts_with("08") || code.starts_with("58") => later("has trouble"),
+        _ => Error::other(format!("{place} refused with SQLSTATE {code}: could not {what}")),
+    }
+}
+
+/// What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
+fn by_tls(error: &rustls::Error, place: &Place) -> Error {
+    let (host, port) = (&place.host, place.port);
+    let rustls::Error::InvalidCertificate(certificate) = error else {
+        return Error::unavailable(format!("the TLS handshake with {host}:{port} failed"))
+            .next("If this goes on, check that the server allows TLS 1.2 or 1.3, and that nothing stands between");
+    };
+    match certificate {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Error::invalid(format!("the certificate of {place} is valid, but for another name than `{host}`"))
+                .next("Set the tag fourstep:endpoint (or `host` in the secret) to a name that is in the certificate")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Error::invalid(format!("the certificate of {place} has expired")).next("Renew it at the server")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Error::invalid(format!("the certificate of {place} is not valid yet"))
+                .next("Correct the clock of whoever issued it")
+        }
+        CertificateError::Revoked => {
+            Error::invalid(format!("the certificate of {place} was revoked")).next("Renew it at the server")
+        }
+        CertificateError::UnknownIssuer => {
+            Error::invalid(format!("the certificate of {place} is from an authority that is not known here"))
+                .next("Put the authority's certificate into a PEM file and name it in the variable `TLS_CA_BUNDLE`")
+        }
+        // A server's own certificate as its own authority is among these.
+        _ => Error::invalid(format!("the certificate of {place} cannot be verified"))
+            .next("Give the server a certificate from an authority, and name that authority's PEM file in the variable `TLS_CA_BUNDLE`"),
+    }
+}
+
+fn by_network(error: &io::Error, place: &Place, act: &Act) -> Error {
+    let (host, port, what) = (&place.host, place.port, &act.what);
+    let why = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "nothing listens there",
+        io::ErrorKind::TimedOut => "no answer came",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it from here",
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "the connection was closed without an answer"
+        }
+        _ => "the network failed",
+    };
+    let error = Error::unavailable(format!("could not {what} at {host}:{port}: {why}"));
+    if act.login { error.next(CHECK_NETWORK) } else { error }
+}
+
+impl Place {
+    /// Says that no answer came in time.
+    pub(crate) fn silent(&self, what: &str, limit: Duration) -> Error {
+        let (host, port, seconds) = (&self.host, self.port, limit.as_secs_f32());
+        Error::unavailable(format!("{host}:{port} gave no answer to {what} within {seconds:.0} s")).next(CHECK_NETWORK)
+    }
+
+    /// Says that the host's name has no address.
+    pub(crate) fn unresolved(&self) -> Error {
+        Error::unavailable(format!("the host name `{}` does not resolve to an address", self.host))
+            .next("If this goes on, correct `host` in the secret (or fourstep:endpoint), or the DNS of the function's network")
+    }
+}
+
+const CHECK_NETWORK: &str = "If this goes on, check `host` and `port` in the secret, and that security groups, routes and network rules let the function reach them";

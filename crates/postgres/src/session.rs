@@ -1,0 +1,197 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use fourstep::{AccountSecret, Context, Error, Result, Sensitive};
+use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
+use tokio::time::timeout;
+use zeroize::Zeroize;
+
+use crate::error::{Act, Place, classify, driver_cannot};
+use crate::{identifier, tls};
+
+const DEFAULT_PORT: u16 = 5432;
+const DEFAULT_DATABASE: &str = "postgres";
+
+/// For the whole of name, connection, TLS and login: what AWS's functions allow too.
+const LOGIN_LIMIT: Duration = Duration::from_secs(5);
+/// For the answer to a statement, a little longer than the server allows itself, which then says why.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
+/// For a farewell that nothing depends on.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// What every session does first, as one message:
+///
+/// - Functions and operators are the server's own. The database may be the account's, and an administrator must not
+///   run what the account put before `pg_catalog`.
+/// - Nothing hangs, and a function that is frozen in a transaction keeps the lock for 30 s at the most.
+/// - What a role or a database sets for its sessions (read only, no wait for the disk) does not hold for a change of
+///   password. A server that as a whole is read only stays so: somebody is moving it.
+const START: &str = "
+SET search_path = pg_catalog, pg_temp;
+SET statement_timeout = '10s';
+SET lock_timeout = '5s';
+SET idle_in_transaction_session_timeout = '30s';
+SET client_min_messages = 'error';
+SELECT set_config('default_transaction_read_only', 'off', false)
+ WHERE current_setting('default_transaction_read_only') = 'on' AND EXISTS (
+       SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
+          AND source IN ('database', 'user', 'database user'));
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+SELECT session_user::text, current_user::text, current_setting('server_version_num')";
+
+/// A session at a PostgreSQL server, as one account.
+pub struct Session {
+    connection: PgConnection,
+    place: Place,
+    session_user: String,
+    current_user: String,
+    version: u32,
+}
+
+impl Session {
+    /// Logs in, and makes sure that it is as the secret's account.
+    pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
+        identifier::check(&secret.username)?;
+        let (host, port) = secret.endpoint(cx.settings(), DEFAULT_PORT)?;
+        if host.starts_with('/') {
+            return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
+                .next("Set `host` to the server's name"));
+        }
+        let place = Place {
+            // A name's last dot is not part of the name in its certificate.
+            host: host.trim_end_matches('.').to_owned(),
+            port,
+            account: secret.username.clone(),
+            database: secret.dbname.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+            tls: secret.tls(),
+        };
+        if !place.tls {
+            tracing::warn!(
+                host = place.host,
+                "the secret says \"ssl\": false, so the connection is not encrypted and the server not verified"
+            );
+        }
+        let options = options(secret, &place, cx)?;
+        let connection = match timeout(LOGIN_LIMIT.min(cx.remaining()), options.connect()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(explain(&error, &place).await),
+            Err(_) => return Err(place.silent("the login", LOGIN_LIMIT.min(cx.remaining()))),
+        };
+        let mut session =
+            Self { connection, place, session_user: String::new(), current_user: String::new(), version: 0 };
+        session.begin().await?;
+        Ok(session)
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        let rows = self.run(START, &Act::new("begin the session")).await?;
+        let text = |column| rows.last().and_then(|row| row.try_get::<String, _>(column).ok()).unwrap_or_default();
+        let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
+        if session_user != self.place.account {
+            return Err(Error::invalid(format!(
+                "{} opened the session of `{session_user}` for account `{}`",
+                self.place, self.place.account
+            ))
+            .next("A proxy stands between that maps accounts: name the server itself in `host` or fourstep:endpoint"));
+        }
+        self.version = version.map_err(|_| Error::invalid(format!("{} does not tell its version", self.place)))?;
+        (self.session_user, self.current_user) = (session_user, current_user);
+        Ok(())
+    }
+
+    /// Runs statements as one message, and gives the rows of all of them.
+    pub(crate) async fn run(&mut self, statements: &str, act: &Act) -> Result<Vec<PgRow>> {
+        self.send(Arc::new(statements.to_owned()), act).await
+    }
+
+    /// Runs a statement that holds a verifier, and wipes it.
+    pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, act: &Act) -> Result<()> {
+        let text = Arc::new(statement.expose().to_owned());
+        let result = self.send(Arc::clone(&text), act).await;
+        // The driver is done with its share by now.
+        if let Some(mut text) = Arc::into_inner(text) {
+            text.zeroize();
+        }
+        result.map(|_| ())
+    }
+
+    async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {
+        // Safe: every name in a statement went through `identifier`.
+        let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
+        match timeout(STATEMENT_LIMIT, query).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => Err(classify(&error, &self.place, act)),
+            Err(_) => Err(self.place.silent(&act.what, STATEMENT_LIMIT)),
+        }
+    }
+
+    /// Ends the session in an orderly way, so that the server does not log a lost client.
+    pub(crate) async fn close(self) {
+        // Whatever was to last was committed, and a connection that is dropped ends as well.
+        let _ = timeout(CLOSE_LIMIT, self.connection.close()).await;
+    }
+
+    /// Gives the account that logged in.
+    pub(crate) fn account(&self) -> &str {
+        &self.session_user
+    }
+
+    /// Gives the role as which the session acts: another than the account where `ALTER ROLE … SET role` is in force.
+    pub(crate) fn acts_as(&self) -> &str {
+        &self.current_user
+    }
+
+    /// Tells whether the server is of this major version or a later one.
+    pub(crate) fn is_at_least(&self, major: u32) -> bool {
+        self.version >= major * 10_000
+    }
+
+    /// Gives the server, for messages.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("account", &self.session_user).finish_non_exhaustive()
+    }
+}
+
+/// Sets everything that the driver would otherwise take from PG* variables. Never print it: it shows the password.
+///
+/// No start-up options: RDS Proxy and older poolers refuse them.
+fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::new_without_pgpass()
+        .host(&place.host)
+        .port(place.port)
+        .username(&place.account)
+        .password(secret.password.expose())
+        .database(&place.database)
+        .application_name("fourstep")
+        .disable_statement_logging();
+    Ok(if place.tls {
+        options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(tls::roots(cx.settings())?)
+    } else {
+        options.ssl_mode(PgSslMode::Disable)
+    })
+}
+
+/// Says why a login failed.
+async fn explain(error: &sqlx::Error, place: &Place) -> Error {
+    if let Some(limit) = driver_cannot(error, place) {
+        return limit;
+    }
+    if let sqlx::Error::Io(io) = error
+        && io.raw_os_error().is_none()
+        && io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>())
+    {
+        // The driver's error for a name is one of many without a code: ask again.
+        let lookup = timeout(CLOSE_LIMIT, tokio::net::lookup_host((place.host.as_str(), place.port))).await;
+        if !matches!(lookup, Ok(Ok(_))) {
+            return place.unresolved();
+        }
+    }
+    classify(error, place, &Act::log_in())
+}
