@@ -1,1 +1,54 @@
-//! Fourstep.
+//! Runs a Fourstep rotator as an AWS Lambda function.
+//!
+//! [`run`] takes the events of Secrets Manager, runs each step by the engine, and answers Lambda with the error's kind
+//! as `errorType`. Logs and metrics go to the standard output, one JSON object a line, with known secret values removed.
+
+mod event;
+mod function;
+mod log;
+mod metrics;
+mod panic;
+
+use std::sync::Arc;
+
+use fourstep::{Engine, Environment, Filter, Rotation};
+use fourstep_aws::SecretsManagerStore;
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+
+/// Why the function stopped answering Lambda.
+pub use lambda_runtime::Error;
+
+use crate::function::Function;
+
+/// Answers Lambda's invocations with `rotation`, until Lambda ends the process.
+///
+/// It takes settings, credentials and end points from the environment. The level of the logs is that of
+/// `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, else INFO; other crates than Fourstep's own never log below WARN, since drivers
+/// print statements and bodies there.
+///
+/// ```no_run
+/// # async fn example(rotation: impl fourstep::Rotation) {
+/// fourstep_lambda::run(rotation).await.expect("Lambda runs the function");
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If the process was not started by Lambda, if another log subscriber is installed already, or if Lambda's Runtime API
+/// fails.
+pub async fn run(rotation: impl Rotation) -> Result<(), Error> {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return Err("this program is an AWS Lambda function: it runs where Lambda starts it".into());
+    }
+    let filter = Arc::new(Filter::new());
+    log::start(&filter)?;
+    panic::report_without_payload();
+    let store = Arc::new(SecretsManagerStore::from_environment().await);
+    let engine = Engine::new(store, Environment::from_process()).with_filter(Arc::clone(&filter));
+    let function = Arc::new(Function::new(rotation, engine, filter));
+    let handler = service_fn(move |LambdaEvent { payload, context }: LambdaEvent<event::Payload>| {
+        let function = Arc::clone(&function);
+        async move { function.answer(payload, &context).await }
+    });
+    Runtime::new(handler).run().await
+}
