@@ -5,10 +5,12 @@
 //! that is silent, it does what is harder on a caller and says so.
 
 mod exception;
-mod labels;
+mod lifecycle;
 mod model;
+mod put;
 mod rotation;
 mod secret;
+mod stage;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +18,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    AWSCURRENT, AWSPENDING, Clock, Description, Error, Put, Result, SecretStore, Sensitive, StoredContent, StoredValue,
+    AWSPENDING, Clock, Description, Error, Put, Result, SecretStore, Sensitive, StoredContent, StoredValue,
     UnlabelledVersion,
 };
 
 pub use exception::{Exception, ExceptionName};
-pub use labels::{PutSecretValue, UpdateSecretVersionStage};
-pub use model::{CreateSecret, Model};
+pub use lifecycle::CreateSecret;
+pub use model::Model;
+pub use put::PutSecretValue;
 pub use rotation::{RotateSecret, Rotated, Rotation, RotationRules, Run};
 pub use secret::{Secret, SecretValue, Version};
+pub use stage::UpdateSecretVersionStage;
 
 /// A [`SecretStore`] in memory that keeps Secrets Manager's rules about labels.
 ///
@@ -143,8 +147,7 @@ impl SecretStore for MemoryStore {
     }
 
     async fn promote(&self, secret_id: &str, to: &str, from: &str) -> Result<()> {
-        let request =
-            UpdateSecretVersionStage { secret_id, stage: AWSCURRENT, move_to: Some(to), remove_from: Some(from) };
+        let request = UpdateSecretVersionStage::promotion(secret_id, to, from);
         self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| match exception.name {
             // The label was not on `from`: the compare-and-swap was lost.
             ExceptionName::InvalidParameter => {
@@ -184,7 +187,7 @@ fn error(secret_id: &str, exception: Exception) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::{AWSCURRENT, ErrorKind};
 
     const TOKEN: &str = "t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2";
 

@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Sensitive};
 
+use super::exception::Exception;
 use super::rotation::Rotation;
 
 /// A secret: its versions, and which labels are on them.
@@ -85,6 +86,8 @@ impl Version {
     }
 }
 
+/// The most labels that may be on one version.
+pub(super) const MOST_LABELS: usize = 20;
 /// Secrets Manager removes versions without a label above this number …
 const KEPT_UNLABELLED: usize = 100;
 /// … but none that is younger than this.
@@ -130,6 +133,14 @@ impl Secret {
 
     pub(super) fn version_mut(&mut self, id: &str) -> Option<&mut Version> {
         self.versions.iter_mut().find(|version| version.id == id)
+    }
+
+    /// Finds a version by its id, or adds one without a value and without a label.
+    pub(super) fn version_or_new(&mut self, id: &str, now: SystemTime) -> &mut Version {
+        match self.versions.iter().position(|version| version.id == id) {
+            Some(position) => &mut self.versions[position],
+            None => self.add_version(id, now),
+        }
     }
 
     /// Adds a version without a value and without a label.
@@ -190,6 +201,14 @@ impl Secret {
             excess -= usize::from(remove);
             !remove
         });
+    }
+}
+
+pub(super) fn check_label(label: &str) -> Result<(), Exception> {
+    if (1..=256).contains(&label.len()) {
+        Ok(())
+    } else {
+        Err(Exception::parameter("A staging label must have 1 to 256 characters."))
     }
 }
 
