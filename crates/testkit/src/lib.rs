@@ -2,10 +2,12 @@
 //! hold all of them to the same rules.
 
 pub mod aws;
+pub mod function;
 mod json_api;
 mod moto;
 pub mod postgres;
 pub mod proxy;
+pub mod runtime_api;
 pub mod store_suite;
 mod tools;
 
