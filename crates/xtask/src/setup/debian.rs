@@ -56,9 +56,10 @@ fn install_postgresql() -> Result {
     if asked.is_some_and(|answer| !answer.is_empty()) {
         return install(&["postgresql"]);
     }
+    as_root(&format!("cp --preserve {CREATECLUSTER} {CREATECLUSTER}.before"))?;
     as_root(&format!("pg_conftool {CREATECLUSTER} set create_main_cluster off"))?;
     let outcome = install(&["postgresql"]);
-    as_root(&format!("pg_conftool {CREATECLUSTER} remove create_main_cluster"))?;
+    as_root(&format!("mv {CREATECLUSTER}.before {CREATECLUSTER}"))?;
     outcome
 }
 
