@@ -22,9 +22,10 @@ fn store_at(url: &str) -> Arc<dyn SecretStore> {
     Arc::new(SecretsManagerStore::new(Client::from_conf(config)))
 }
 
-async fn hold(subject: Subject) {
+/// Checks the rules. Gives a line that says how many there were.
+async fn hold(subject: Subject) -> String {
     match store_suite::check(&subject).await {
-        Ok(rules) => println!("{}: {rules} rules, {} known differences", subject.name, subject.differences.len()),
+        Ok(rules) => format!("{}: {rules} rules, {} known differences", subject.name, subject.differences.len()),
         Err(wrong) => panic!("{wrong}"),
     }
 }
@@ -33,19 +34,22 @@ async fn hold(subject: Subject) {
 async fn the_memory_store_keeps_the_rules() {
     let store = Arc::new(MemoryStore::new());
     let api = Box::new(Arc::clone(&store));
-    hold(Subject { name: "MemoryStore", api, store: Some(store), differences: &[] }).await;
+    let subject = Subject { name: "MemoryStore", api, store: Some(store), differences: &[] };
+    println!("{}", hold(subject).await);
 }
 
 #[tokio::test]
 async fn the_emulation_keeps_the_rules() {
     let aws = Aws::start().await.unwrap();
     let api = Box::new(HttpApi::new(aws.url()));
-    hold(Subject { name: "emulation", api, store: Some(store_at(aws.url())), differences: &[] }).await;
+    let subject = Subject { name: "emulation", api, store: Some(store_at(aws.url())), differences: &[] };
+    println!("{}", hold(subject).await);
 }
 
 #[tokio::test]
 async fn moto_keeps_the_rules_but_for_the_known_differences() {
     let Some(moto) = Moto::start().await.unwrap() else { return };
     let api = Box::new(HttpApi::new(moto.url()));
-    hold(Subject { name: "moto", api, store: Some(store_at(moto.url())), differences: MOTO_DIFFERENCES }).await;
+    let subject = Subject { name: "moto", api, store: Some(store_at(moto.url())), differences: MOTO_DIFFERENCES };
+    println!("{}", hold(subject).await);
 }

@@ -95,7 +95,7 @@ impl From<Exception> for Refusal {
 /// Performs an operation on the model.
 pub(super) fn perform(model: &mut Model, operation: Operation, input: Input) -> Answer {
     if operation == Operation::RotateSecret {
-        return rotate(model, input).unwrap_or_else(|refusal| Answer { reply: Err(refusal), run: None });
+        return rotate(model, &input).unwrap_or_else(|refusal| Answer { reply: Err(refusal), run: None });
     }
     Answer { reply: plain(model, operation, input), run: None }
 }
@@ -177,7 +177,7 @@ fn create(model: &mut Model, mut input: Input) -> Result<Value, Refusal> {
     Ok(identity(secret, version))
 }
 
-fn rotate(model: &mut Model, input: Input) -> Result<Answer, Refusal> {
+fn rotate(model: &mut Model, input: &Input) -> Result<Answer, Refusal> {
     let id = input.secret_id()?;
     let Rotated { answer, run } = model.rotate_secret(RotateSecret {
         secret_id: id,

@@ -2,7 +2,7 @@ use std::future;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use fourstep::memory::PutSecretValue;
+use fourstep::memory::{PutSecretValue, UpdateSecretVersionStage};
 use fourstep::{AWSCURRENT, AWSPENDING, Step};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -56,12 +56,7 @@ fn perform_step(store: &MemoryStore, event: &Value) {
         }
         "finishSecret" => {
             let from = model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
-            let request = fourstep::memory::UpdateSecretVersionStage {
-                secret_id: "app",
-                stage: AWSCURRENT,
-                move_to: Some(token),
-                remove_from: Some(&from),
-            };
+            let request = UpdateSecretVersionStage::promotion("app", token, &from);
             model.update_secret_version_stage(request).unwrap();
         }
         _ => {}
