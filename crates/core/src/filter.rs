@@ -15,7 +15,14 @@ use crate::Sensitive;
 /// every secret that it reads or makes, and the log writer passes each line through it.
 #[derive(Default)]
 pub struct Filter {
-    needles: Mutex<Vec<Zeroizing<String>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    values: Vec<Sensitive>,
+    /// The forms of the values, made when they are first needed: most steps have no message to clean.
+    needles: Vec<Zeroizing<String>>,
 }
 
 /// A shorter value would be found in ordinary words, and its removal would make a message unreadable.
@@ -30,29 +37,25 @@ impl Filter {
 
     /// Makes a value known, in all its forms. A value under four bytes is left alone.
     pub fn learn(&self, secret: &Sensitive) {
-        let value = secret.expose();
-        if value.len() < SHORTEST {
-            return;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if secret.expose().len() >= SHORTEST && !known.values.contains(secret) {
+            known.values.push(secret.clone());
+            known.needles.clear();
         }
-        let mut needles = self.needles.lock().unwrap_or_else(PoisonError::into_inner);
-        if needles.iter().any(|known| known.as_str() == value) {
-            return;
-        }
-        for form in forms(value) {
-            if !needles.contains(&form) {
-                needles.push(form);
-            }
-        }
-        // Longest first, so that a form that contains another is removed whole.
-        needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
     }
 
     /// Gives `text` with `[redacted]` in place of every known value.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
-        let needles = self.needles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.needles.is_empty() {
+            let mut needles: Vec<_> = known.values.iter().flat_map(|value| forms(value.expose())).collect();
+            // Longest first, so that a form that contains another is removed whole.
+            needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+            known.needles = needles;
+        }
         let mut text = text.to_owned();
-        for needle in needles.iter() {
+        for needle in &known.needles {
             if text.contains(needle.as_str()) {
                 text = text.replace(needle.as_str(), "[redacted]");
             }
@@ -62,7 +65,7 @@ impl Filter {
 
     /// Forgets and wipes all values. Call it when nothing more of an invocation will be written.
     pub fn forget(&self) {
-        self.needles.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
     }
 }
 

@@ -6,7 +6,7 @@ use super::current;
 use crate::backoff::{Backoff, retry};
 use crate::engine::{Done, Outcome};
 use crate::keep::Strays;
-use crate::{AWSPREVIOUS, Context, Error, Keep, Lives, Login, Put, Result, Rotator, Sensitive, Version};
+use crate::{AWSPREVIOUS, Context, Error, ErrorKind, Keep, Lives, Login, Put, Result, Rotator, Sensitive, Version};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     // Where making a credential changes nothing, the store itself tells whether there is one already: it never
@@ -20,7 +20,12 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     if R::LIVES == Lives::Additive {
         make_room(rotator, &current, &login, cx).await?;
     }
-    let next = rotator.create(current.secret(), &login, cx).await?;
+    let next = if R::LIVES.create_touches_target() {
+        // A repetition could leave a second credential behind: Secrets Manager repeats the step, which looks first.
+        rotator.create(current.secret(), &login, cx).await?
+    } else {
+        retry(cx, || rotator.create(current.secret(), &login, cx)).await?
+    };
     crate::document::learn(&next, cx.filter())?;
     let stored = match current.overlay(&next) {
         Ok(text) => store(&text, R::LIVES, cx).await,
@@ -36,7 +41,7 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         Ok(Put::Stored) => Ok(Outcome::Done.into()),
         Ok(Put::OtherValueStored) => give_up::<R>(rotator, &current, &next, &login, cx).await,
         Err(error) => {
-            if R::LIVES == Lives::Additive && error.kind() != crate::ErrorKind::Unavailable {
+            if R::LIVES == Lives::Additive && error.kind() != ErrorKind::Unavailable {
                 // Nothing stores it any more. Where that is not certain, its name tells whose it is.
                 let keep = Keep { kept: vec![current.secret()], gone: vec![&next], strays: Strays::None };
                 tidy_own(rotator, &keep, &login, cx).await;
@@ -46,7 +51,7 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     }
 }
 
-/// Refuses AWSPREVIOUS and what dropped rotations left, so that at most two credentials are alive.
+/// Refuses AWSPREVIOUS and what dropped rotations and edits by hand left, so that at most two credentials are alive.
 async fn make_room<R: Rotator>(
     rotator: &R,
     current: &Arc<Version<R::Secret>>,
@@ -57,11 +62,18 @@ async fn make_room<R: Rotator>(
     if login.working().await?.id() != current.id() {
         return Ok(());
     }
-    let previous = cx.labelled::<R::Secret>(AWSPREVIOUS).await?;
+    let mut old = Vec::from_iter(cx.labelled::<R::Secret>(AWSPREVIOUS).await?);
+    // An edit by hand takes the label off a version whose credential is alive and bears no mark.
+    for unlabelled in cx.store().unlabelled(&cx.secret_id()).await?.iter().take(UNLABELLED_RETIRED) {
+        match cx.version(&unlabelled.id).await {
+            Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
+            version => old.extend(version.ok().flatten()),
+        }
+    }
     let description = cx.description().clone();
     let keep = Keep {
         kept: vec![current.secret()],
-        gone: previous.iter().map(|previous| previous.secret()).collect(),
+        gone: old.iter().map(|old| old.secret()).collect(),
         strays: Strays::Unlabelled {
             token: cx.token(),
             labelled: description.stages.keys().map(String::as_str).collect(),
@@ -69,6 +81,9 @@ async fn make_room<R: Rotator>(
     };
     retry(cx, || rotator.retire(&keep, login, cx)).await
 }
+
+/// Older ones were retired by the rotations before.
+const UNLABELLED_RETIRED: usize = 3;
 
 /// Stores the new value, and learns what became of it where the answer was lost.
 async fn store(text: &Sensitive, lives: Lives, cx: &Context<'_>) -> Result<Put> {

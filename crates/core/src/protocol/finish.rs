@@ -30,7 +30,7 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         cx.now().duration_since(pending.created()).unwrap_or_default()
     };
     if has_old_credentials(R::LIVES, cx) {
-        cx.describe_again().await?;
+        see_promoted(cx).await?;
         tidy(rotator, cx).await?;
     }
     Ok(Done { outcome: Outcome::Done, without_current: Some(without_current) })
@@ -89,6 +89,26 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
         now.as_deref().unwrap_or("no version")
     ))
     .next("Somebody else moved it; nothing was changed. Look at the versions of the secret before rotating again"))
+}
+
+/// Takes the labels anew. What they name as kept and gone is right only once they show the promotion.
+async fn see_promoted(cx: &Context<'_>) -> Result<()> {
+    let mut backoff = Backoff::for_visibility();
+    loop {
+        cx.describe_again().await?;
+        if cx.description().version_with(AWSCURRENT) == Some(cx.token()) {
+            return Ok(());
+        }
+        match backoff.next(cx.remaining()) {
+            Some(delay) => cx.clock().sleep(delay).await,
+            None => {
+                return Err(Error::unavailable("the promotion is not visible yet")
+                    .retried()
+                    .still_works("AWSCURRENT is promoted and works")
+                    .next("The next call of finishSecret refuses what AWSPREVIOUS opened"));
+            }
+        }
+    }
 }
 
 /// Consumers in replica regions read the old version until it is replaced there.

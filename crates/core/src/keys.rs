@@ -1,0 +1,108 @@
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Context, Result};
+
+/// The keys of a service that makes them itself: list, mint, delete, try.
+///
+/// [`Minted`](crate::Minted) makes a [`Rotator`](crate::Rotator) of it, and owns the hard rules: when a key of an
+/// earlier attempt may be deleted, which keys are strays, what to do at the service's limit.
+pub trait Keys: Send + Sync + 'static {
+    /// The secret's JSON object: the key, and what tells it from others at the service.
+    type Secret: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Gives the id by which the service knows the secret's key. `None`: the secret does not say.
+    fn id(&self, secret: &Self::Secret) -> Option<String>;
+
+    /// Lists the keys of the account, all pages, using the key `with`.
+    fn list(&self, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Vec<Key>>> + Send;
+
+    /// Makes a key named `name`, using the key `with`, and gives the next secret.
+    fn mint(
+        &self,
+        name: &KeyName,
+        with: &Self::Secret,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<Mint<Self::Secret>>> + Send;
+
+    /// Deletes a key, using the key `with`. Succeeds where it is gone already.
+    fn delete(&self, id: &str, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Tries whether the service accepts the secret's key.
+    fn test(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A key, as the service lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The service's id of the key.
+    pub id: String,
+    /// The name that the key was given.
+    pub name: String,
+}
+
+/// What became of a request for a key.
+#[derive(Debug)]
+pub enum Mint<S> {
+    /// The service made a key: the next secret.
+    Made(S),
+    /// The service allows no more keys.
+    LimitReached,
+}
+
+/// The name of a key that Fourstep made: for which secret and version, and until when its maker may still store it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    secret: String,
+    token: String,
+    deadline: u64,
+}
+
+impl KeyName {
+    /// Names the key that this step makes.
+    #[must_use]
+    pub fn new(cx: &Context<'_>) -> Self {
+        let deadline = cx.deadline().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 1;
+        Self { secret: suffix(&cx.secret_id()), token: cx.token().to_owned(), deadline }
+    }
+
+    /// Reads a name back. `None`: the key is not Fourstep's, or is another secret's.
+    #[must_use]
+    pub fn parse(name: &str, cx: &Context<'_>) -> Option<Self> {
+        let rest = name.strip_prefix(PREFIX)?.strip_prefix(&suffix(&cx.secret_id()))?.strip_prefix('-')?;
+        let (token, deadline) = rest.rsplit_once('-')?;
+        let deadline = deadline.parse().ok()?;
+        Some(Self { secret: suffix(&cx.secret_id()), token: token.to_owned(), deadline })
+    }
+
+    /// Gives the version that the key was made for.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Gives the moment after which the key's maker cannot store it any more.
+    #[must_use]
+    pub fn deadline(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.deadline)
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}-{}-{}", self.secret, self.token, self.deadline)
+    }
+}
+
+const PREFIX: &str = "fourstep-";
+
+/// Secrets Manager ends each ARN with six random characters, which tell secrets of one name apart.
+fn suffix(arn: &str) -> String {
+    let mut characters: Vec<_> = arn.chars().rev().take(6).filter(char::is_ascii_alphanumeric).collect();
+    characters.reverse();
+    characters.into_iter().collect()
+}

@@ -1,0 +1,97 @@
+use crate::{Context, Error, Keep, Key, KeyName, Keys, Lives, Login, Mint, Result, Rotator};
+
+/// Rotates keys that the service makes: mint, store, and refuse the old one later.
+///
+/// Each key is named after the version that it is made for, so that a key whose value was never stored is found and
+/// deleted. HTTP services offer no lock: an invocation that sleeps through a whole later rotation may leave a key
+/// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
+#[derive(Clone, Copy, Debug)]
+pub struct Minted<K>(pub K);
+
+impl<K: Keys> Rotator for Minted<K> {
+    type Secret = K::Secret;
+    const NAME: &'static str = "minted-key";
+    const LIVES: Lives = Lives::Additive;
+
+    async fn create(&self, _current: &K::Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<K::Secret> {
+        let with = login.working().await?.secret();
+        let mut young = None;
+        for (key, name) in self.own(with, cx).await? {
+            if name.token() != cx.token() {
+                continue;
+            }
+            // Its maker may be about to store it: only after the maker's deadline is it certain that nobody will.
+            if name.deadline() >= cx.now() {
+                young = Some(name);
+                continue;
+            }
+            cx.fence().await?;
+            if cx.pending_is_stored().await? {
+                return Err(Error::unavailable("another invocation stored the pending version meanwhile"));
+            }
+            self.0.delete(&key.id, with, cx).await?;
+        }
+        match self.0.mint(&KeyName::new(cx), with, cx).await? {
+            Mint::Made(secret) => Ok(secret),
+            Mint::LimitReached => Err(match young {
+                Some(name) => Error::unavailable(format!(
+                    "the service allows no more keys, and one of them, `{name}`, may still be stored by another invocation"
+                ))
+                .next("Secrets Manager tries again by itself; the key is deleted when its time is over"),
+                None => Error::conflict("the service allows no more keys, and none that is left is known to be unused")
+                    .next("Look at the service's list of keys and delete one that nobody uses, then start the rotation again"),
+            }),
+        }
+    }
+
+    async fn set(&self, _pending: &K::Secret, _login: &Login<'_, Self>, _cx: &Context<'_>) -> Result<()> {
+        // The service accepts the key since it made it.
+        Ok(())
+    }
+
+    async fn test(&self, secret: &K::Secret, cx: &Context<'_>) -> Result<()> {
+        self.0.test(secret, cx).await
+    }
+
+    async fn prove(&self, pending: &K::Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        self.0.test(pending, cx).await.map_err(|error| {
+            if error.is_rejected() {
+                // Nothing can make a dead key live again, and the version keeps its value for ever.
+                return Error::conflict("the service refuses the key of the pending version")
+                    .next("Remove AWSPENDING from that version, then start the rotation again: it mints a new key");
+            }
+            error
+        })
+    }
+
+    async fn retire(&self, keep: &Keep<'_, K::Secret>, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let with = login.working().await?.secret();
+        let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
+        let gone: Vec<_> = keep.gone(|secret| self.0.id(secret)).filter_map(|secret| self.0.id(secret)).collect();
+        let listed = self.0.list(with, cx).await?;
+        let doomed: Vec<_> = listed
+            .into_iter()
+            .filter(|key| !kept.contains(&key.id))
+            .filter(|key| {
+                let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
+                gone.contains(&key.id) || stray()
+            })
+            .collect();
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        cx.fence().await?;
+        for key in doomed {
+            self.0.delete(&key.id, with, cx).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Keys> Minted<K> {
+    /// Lists the keys that Fourstep made for this secret.
+    async fn own(&self, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<(Key, KeyName)>> {
+        let listed = self.0.list(with, cx).await?;
+        Ok(listed.into_iter().filter_map(|key| KeyName::parse(&key.name, cx).map(|name| (key, name))).collect())
+    }
+}

@@ -1,0 +1,260 @@
+//! A modelled database: accounts with passwords and rights, sessions, and a lock that a session holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fourstep::{AccountSecret, Accounts, Context, Error, Result, Sensitive};
+
+use crate::world::{Call, State, Target, World};
+
+#[derive(Clone)]
+pub struct Database {
+    pub accounts: BTreeMap<String, Account>,
+    /// The session that holds the lock, and until when the server lets it idle.
+    holder: Option<(u64, SystemTime)>,
+    sessions: u64,
+}
+
+#[derive(Clone)]
+pub struct Account {
+    pub password: String,
+    /// What the account may do; a clone has to have its base's.
+    pub rights: u32,
+    pub clone_of: Option<String>,
+}
+
+impl Database {
+    pub fn new() -> Self {
+        let account = |password: &str| Account { password: password.into(), rights: 7, clone_of: None };
+        let accounts = [("app".into(), account("first")), ("admin".into(), account("admin-password"))];
+        Self { accounts: accounts.into(), holder: None, sessions: 0 }
+    }
+}
+
+impl Target for Database {
+    fn opens(&self, json: &str) -> bool {
+        let secret: AccountSecret = serde_json::from_str(json).expect("every version has the kind's shape");
+        self.accounts.get(&secret.username).is_some_and(|account| account.password == secret.password.expose())
+    }
+
+    fn live(&self) -> usize {
+        self.accounts.iter().filter(|(name, account)| *name != "admin" && !account.password.is_empty()).count()
+    }
+}
+
+/// Whether statements take effect one by one, or at COMMIT.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    AtCommit,
+    AtOnce,
+    /// One by one, and a clone gets its password before its rights: for a mutant.
+    PasswordFirst,
+}
+
+#[derive(Clone)]
+pub struct ModelAccounts {
+    pub world: Arc<World<Database>>,
+    pub writes: Writes,
+    /// False makes the lock no lock, to show that the schedules find it.
+    pub locks: bool,
+}
+
+pub struct Session {
+    world: Arc<World<Database>>,
+    id: u64,
+    locked: bool,
+    account: String,
+    writes: Vec<Statement>,
+}
+
+/// A session that ends, in whatever way, gives its lock back and undoes what it did not commit.
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        if state.target.holder.is_some_and(|(holder, _)| holder == self.id) {
+            state.target.holder = None;
+        }
+    }
+}
+
+enum Statement {
+    Password { account: String, password: String },
+    Create { base: String, clone: String },
+    Grant { base: String, clone: String },
+}
+
+impl Statement {
+    fn run(&self, database: &mut Database) {
+        match self {
+            Self::Password { account, password } => {
+                let account = database.accounts.get_mut(account).expect("only existing accounts get a password");
+                account.password.clone_from(password);
+            }
+            Self::Create { base, clone } => {
+                let account = Account { password: String::new(), rights: 0, clone_of: Some(base.clone()) };
+                database.accounts.entry(clone.clone()).or_insert(account);
+            }
+            Self::Grant { base, clone } => {
+                let rights = database.accounts[base].rights;
+                database.accounts.get_mut(clone).expect("the clone was made before").rights = rights;
+            }
+        }
+    }
+}
+
+/// How long the server lets a transaction idle before it ends the session and gives the lock back.
+const IDLE: Duration = Duration::from_secs(20);
+
+impl Session {
+    /// Finds the session ended if another took its lock meanwhile.
+    fn lasts(&self, database: &Database) -> Result<()> {
+        match !self.locked || database.holder.is_some_and(|(holder, _)| holder == self.id) {
+            true => Ok(()),
+            false => Err(Error::unavailable("the server ended the session")),
+        }
+    }
+}
+
+impl ModelAccounts {
+    async fn write(&self, session: &mut Session, name: &'static str, statement: Statement) -> Result<()> {
+        match self.writes {
+            Writes::AtOnce | Writes::PasswordFirst => {
+                let run = |state: &mut State<Database>| {
+                    session.lasts(&state.target)?;
+                    statement.run(&mut state.target);
+                    Ok(())
+                };
+                self.world.call(Call::TargetWrite, name, run).await
+            }
+            Writes::AtCommit => {
+                self.world.call(Call::TargetRead, name, |_| Ok(())).await?;
+                session.writes.push(statement);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ModelAccounts {
+    /// Installs a pending account as a naive rotator would: no lock, no fence, the password first.
+    pub async fn install(&self, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        let admin = cx.read::<AccountSecret>("admin").await?;
+        let mut session = self.log_in(admin.secret(), cx).await?;
+        let (base, clone) = ("app".to_owned(), pending.username.clone());
+        if clone != base {
+            self.write(&mut session, "create account", Statement::Create { base: base.clone(), clone: clone.clone() })
+                .await?;
+        }
+        self.set_password(&mut session, &clone, &pending.password, cx).await?;
+        if clone != base {
+            self.write(&mut session, "grant", Statement::Grant { base, clone }).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Accounts for ModelAccounts {
+    type Session = Session;
+    const ENGINES: &'static [&'static str] = &["model"];
+    const EXCLUDE_CHARACTERS: &'static str = "\"\\";
+
+    fn check_name(&self, _account: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn log_in(&self, secret: &AccountSecret, _cx: &Context<'_>) -> Result<Session> {
+        let account = secret.username.clone();
+        let log_in = |state: &mut State<Database>| {
+            let known = state.target.accounts.get(&secret.username);
+            if known.is_none_or(|known| known.password != secret.password.expose() || known.password.is_empty()) {
+                return Err(Error::rejected(format!("the database refused account `{}`", secret.username)));
+            }
+            state.target.sessions += 1;
+            Ok(state.target.sessions)
+        };
+        let id = self.world.call(Call::TargetRead, "log in", log_in).await?;
+        Ok(Session { world: Arc::clone(&self.world), id, locked: false, account, writes: Vec::new() })
+    }
+
+    async fn lock(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
+        let id = session.id;
+        let lock = |state: &mut State<Database>| match state.target.holder {
+            Some((_, until)) if self.locks && until > state.now => {
+                Err(Error::unavailable("another invocation holds the lock").retried())
+            }
+            _ => {
+                state.target.holder = Some((id, state.now + IDLE));
+                Ok(())
+            }
+        };
+        self.world.call(Call::TargetRead, "lock", lock).await?;
+        session.locked = self.locks;
+        Ok(())
+    }
+
+    async fn set_password(
+        &self,
+        session: &mut Session,
+        account: &str,
+        password: &Sensitive,
+        _cx: &Context<'_>,
+    ) -> Result<()> {
+        assert!(session.account == account || session.account == "admin", "only an administrator changes another");
+        let statement = Statement::Password { account: account.into(), password: password.expose().into() };
+        self.write(session, "set password", statement).await
+    }
+
+    async fn mirror(
+        &self,
+        session: &mut Session,
+        base: &str,
+        clone: &str,
+        known: bool,
+        _cx: &Context<'_>,
+    ) -> Result<()> {
+        let owner = self.world.state().target.accounts.get(clone).map(|account| account.clone_of.clone());
+        if owner.is_some_and(|owner| !known && owner.as_deref() != Some(base)) {
+            return Err(Error::conflict(format!("account `{clone}` is another's")));
+        }
+        let create = Statement::Create { base: base.into(), clone: clone.into() };
+        self.write(session, "create account", create).await?;
+        self.write(session, "grant", Statement::Grant { base: base.into(), clone: clone.into() }).await
+    }
+
+    async fn marked_base(&self, _session: &mut Session, account: &str) -> Result<Option<String>> {
+        let base = |state: &mut State<Database>| {
+            Ok(state.target.accounts.get(account).and_then(|account| account.clone_of.clone()))
+        };
+        self.world.call(Call::TargetRead, "read mark", base).await
+    }
+
+    async fn check_rights(&self, _session: &mut Session, account: &str, _cx: &Context<'_>) -> Result<()> {
+        let check = |state: &mut State<Database>| {
+            let accounts = &state.target.accounts;
+            let base = accounts[account].clone_of.as_ref();
+            match base.is_none_or(|base| accounts[base].rights == accounts[account].rights) {
+                true => Ok(()),
+                false => Err(Error::forbidden(format!("account `{account}` lacks rights of its base"))),
+            }
+        };
+        self.world.call(Call::TargetRead, "check rights", check).await
+    }
+
+    async fn commit(&self, mut session: Session) -> Result<()> {
+        let writes = std::mem::take(&mut session.writes);
+        if writes.is_empty() {
+            return self.world.call(Call::TargetRead, "unlock", |_| Ok(())).await;
+        }
+        let commit = |state: &mut State<Database>| {
+            session.lasts(&state.target)?;
+            writes.iter().for_each(|statement| statement.run(&mut state.target));
+            Ok(())
+        };
+        self.world.call(Call::TargetWrite, "commit", commit).await
+    }
+
+    async fn close(&self, session: Session) {
+        drop(session);
+    }
+}

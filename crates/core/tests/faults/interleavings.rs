@@ -1,0 +1,220 @@
+//! Two invocations at the same time, in every order of their calls; and one that sleeps through a later rotation.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use fourstep::Step;
+
+use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, rotate, start};
+use crate::kinds::Kind;
+use crate::world::{State, World};
+
+/// Orders of one pair of steps that are run one after the other before the rest is drawn at random.
+const IN_ORDER: usize = 4_000;
+const AT_RANDOM: usize = 1_000;
+
+/// Runs every pair of steps of one token at the same time, in the second of three rotations.
+pub fn interleave<K: Kind>(at_finish: bool) -> Vec<String> {
+    let mut count = 0;
+    let mut broken = Vec::new();
+    for (position, first) in Step::ALL.into_iter().enumerate() {
+        for second in &Step::ALL[..=position] {
+            let before = second_rotation::<K>(first.min(*second), at_finish);
+            let mut orders = Orders::default();
+            while let Some(order) = orders.next() {
+                count += 1;
+                let end = run::<K>(before.clone(), [first, *second], order, at_finish);
+                if let Err(end) = end.filter_by_hand() {
+                    broken.push(format!("{end}: {first} and {second}, in the order {order:?}"));
+                }
+            }
+        }
+    }
+    println!("{count} interleavings");
+    broken
+}
+
+/// Lets one invocation of each step of the second rotation stop after each of its calls, finishes that rotation, lets
+/// the late one go on between any two steps of the third, and finishes.
+pub fn late_duplicates<K: Kind>(at_finish: bool) -> Vec<String> {
+    let mut count = 0;
+    let mut broken = Vec::new();
+    for step in Step::ALL {
+        let before = second_rotation::<K>(step, at_finish);
+        for pause in 1.. {
+            let mut calls = 0;
+            for resume in 0..=Step::ALL.len() {
+                count += 1;
+                let end = late::<K>(before.clone(), step, pause, resume, at_finish, &mut calls);
+                if let Err(end) = end.filter_by_hand() {
+                    broken.push(format!("{end}: {step} paused after call {pause}, resumed before step {resume}"));
+                }
+            }
+            if calls < pause {
+                break;
+            }
+        }
+    }
+    println!("{count} late duplicates");
+    broken
+}
+
+/// The world with the second rotation done up to before `step`.
+fn second_rotation<K: Kind>(step: Step, at_finish: bool) -> State<K::Target> {
+    let world = World::new(K::start());
+    rotate::<K>(&world, 1..=1, at_finish, &mut |_, _, _| {}).expect("the first rotation is calm");
+    let token = start(&mut world.state(), 2, 0);
+    for done in Step::ALL.into_iter().take_while(|done| *done < step) {
+        let report = crate::driver::finish::<K>(&world, invoke::<K>(&world, done, &token, at_finish));
+        report.expect("no crash is planned").result.expect("the second rotation is calm");
+    }
+    world.state().clone()
+}
+
+fn token() -> String {
+    format!("rotation-2-0-{:032}", 0)
+}
+
+fn run<K: Kind>(before: State<K::Target>, steps: [Step; 2], order: &mut Order, at_finish: bool) -> Result<(), String> {
+    let world = World::new(before);
+    let mut running = steps.map(|step| Some(invoke::<K>(&world, step, &token(), at_finish)));
+    world.take_turns(true);
+    while running.iter().any(Option::is_some) {
+        let both = running.iter().all(Option::is_some);
+        let turn = if both { order.choose() } else { usize::from(running[0].is_none()) };
+        if poll(running[turn].as_mut().expect("the one that is chosen still runs")) {
+            running[turn] = None;
+        }
+    }
+    world.take_turns(false);
+    check(&world)?;
+    go_on::<K>(&world, at_finish)
+}
+
+fn late<K: Kind>(
+    before: State<K::Target>,
+    step: Step,
+    pause: usize,
+    resume: usize,
+    at_finish: bool,
+    calls: &mut usize,
+) -> Result<(), String> {
+    let world = World::new(before);
+    let mut sleeper = Some(invoke::<K>(&world, step, &token(), at_finish));
+    world.take_turns(true);
+    // The first poll stops before the first call, so one more for each call that is let through.
+    for _ in 0..=pause {
+        if sleeper.as_mut().is_some_and(poll) {
+            sleeper = None;
+            break;
+        }
+        *calls += 1;
+    }
+    *calls = calls.saturating_sub(1);
+    world.take_turns(false);
+    check(&world)?;
+    converge::<K>(&world, 2, token(), at_finish, SLEEPING, &mut |_, _, _| {})?;
+    let third = start(&mut world.state(), 3, 0);
+    let mut wake = |_: usize, attempt: usize, at: Step| {
+        if attempt == 0
+            && at as usize == resume
+            && let Some(running) = sleeper.take()
+        {
+            drain(running);
+        }
+    };
+    converge::<K>(&world, 3, third, at_finish, SLEEPING, &mut wake)?;
+    if let Some(running) = sleeper.take() {
+        drain(running);
+    }
+    check(&world)?;
+    rotate::<K>(&world, 4..=4, at_finish, &mut |_, _, _| {})
+}
+
+/// Finishes the second rotation and makes a third.
+fn go_on<K: Kind>(world: &Arc<World<K::Target>>, at_finish: bool) -> Result<(), String> {
+    converge::<K>(world, 2, token(), at_finish, MORE, &mut |_, _, _| {})?;
+    rotate::<K>(world, 3..=3, at_finish, &mut |_, _, _| {})
+}
+
+fn check<T: crate::world::Target>(world: &World<T>) -> Result<(), String> {
+    world.state().violation.take().map_or(Ok(()), Err)
+}
+
+/// Gives an invocation one turn, and tells whether it ended.
+fn poll(running: &mut Running) -> bool {
+    matches!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
+}
+
+fn drain(mut running: Running) {
+    while !poll(&mut running) {}
+}
+
+trait FilterByHand {
+    fn filter_by_hand(self) -> Self;
+}
+
+impl FilterByHand for Result<(), String> {
+    /// A rolled key may be lost to a second invocation: that ends in the error that says so.
+    fn filter_by_hand(self) -> Self {
+        self.or_else(|end| if end == BY_HAND { Ok(()) } else { Err(end) })
+    }
+}
+
+/// One order of the turns of two invocations.
+#[derive(Debug, Default)]
+struct Order {
+    turns: Vec<usize>,
+    at: usize,
+    random: Option<u64>,
+}
+
+impl Order {
+    fn choose(&mut self) -> usize {
+        if self.at == self.turns.len() {
+            let turn = self.random.as_mut().map_or(0, |random| {
+                // Xorshift, so that an order that breaks a rule comes again.
+                *random ^= *random << 13;
+                *random ^= *random >> 7;
+                *random ^= *random << 17;
+                (*random % 2) as usize
+            });
+            self.turns.push(turn);
+        }
+        self.at += 1;
+        self.turns[self.at - 1]
+    }
+}
+
+/// All orders depth first, up to a number; then some at random.
+#[derive(Default)]
+struct Orders {
+    given: usize,
+    order: Order,
+    exhausted: bool,
+}
+
+impl Orders {
+    fn next(&mut self) -> Option<&mut Order> {
+        self.given += 1;
+        if self.given > 1 && self.given <= IN_ORDER && !self.exhausted {
+            // The next order: the last turn that was the first one's becomes the second one's.
+            let turns = &mut self.order.turns;
+            turns.truncate(self.order.at);
+            while turns.pop_if(|turn| *turn == 1).is_some() {}
+            match turns.last_mut() {
+                Some(turn) => *turn = 1,
+                None => self.exhausted = true,
+            }
+        }
+        if self.exhausted || self.given > IN_ORDER + AT_RANDOM {
+            return None;
+        }
+        if self.given > IN_ORDER {
+            let random = Some(0x9E37_79B9_7F4A_7C15 ^ self.given as u64);
+            self.order = Order { random, ..Order::default() };
+        }
+        self.order.at = 0;
+        Some(&mut self.order)
+    }
+}

@@ -1,0 +1,97 @@
+//! A modelled service that makes keys, shows each value once, and may allow no more than a few.
+
+use std::sync::Arc;
+
+use fourstep::{Context, Error, Key, KeyName, Keys, Mint, Result, Sensitive};
+use serde::{Deserialize, Serialize};
+
+use crate::world::{Call, Target, World};
+
+#[derive(Clone)]
+pub struct KeyService {
+    pub keys: Vec<ServiceKey>,
+    pub limit: usize,
+    made: u32,
+}
+
+#[derive(Clone)]
+pub struct ServiceKey {
+    pub key: Key,
+    value: String,
+}
+
+impl KeyService {
+    pub fn new(limit: usize) -> Self {
+        let first = ServiceKey { key: Key { id: "k0".into(), name: "by hand".into() }, value: "value-0".into() };
+        Self { keys: vec![first], limit, made: 0 }
+    }
+
+    fn knows(&self, secret: &KeySecret) -> Result<()> {
+        match self.keys.iter().any(|key| key.value == secret.value.expose()) {
+            true => Ok(()),
+            false => Err(Error::rejected("the service refused the key")),
+        }
+    }
+}
+
+impl Target for KeyService {
+    fn opens(&self, json: &str) -> bool {
+        self.knows(&serde_json::from_str(json).expect("every version has the kind's shape")).is_ok()
+    }
+
+    fn live(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct KeySecret {
+    pub id: String,
+    pub value: Sensitive,
+}
+
+pub struct ModelKeys(pub Arc<World<KeyService>>);
+
+impl Keys for ModelKeys {
+    type Secret = KeySecret;
+
+    fn id(&self, secret: &KeySecret) -> Option<String> {
+        Some(secret.id.clone())
+    }
+
+    async fn list(&self, with: &KeySecret, _cx: &Context<'_>) -> Result<Vec<Key>> {
+        let list = |state: &mut crate::world::State<KeyService>| {
+            state.target.knows(with)?;
+            Ok(state.target.keys.iter().map(|key| key.key.clone()).collect())
+        };
+        self.0.call(Call::TargetRead, "list keys", list).await
+    }
+
+    async fn mint(&self, name: &KeyName, with: &KeySecret, _cx: &Context<'_>) -> Result<Mint<KeySecret>> {
+        let mint = |state: &mut crate::world::State<KeyService>| {
+            let service = &mut state.target;
+            service.knows(with)?;
+            if service.keys.len() >= service.limit {
+                return Ok(Mint::LimitReached);
+            }
+            service.made += 1;
+            let (id, value) = (format!("k{}", service.made), format!("value-{}", service.made));
+            service.keys.push(ServiceKey { key: Key { id: id.clone(), name: name.to_string() }, value: value.clone() });
+            Ok(Mint::Made(KeySecret { id, value: Sensitive::new(value) }))
+        };
+        self.0.call(Call::TargetWrite, "mint key", mint).await
+    }
+
+    async fn delete(&self, id: &str, with: &KeySecret, _cx: &Context<'_>) -> Result<()> {
+        let delete = |state: &mut crate::world::State<KeyService>| {
+            state.target.knows(with)?;
+            state.target.keys.retain(|key| key.key.id != id);
+            Ok(())
+        };
+        self.0.call(Call::TargetWrite, "delete key", delete).await
+    }
+
+    async fn test(&self, secret: &KeySecret, _cx: &Context<'_>) -> Result<()> {
+        self.0.call(Call::TargetRead, "use key", |state| state.target.knows(secret)).await
+    }
+}

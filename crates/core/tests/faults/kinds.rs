@@ -1,0 +1,227 @@
+//! The modelled targets, one or more of each way in which credentials live together.
+
+use std::sync::Arc;
+
+use fourstep::memory::{CreateSecret, Model, RotateSecret, SecretValue};
+use fourstep::{AWSCURRENT, AWSPENDING, AlternatingUsers, Lives, Minted, Rotator, SingleUser};
+
+use crate::accounts::{Database, ModelAccounts, Writes};
+use crate::fleet::{Fleet, ModelFleet};
+use crate::keys::{KeyService, ModelKeys};
+use crate::slot::{Pushed, Rolled, Slot};
+use crate::world::{State, Target, World};
+
+/// A target, the rotator for it, and what the invariants promise of it.
+pub trait Kind: 'static {
+    type Target: Target;
+    type Rotator: Rotator;
+
+    fn start() -> State<Self::Target>;
+    fn rotator(world: &Arc<World<Self::Target>>) -> Self::Rotator;
+
+    /// How many credentials may be alive at a time.
+    const MOST: usize = 2;
+    /// Whether AWSPREVIOUS works after a rotation with `RETIRE=at-next-rotation`.
+    const PREVIOUS_WORKS: bool;
+    /// What a person does when the rotation ends in a stable error, for the kinds in which it may.
+    const REMEDY: Remedy = Remedy::None;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It has to converge by itself.
+    None,
+    /// The error says to remove AWSPENDING and start again.
+    RemovePending,
+    /// The error says to issue a credential by hand.
+    IssueByHand,
+}
+
+pub struct Single;
+pub struct SingleAtOnce;
+pub struct Alternating;
+pub struct AlternatingAtOnce;
+pub struct Limited;
+pub struct Unlimited;
+pub struct Ssh;
+pub struct Push;
+pub struct Roll;
+
+const ADMIN: &str = r#"{"engine":"model","host":"h","username":"admin","password":"admin-password"}"#;
+const KEY: &str = r#"{"id":"k0","value":"value-0"}"#;
+const ACCOUNT: &str = r#"{"engine":"model","host":"h","username":"app","password":"first","masterarn":"admin"}"#;
+
+impl Kind for Single {
+    type Target = Database;
+    type Rotator = SingleUser<ModelAccounts>;
+    const PREVIOUS_WORKS: bool = false;
+    const MOST: usize = 1;
+
+    fn start() -> State<Database> {
+        State::new(model(ACCOUNT), Database::new(), one_slot)
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+    }
+}
+
+impl Kind for SingleAtOnce {
+    type Target = Database;
+    type Rotator = SingleUser<ModelAccounts>;
+    const PREVIOUS_WORKS: bool = false;
+    const MOST: usize = 1;
+
+    fn start() -> State<Database> {
+        Single::start()
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+    }
+}
+
+impl Kind for Alternating {
+    type Target = Database;
+    type Rotator = AlternatingUsers<ModelAccounts>;
+    const PREVIOUS_WORKS: bool = true;
+
+    fn start() -> State<Database> {
+        State::new(model(ACCOUNT), Database::new(), whole_rights)
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        AlternatingUsers(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+    }
+}
+
+impl Kind for AlternatingAtOnce {
+    type Target = Database;
+    type Rotator = AlternatingUsers<ModelAccounts>;
+    const PREVIOUS_WORKS: bool = true;
+
+    fn start() -> State<Database> {
+        Alternating::start()
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        AlternatingUsers(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+    }
+}
+
+impl Kind for Limited {
+    type Target = KeyService;
+    type Rotator = Minted<ModelKeys>;
+    const PREVIOUS_WORKS: bool = true;
+    // Stale reads that outlast a maker's deadline can leave a dead key pending, which only a person removes.
+    const REMEDY: Remedy = Remedy::RemovePending;
+
+    fn start() -> State<KeyService> {
+        State::new(model(KEY), KeyService::new(2), current_opens)
+    }
+    fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
+        Minted(ModelKeys(Arc::clone(world)))
+    }
+}
+
+impl Kind for Unlimited {
+    type Target = KeyService;
+    type Rotator = Minted<ModelKeys>;
+    const PREVIOUS_WORKS: bool = true;
+    const MOST: usize = 3;
+    const REMEDY: Remedy = Remedy::RemovePending;
+
+    fn start() -> State<KeyService> {
+        State::new(model(KEY), KeyService::new(9), current_opens)
+    }
+    fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
+        Limited::rotator(world)
+    }
+}
+
+impl Kind for Ssh {
+    type Target = Fleet;
+    type Rotator = ModelFleet;
+    const PREVIOUS_WORKS: bool = true;
+
+    fn start() -> State<Fleet> {
+        State::new(model(r#"{"public":"key-first","private":"key-first"}"#), Fleet::new(), current_opens)
+    }
+    fn rotator(world: &Arc<World<Fleet>>) -> Self::Rotator {
+        ModelFleet(Arc::clone(world))
+    }
+}
+
+impl Kind for Push {
+    type Target = Slot;
+    type Rotator = Pushed;
+    const PREVIOUS_WORKS: bool = false;
+    const MOST: usize = 1;
+
+    fn start() -> State<Slot> {
+        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), one_slot)
+    }
+    fn rotator(world: &Arc<World<Slot>>) -> Self::Rotator {
+        Pushed(Arc::clone(world))
+    }
+}
+
+impl Kind for Roll {
+    type Target = Slot;
+    type Rotator = Rolled;
+    const PREVIOUS_WORKS: bool = false;
+    const MOST: usize = 1;
+    const REMEDY: Remedy = Remedy::IssueByHand;
+
+    fn start() -> State<Slot> {
+        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), |_| Ok(()))
+    }
+    fn rotator(world: &Arc<World<Slot>>) -> Self::Rotator {
+        Rolled(Arc::clone(world))
+    }
+}
+
+fn model(value: &str) -> Model {
+    let mut model = Model::default();
+    for (name, value) in [("admin", ADMIN), ("app", value)] {
+        let request = CreateSecret { name, value: Some(SecretValue::text(value)), ..CreateSecret::default() };
+        model.create_secret(request).expect("the secret can be made");
+    }
+    // Rotation is turned on, and the run that only tests is over.
+    let turned_on = model.rotate_secret(RotateSecret {
+        lambda_arn: Some("arn:aws:lambda:us-east-1:123456789012:function:f"),
+        rotate_immediately: false,
+        ..RotateSecret::now("app")
+    });
+    let token = turned_on.answer.expect("rotation can be turned on");
+    model.remove_test_version("app", &token);
+    model
+}
+
+/// I1 for kinds in which old and new overlap.
+fn current_opens<T: Target>(state: &State<T>) -> Result<(), String> {
+    match state.opens(AWSCURRENT) {
+        true => Ok(()),
+        false => Err("I1: AWSCURRENT does not open the target".into()),
+    }
+}
+
+/// I1 and I2 for one slot: between set and finish it is AWSPENDING that opens.
+fn one_slot<T: Target>(state: &State<T>) -> Result<(), String> {
+    match state.opens(AWSCURRENT) || state.opens(AWSPENDING) {
+        true => Ok(()),
+        false => Err("I2: no labelled version opens the target".into()),
+    }
+}
+
+/// I1 for two accounts: AWSCURRENT opens, and may do what the base may.
+fn whole_rights(state: &State<Database>) -> Result<(), String> {
+    current_opens(state)?;
+    let current: fourstep::AccountSecret =
+        serde_json::from_str(&state.labelled(AWSCURRENT).unwrap_or_default()).map_err(|error| error.to_string())?;
+    match state.target.accounts[&current.username].rights == state.target.accounts["app"].rights {
+        true => Ok(()),
+        false => Err("I1: AWSCURRENT's account lacks rights".into()),
+    }
+}
+
+/// Whether this kind's old and new credential overlap.
+pub fn overlaps<K: Kind>() -> bool {
+    matches!(K::Rotator::LIVES, Lives::Displacing | Lives::Additive)
+}
