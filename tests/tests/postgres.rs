@@ -1,0 +1,14 @@
+//! Accounts of a real PostgreSQL server, rotated by the engine in this process.
+
+#[path = "postgres/alternating.rs"]
+mod alternating;
+#[path = "postgres/names.rs"]
+mod names;
+#[path = "postgres/network.rs"]
+mod network;
+#[path = "postgres/secrecy.rs"]
+mod secrecy;
+#[path = "postgres/single.rs"]
+mod single;
+#[path = "postgres/world.rs"]
+mod world;

@@ -1,0 +1,82 @@
+use fourstep::{ErrorKind, Step};
+use serde_json::Value;
+
+use crate::world::{FIRST, World, assert_error, opens, secret, server_with_admin};
+
+const NAMES: [&str; 10] = [
+    "with space",
+    "semi;colon",
+    "quote\"double",
+    "quote'single",
+    "back\\slash",
+    "\"; DROP ROLE boss; --",
+    "größe-ßẞ-名前",
+    "Upper",
+    "select",
+    "equals=sign %s $1",
+];
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[tokio::test]
+async fn accounts_of_any_name_rotate_alone_and_with_a_clone() {
+    let Some((server, alternating)) = server_with_admin().await else { return };
+    let masterarn = alternating.current()["masterarn"].clone();
+    let longest = "é".repeat(28) + "x";
+    let options = server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000";
+    for name in NAMES.iter().copied().chain([longest.as_str()]) {
+        let role = quoted(name);
+        server.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD '{FIRST}'")).await;
+        if options {
+            server.execute(&format!("GRANT {role} TO boss WITH ADMIN OPTION")).await;
+        }
+        let mut secret = secret(&server, name, FIRST);
+        let mut world = World::new(&secret);
+        world.rotate().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(opens(&server, &world.current()).await, "{name}");
+        secret["password"] = world.current()["password"].clone();
+        secret["masterarn"] = masterarn.clone();
+        let mut world = World::alternating(&secret, &crate::world::secret(&server, "boss", "admin-password"));
+        for suffix in ["_clone", "", "_clone"] {
+            world.rotate().await.unwrap_or_else(|error| panic!("{name}{suffix}: {error}"));
+            assert_eq!(world.current()["username"], Value::from(format!("{name}{suffix}")));
+            assert!(opens(&server, &world.current()).await, "{name}{suffix}");
+        }
+    }
+    assert!(opens(&server, &crate::world::secret(&server, "boss", "admin-password")).await);
+}
+
+#[tokio::test]
+async fn a_name_of_63_bytes_rotates_and_its_clone_is_refused_before_anything_is_stored() {
+    let Some((server, world)) = server_with_admin().await else { return };
+    let longest = "é".repeat(31) + "x";
+    assert_eq!(longest.len(), 63);
+    server.execute(&format!("CREATE ROLE \"{longest}\" LOGIN PASSWORD '{FIRST}'")).await;
+    let mut alone = World::new(&secret(&server, &longest, FIRST));
+    alone.rotate().await.unwrap();
+    assert!(opens(&server, &alone.current()).await);
+
+    // 58 bytes and `_clone` are 64: one more than there is room for, though they are fewer characters.
+    let base = "é".repeat(29);
+    let mut secret = secret(&server, &base, FIRST);
+    secret["masterarn"] = world.current()["masterarn"].clone();
+    let mut pair = World::alternating(&secret, &crate::world::secret(&server, "boss", "admin-password"));
+    let token = pair.start();
+    let error = pair.step(Step::Create, &token).await.unwrap_err();
+    assert_error(&error, ErrorKind::Invalid, &["has 64 bytes, and PostgreSQL allows at most 63", "_clone"]);
+    assert!(pair.labelled("AWSPENDING").is_none());
+}
+
+#[tokio::test]
+async fn what_the_driver_cannot_log_in_with_is_said() {
+    let Some((server, _)) = server_with_admin().await else { return };
+    server.execute("CREATE ROLE \"a,b\" LOGIN PASSWORD 'first-password'; ALTER ROLE app PASSWORD 'emoji😀'").await;
+    let mut world = World::new(&secret(&server, "a,b", FIRST));
+    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["`a,b` has a comma"]);
+    let mut world = World::new(&secret(&server, "app", "emoji😀"));
+    let error = world.failing_set().await;
+    assert_error(&error, ErrorKind::Invalid, &["SASLprep"]);
+    assert!(!error.to_string().contains('😀'), "{error}");
+}

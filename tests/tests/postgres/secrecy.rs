@@ -1,0 +1,136 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use fourstep::{Filter, Sensitive, Step};
+use fourstep_testkit::proxy::{Fault, When};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::{FIRST, World, proxy, secret, secret_at, server, server_with_admin};
+
+/// What was logged in this thread, at the most talkative level, drivers included.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Captured {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn capture() -> (Captured, tracing::subscriber::DefaultGuard) {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(captured.clone())
+        .finish();
+    (captured, tracing::subscriber::set_default(subscriber))
+}
+
+/// Checks that a text holds none of the secrets in any form.
+fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
+    let filter = Filter::new();
+    secrets.iter().for_each(|secret| filter.learn(secret));
+    assert!(secrets.len() > 1 && filter.apply(FIRST) == "[redacted]", "the check itself works");
+    for (line, clean) in text.lines().zip(filter.apply(text).lines()) {
+        assert_eq!(line, clean, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
+    let (captured, _guard) = capture();
+    let Some((server, mut world)) = server_with_admin().await else { return };
+    for _ in 0..3 {
+        world.rotate().await.unwrap();
+    }
+    let mut single = World::new(&world.current());
+    single.tag("fourstep:strategy", "single-user");
+    single.rotate().await.unwrap();
+    single.put(&secret(&server, "app", "a-wrong-password"));
+    let mut errors = String::new();
+    let token = single.start();
+    single.step(Step::Create, &token).await.unwrap();
+    server.execute("ALTER ROLE app_clone NOLOGIN").await;
+    let error = single.step(Step::Set, &token).await.unwrap_err();
+    errors.push_str(&format!("{error} {error:?} {error:#?}"));
+    let mut secrets = world.passwords();
+    secrets.extend(single.passwords());
+    assert!(secrets.len() >= 8, "old and new ones");
+    let (log, ours) = (server.log(), captured.text());
+    assert!(log.contains("PASSWORD 'SCRAM-SHA-256$4096:"), "the statement was logged, with the verifier");
+    assert!(ours.contains("the connection is not encrypted"), "{ours}");
+    assert_clean("the server's log", &log, &secrets);
+    assert_clean("our log", &ours, &secrets);
+    assert_clean("an error", &errors, &secrets);
+    assert!(!ours.contains("SCRAM-SHA-256$") && !errors.contains("SCRAM-SHA-256$"));
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_is_not_repeated_in_the_error() {
+    let (captured, _guard) = capture();
+    let Some(server) = server().await else { return };
+    // A role may not change its own password while it acts as another that may not either.
+    server.execute("CREATE ROLE boss LOGIN PASSWORD 'admin-password'").await;
+    let mut world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    world.tag("fourstep:grants", "leave");
+    server.execute("CREATE ROLE app_clone LOGIN").await;
+    let error = world.failing_set().await;
+    crate::world::assert_error(
+        &error,
+        fourstep::ErrorKind::Forbidden,
+        &["change the password of role \"app_clone\"", "ALTER ROLE \"boss\" CREATEROLE"],
+    );
+    let text = format!("{error} {error:?} {}", captured.text());
+    assert_clean("the error and our log", &text, &world.passwords());
+    assert_clean("the server's log", &server.log(), &world.passwords());
+    assert!(!text.contains("SCRAM-SHA-256$"), "{text}");
+    assert!(server.log().contains("ERROR:"), "the server did log the statement");
+}
+
+#[tokio::test]
+async fn plaintext_is_warned_of_at_each_connection() {
+    let (captured, _guard) = capture();
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.rotate().await.unwrap();
+    assert_eq!(captured.text().matches("the connection is not encrypted").count(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_says_nothing_secret() {
+    let (captured, _guard) = capture();
+    let Some(server) = server().await else { return };
+    let proxy = proxy(&server).await;
+    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    world.limit = std::time::Duration::from_millis(600);
+    let token = world.start();
+    world.step(Step::Create, &token).await.unwrap();
+    let mut errors = String::new();
+    for number in 1..8 {
+        proxy.reset();
+        proxy.at(number, When::After, Fault::Drop);
+        if let Err(error) = world.step(Step::Set, &token).await {
+            errors.push_str(&format!("{error:?}\n"));
+        }
+    }
+    assert!(errors.lines().count() >= 3, "{errors}");
+    assert_clean("errors and log", &(errors + &captured.text()), &world.passwords());
+}

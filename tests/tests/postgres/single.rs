@@ -1,0 +1,266 @@
+use std::time::Duration;
+
+use fourstep::{ErrorKind, Step};
+use fourstep_testkit::postgres::{Options, Postgres};
+use fourstep_testkit::proxy::{Fault, When};
+use sqlx::Connection;
+use tokio::sync::oneshot;
+
+use crate::world::{FIRST, World, assert_error, consume, opens, proxy, secret, secret_at, server};
+
+#[tokio::test]
+async fn an_account_rotates_three_times_and_every_current_secret_opens_the_server() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut before = world.current();
+    for _ in 0..3 {
+        world.rotate().await.unwrap();
+        let current = world.current();
+        consume(&server, &current, "INSERT INTO data.t VALUES (1)").await.unwrap();
+        assert_ne!(current["password"], before["password"]);
+        assert_eq!(world.previous(), before);
+        assert!(!opens(&server, &before).await, "the old password is refused");
+        before = current;
+    }
+    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
+    assert!(verifier[0].starts_with("SCRAM-SHA-256$4096:"), "{verifier:?}");
+}
+
+#[tokio::test]
+async fn a_rotation_makes_three_connections_of_which_none_is_refused() {
+    let Some(server) = server().await else { return };
+    let proxy = proxy(&server).await;
+    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    for _ in 0..2 {
+        proxy.reset();
+        world.rotate().await.unwrap();
+        let counts = proxy.counts();
+        assert_eq!((counts.connections, counts.refused), (3, 0), "{counts:?}");
+        println!("one rotation: {counts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_finished_rotation_run_again_writes_nothing() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    let token = world.start();
+    world.run(&token).await.unwrap();
+    let roles = server.roles().await;
+    let statements = server.log().matches("ALTER ROLE").count();
+    world.run(&token).await.unwrap();
+    assert_eq!(server.roles().await, roles);
+    assert_eq!(server.log().matches("ALTER ROLE").count(), statements);
+}
+
+#[tokio::test]
+async fn a_retry_sends_the_same_verifier() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    let token = world.start();
+    world.step(Step::Create, &token).await.unwrap();
+    world.step(Step::Set, &token).await.unwrap();
+    let roles = server.roles().await;
+    // The second login is with the pending version.
+    world.step(Step::Set, &token).await.unwrap();
+    assert_eq!(server.roles().await, roles);
+    let log = server.log();
+    let sent: Vec<&str> = log.lines().filter_map(|line| line.split("ALTER ROLE ").nth(1)).collect();
+    assert_eq!(sent.len(), 2, "{log}");
+    assert_eq!(sent[0], sent[1]);
+}
+
+#[tokio::test]
+async fn a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
+    let Some(server) = server().await else { return };
+    let proxy = proxy(&server).await;
+    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let token = world.start();
+    world.step(Step::Create, &token).await.unwrap();
+    proxy.on(|message| message.says("COMMIT"), When::After, Fault::SwallowReplies);
+    world.step(Step::Set, &token).await.unwrap();
+    // The first attempt; current, which is refused now; pending.
+    assert_eq!((proxy.counts().connections, proxy.counts().refused), (3, 1));
+    assert!(opens(&server, &world.pending()).await);
+    world.run(&token).await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_at_any_message_of_set_leaves_one_password_that_a_version_knows() {
+    let Some(server) = server().await else { return };
+    let proxy = proxy(&server).await;
+    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut broken = 0;
+    for number in 1.. {
+        let token = world.start();
+        world.step(Step::Create, &token).await.unwrap();
+        for when in [When::Before, When::After] {
+            proxy.reset();
+            proxy.at(number, when, Fault::Drop);
+            // A retry inside the step mends it.
+            world.step(Step::Set, &token).await.unwrap();
+            broken += usize::from(proxy.counts().connections > 1);
+        }
+        let over = proxy.counts().connections == 1;
+        world.run(&token).await.unwrap();
+        assert!(opens(&server, &world.current()).await, "message {number}");
+        if over {
+            break;
+        }
+    }
+    assert!(broken >= 12, "{broken}");
+}
+
+#[tokio::test]
+async fn a_wrong_current_password_falls_back_to_the_previous_one() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.put(&secret(&server, "app", "somebody-typed-this"));
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+}
+
+#[tokio::test]
+async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", "wrong-password"));
+    let roles = server.roles().await;
+    let error = world.failing_set().await;
+    assert_error(
+        &error,
+        ErrorKind::Rejected,
+        &[
+            "refused the password of `app`",
+            "the password is wrong, the role does not exist, or its VALID UNTIL has passed",
+            "AWSCURRENT",
+            "Store the credential",
+        ],
+    );
+    assert_eq!(server.roles().await, roles);
+}
+
+#[tokio::test]
+async fn a_user_that_was_dropped_or_has_expired_is_rejected() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "absent", FIRST));
+    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["the role does not exist"]);
+    server.execute("ALTER ROLE app VALID UNTIL '2020-01-01'").await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["its VALID UNTIL has passed"]);
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_log_in_is_forbidden_and_no_other_version_is_tried() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    server.execute("ALTER ROLE app NOLOGIN").await;
+    assert_error(&world.failing_set().await, ErrorKind::Forbidden, &["NOLOGIN", "ALTER ROLE \"app\" LOGIN"]);
+    server.execute("ALTER ROLE app LOGIN; REVOKE CONNECT ON DATABASE postgres FROM public").await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    assert_error(
+        &world.failing_set().await,
+        ErrorKind::Forbidden,
+        &["GRANT CONNECT ON DATABASE \"postgres\" TO \"app\""],
+    );
+}
+
+#[tokio::test]
+async fn a_full_server_is_unavailable() {
+    let Some(server) = server().await else { return };
+    server.execute("ALTER ROLE app CONNECTION LIMIT 1").await;
+    let client = server.connect("app", FIRST, "postgres").await.unwrap();
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.limit = Duration::from_secs(2);
+    assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["53300", "CONNECTION LIMIT"]);
+    client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_absent_is_named_with_its_field() {
+    let Some(server) = server().await else { return };
+    let mut secret = secret(&server, "app", FIRST);
+    secret["dbname"] = "nowhere".into();
+    let mut world = World::new(&secret);
+    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["no database `nowhere`", "`dbname`"]);
+}
+
+#[tokio::test]
+async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written() {
+    let Some(server) = server().await else { return };
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    let token = world.start();
+    world.step(Step::Create, &token).await.unwrap();
+    // Another invocation, stopped inside of its lock.
+    let proxy = proxy(&server).await;
+    let mut other = world.copy();
+    other.variable("ENDPOINT", format!("{}:{}", proxy.host(), proxy.port()));
+    let (locked, is_locked) = oneshot::channel();
+    proxy.on(
+        |message| message.says("ALTER ROLE"),
+        When::Before,
+        Fault::Call(Box::new(move || locked.send(()).unwrap())),
+    );
+    proxy.on(|message| message.says("ALTER ROLE"), When::After, Fault::Hang);
+    world.limit = Duration::from_secs(2);
+    let roles = server.roles().await;
+    let refused = async {
+        is_locked.await.unwrap();
+        world.step(Step::Set, &token).await.unwrap_err()
+    };
+    tokio::select! {
+        error = refused => {
+            assert_error(&error, ErrorKind::Unavailable, &["another invocation holds the lock of this secret", "tries again"]);
+        }
+        _ = other.step(Step::Set, &token) => panic!("the other one hangs"),
+    }
+    assert_eq!(server.roles().await, roles);
+}
+
+#[tokio::test]
+async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
+    let Some(server) = server().await else { return };
+    server
+        .execute(
+            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '1ms';
+             ALTER ROLE app SET synchronous_commit = off; ALTER ROLE app SET standard_conforming_strings = off;
+             ALTER ROLE app SET search_path = data, pg_catalog;
+             CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+        )
+        .await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_as_a_whole_is_unavailable_and_not_written_to() {
+    let Some(server) = server().await else { return };
+    let roles = server.roles().await;
+    server.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    server.execute("SELECT pg_reload_conf()").await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.limit = Duration::from_secs(2);
+    assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["read only", "replica", "writer"]);
+    assert_eq!(server.roles().await, roles);
+}
+
+#[tokio::test]
+async fn a_password_under_md5_is_replaced_as_well() {
+    let options = Options {
+        settings: vec![("password_encryption", "md5")],
+        hba: vec!["host all all 127.0.0.1/32 md5"],
+        ..Options::default()
+    };
+    let Some(server) = Postgres::start_with(options).await else { return };
+    server.execute("CREATE ROLE app LOGIN PASSWORD 'first-password'").await;
+    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
+    assert!(verifier[0].starts_with("md5"), "{verifier:?}");
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    for _ in 0..2 {
+        world.rotate().await.unwrap();
+        assert!(opens(&server, &world.current()).await);
+    }
+    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
+    assert!(verifier[0].starts_with("SCRAM-SHA-256$"), "{verifier:?}");
+}
