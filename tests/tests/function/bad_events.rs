@@ -1,0 +1,81 @@
+//! Events that Secrets Manager would not send.
+
+use fourstep::Step;
+use serde_json::{Value, json};
+
+use super::*;
+
+type Change = fn(&mut Value);
+
+#[tokio::test]
+async fn each_is_invalid_and_names_the_field_and_the_fix() {
+    let world = World::new().await;
+    let cases: &[(&str, Change, &str)] = &[
+        ("no step", |event| remove(event, "Step"), "the event has no field `Step`"),
+        ("unknown step", |event| event["Step"] = "rotateSecret".into(), "field `Step` of the event is `rotateSecret`"),
+        (
+            "a secret as step",
+            |event| event["Step"] = PASSWORD.into(),
+            "`Step` of the event is a text that is not repeated",
+        ),
+        ("a number as step", |event| event["Step"] = 1.into(), "field `Step` of the event must be a string"),
+        ("no token", |event| remove(event, "ClientRequestToken"), "the event has no field `ClientRequestToken`"),
+        ("null token", |event| event["ClientRequestToken"] = Value::Null, "no field `ClientRequestToken`"),
+        ("a secret as token", |event| event["ClientRequestToken"] = PASSWORD.into(), "has 16 characters; it must be"),
+        ("long token", |event| event["ClientRequestToken"] = "x".repeat(65).into(), "has 65 characters; it must be"),
+        (
+            "an object as token",
+            |event| event["ClientRequestToken"] = json!({}),
+            "`ClientRequestToken` of the event must",
+        ),
+        ("no secret", |event| remove(event, "SecretId"), "the event has no field `SecretId`"),
+        ("an array as secret", |event| event["SecretId"] = json!([]), "field `SecretId` of the event must be a string"),
+        ("empty secret", |event| event["SecretId"] = "".into(), "field `SecretId` of the event must be the ARN"),
+        (
+            "a number as RotationToken",
+            |event| event["RotationToken"] = 1.into(),
+            "field `RotationToken` of the event must",
+        ),
+        (
+            "an operator's event",
+            |event| *event = json!({ "Action": "diagnose", "SecretId": NAME }),
+            "it is not a rotation event",
+        ),
+        ("an array", |event| *event = json!([event]), "the event is not a JSON object"),
+        ("a text", |event| *event = PASSWORD.into(), "the event is not a JSON object"),
+        ("null", |event| *event = Value::Null, "the event is not a JSON object"),
+    ];
+    for (name, change, expected) in cases {
+        println!("{name}");
+        let mut event = world.event(Step::Create);
+        change(&mut event);
+        let fix = "Let Secrets Manager invoke this function (RotateSecret)";
+        world.fails(event, "Invalid", &[expected, "Nothing was changed", fix]).await;
+    }
+    assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
+    assert_eq!(world.sandbox.starts(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_invalid_too() {
+    let world = World::new().await;
+    for event in [String::new(), PASSWORD.to_owned(), format!("{{\"Step\":\"{PASSWORD}")] {
+        world.fails(event, "Invalid", &["the event is not JSON", "Nothing was changed"]).await;
+    }
+    assert_eq!(world.sandbox.starts(), 1);
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_step_work_and_unknown_fields_are_ignored() {
+    let world = World::new().await;
+    let mut event = world.event(Step::Create);
+    event["Step"] = "create_secret".into();
+    event["New"] = json!({ "field": [1] });
+    assert_eq!(world.sandbox.invoke(event).await.result, Ok(Value::Null));
+    assert!(world.change(|secret| secret.version(PENDING).unwrap().value.is_some()));
+    world.tells_no_secret();
+}
+
+fn remove(event: &mut Value, field: &str) {
+    event.as_object_mut().unwrap().remove(field);
+}
