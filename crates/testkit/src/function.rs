@@ -31,17 +31,15 @@ pub fn example(package: &str, name: &str) -> io::Result<PathBuf> {
 }
 
 fn built(name: &str, what: &[&str], place: &Path) -> io::Result<PathBuf> {
-    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    // Held while it builds, so that tests of one process build once.
+    static BUILT: Mutex<BTreeMap<String, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    // Held while it builds, so that tests of one process build once; a build that failed is not tried again either.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(name) {
-        return Ok(path.clone());
-    }
-    let directory = profile_directory(&env::current_exe()?)?;
-    build(what, &directory)?;
-    let path = existing(directory.join(place))?;
-    built.insert(name.to_owned(), path.clone());
-    Ok(path)
+    let result = built.entry(name.to_owned()).or_insert_with(|| {
+        let path = profile_directory(&env::current_exe().map_err(|error| error.to_string())?);
+        let path = path.and_then(|directory| build(what, &directory).and_then(|()| existing(directory.join(place))));
+        path.map_err(|error| error.to_string())
+    });
+    result.clone().map_err(io::Error::other)
 }
 
 fn build(what: &[&str], directory: &Path) -> io::Result<()> {
