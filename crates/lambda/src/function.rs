@@ -50,7 +50,7 @@ impl<R: Rotation> Function<R> {
         let given = deadline.duration_since(started).unwrap_or_default();
         let kept_back = TO_ANSWER.min(given / 4);
         let deadline = deadline - kept_back;
-        let step = AssertUnwindSafe(self.engine.run(&self.rotation, event, deadline)).catch_unwind();
+        let step = AssertUnwindSafe(self.engine.run(&self.rotation, event, deadline).boxed()).catch_unwind();
         let error = match tokio::time::timeout(given - kept_back, step).await {
             Ok(Ok(report)) => return report,
             Ok(Err(_)) => panicked(),

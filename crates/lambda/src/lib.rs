@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use fourstep::{Engine, Environment, Filter, Rotation};
 use fourstep_aws::SecretsManagerStore;
+use futures_util::FutureExt;
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 
 /// Why the function stopped answering Lambda.
@@ -48,7 +49,8 @@ pub async fn run(rotation: impl Rotation) -> Result<(), Error> {
     let function = Arc::new(Function::new(rotation, engine, filter));
     let handler = service_fn(move |LambdaEvent { payload, context }: LambdaEvent<event::Payload>| {
         let function = Arc::clone(&function);
-        async move { function.answer(payload, &context).await }
+        // Boxed, and the step in it too: a rotator's futures nest so deep that rustc gives up on the sum of all layers.
+        async move { function.answer(payload, &context).await }.boxed()
     });
     Runtime::new(handler).run().await
 }
