@@ -21,12 +21,18 @@ pub fn binary(name: &str) -> io::Result<PathBuf> {
     built(name, &["--package", name, "--bin", name], Path::new(name))
 }
 
-/// Gives an example of a package: a function that exists for tests only. Otherwise it is as [`binary`].
+/// Gives an example of a package: a function that exists for tests only. Otherwise it is as [`binary`], but that it is
+/// built also where `FOURSTEP_BINARIES` has no `examples/` with it.
 ///
 /// # Errors
 ///
 /// As [`binary`].
 pub fn example(package: &str, name: &str) -> io::Result<PathBuf> {
+    if let Some(directory) = env::var_os("FOURSTEP_BINARIES")
+        && let Ok(path) = existing(Path::new(&directory).join("examples").join(name))
+    {
+        return Ok(path);
+    }
     built(name, &["--package", package, "--example", name], &Path::new("examples").join(name))
 }
 
