@@ -1,4 +1,5 @@
 //! Accounts of a real PostgreSQL server, rotated by the engine in this process.
+#![allow(clippy::unwrap_used, reason = "what tests call is a test too, which clippy only sees of their own functions")]
 
 #[path = "postgres/alternating.rs"]
 mod alternating;

@@ -83,6 +83,10 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
                     .next("Turn TLS on at the server (ssl = on); or, on a network that you trust, set \"ssl\": false in the secret")
             }
         }
+        // The driver reads the end of the stream as this byte where it asks for TLS.
+        sqlx::Error::Protocol(text) if act.login && text.contains(": 0x00 ") => {
+            by_network(&io::ErrorKind::UnexpectedEof.into(), place, act)
+        }
         sqlx::Error::Protocol(_) if act.login => Error::invalid(format!(
             "what answers at {}:{} is not PostgreSQL, or a version of its protocol that is not known",
             place.host, place.port
@@ -99,13 +103,21 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
 pub(crate) fn driver_cannot(error: &sqlx::Error, place: &Place) -> Option<Error> {
     let account = &place.account;
     match error {
-        // The only such errors of a login: SASLprep of the user name or the password.
-        sqlx::Error::Configuration(_) => Some(
-            Error::invalid(format!(
-                "the user name or the password of `{account}` has characters that SASLprep (RFC 4013) does not allow"
-            ))
-            .next("Give the account a password of other characters, or another name, and store it in the secret"),
-        ),
+        // The only such errors of a login: the driver's SASLprep of the user name, which the server would ignore, and
+        // of the password, for which it would take the raw bytes.
+        sqlx::Error::Configuration(_) => {
+            let (what, fix) = if stringprep::saslprep(account).is_err() {
+                ("user name", "another name")
+            } else {
+                ("password", "a password of other characters")
+            };
+            Some(
+                Error::invalid(format!(
+                    "the {what} of account `{account}` has characters that SASLprep (RFC 4013) does not know, with which this function cannot log in"
+                ))
+                .next(format!("Give the account {fix}, and store it in the secret")),
+            )
+        }
         // The driver sends the name in the SCRAM exchange as it is, where a comma ends it.
         sqlx::Error::Database(answer) if account.contains(',') && answer.code().as_deref() == Some("08P01") => Some(
             Error::invalid(format!("the user name `{account}` has a comma, with which this function cannot log in"))
@@ -235,7 +247,7 @@ fn by_network(error: &io::Error, place: &Place, act: &Act) -> Error {
         io::ErrorKind::TimedOut => "no answer came",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it from here",
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            "the connection was closed without an answer"
+            "the connection was closed without PostgreSQL's answer"
         }
         _ => "the network failed",
     };

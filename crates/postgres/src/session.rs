@@ -4,7 +4,7 @@ use std::time::Duration;
 use fourstep::{AccountSecret, Context, Error, Result, Sensitive};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroize;
 
 use crate::error::{Act, Place, classify, driver_cannot};
@@ -17,6 +17,8 @@ const DEFAULT_DATABASE: &str = "postgres";
 const LOGIN_LIMIT: Duration = Duration::from_secs(5);
 /// For the answer to a statement, a little longer than the server allows itself, which then says why.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
+/// What is left of the step to say what happened. The engine keeps back more, and so no attempt is without time.
+const TO_ANSWER: Duration = Duration::from_millis(250);
 /// For a farewell that nothing depends on.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,7 @@ pub struct Session {
     session_user: String,
     current_user: String,
     version: u32,
+    deadline: Instant,
 }
 
 impl Session {
@@ -73,13 +76,15 @@ impl Session {
             );
         }
         let options = options(secret, &place, cx)?;
-        let connection = match timeout(LOGIN_LIMIT.min(cx.remaining()), options.connect()).await {
+        let deadline = Instant::now() + cx.remaining().saturating_sub(TO_ANSWER);
+        let limit = LOGIN_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
+        let connection = match timeout(limit, options.connect()).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return Err(explain(&error, &place).await),
-            Err(_) => return Err(place.silent("the login", LOGIN_LIMIT.min(cx.remaining()))),
+            Err(_) => return Err(silent(&place, "the login", limit, deadline)),
         };
-        let mut session =
-            Self { connection, place, session_user: String::new(), current_user: String::new(), version: 0 };
+        let (session_user, current_user) = Default::default();
+        let mut session = Self { connection, place, session_user, current_user, version: 0, deadline };
         session.begin().await?;
         Ok(session)
     }
@@ -119,10 +124,11 @@ impl Session {
     async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {
         // Safe: every name in a statement went through `identifier`.
         let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        match timeout(STATEMENT_LIMIT, query).await {
+        let limit = STATEMENT_LIMIT.min(self.deadline.saturating_duration_since(Instant::now()));
+        match timeout(limit, query).await {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => Err(classify(&error, &self.place, act)),
-            Err(_) => Err(self.place.silent(&act.what, STATEMENT_LIMIT)),
+            Err(_) => Err(silent(&self.place, &format!("the request to {}", act.what), limit, self.deadline)),
         }
     }
 
@@ -176,6 +182,12 @@ fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<Pg
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })
+}
+
+/// Says that no answer came. Where the step has no time to wait as long again, nothing tries again.
+fn silent(place: &Place, what: &str, limit: Duration, deadline: Instant) -> Error {
+    let error = place.silent(what, limit);
+    if deadline.saturating_duration_since(Instant::now()) < limit { error.retried() } else { error }
 }
 
 /// Says why a login failed.

@@ -10,7 +10,7 @@ const NAMES: [&str; 10] = [
     "quote'single",
     "back\\slash",
     "\"; DROP ROLE boss; --",
-    "größe-ßẞ-名前",
+    "größe-名前-Ж",
     "Upper",
     "select",
     "equals=sign %s $1",
@@ -75,8 +75,11 @@ async fn what_the_driver_cannot_log_in_with_is_said() {
     server.execute("CREATE ROLE \"a,b\" LOGIN PASSWORD 'first-password'; ALTER ROLE app PASSWORD 'emoji😀'").await;
     let mut world = World::new(&secret(&server, "a,b", FIRST));
     assert_error(&world.failing_set().await, ErrorKind::Invalid, &["`a,b` has a comma"]);
+    server.execute("CREATE ROLE \"a😀\" LOGIN PASSWORD 'first-password'").await;
+    let mut world = World::new(&secret(&server, "a😀", FIRST));
+    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["the user name of account `a😀`", "SASLprep"]);
     let mut world = World::new(&secret(&server, "app", "emoji😀"));
     let error = world.failing_set().await;
-    assert_error(&error, ErrorKind::Invalid, &["SASLprep"]);
+    assert_error(&error, ErrorKind::Invalid, &["the password of account `app`", "SASLprep"]);
     assert!(!error.to_string().contains('😀'), "{error}");
 }

@@ -56,7 +56,7 @@ async fn answering(bytes: &'static [u8]) -> u16 {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
-            let mut asked = [0; 8];
+            let mut asked = [0; 1024];
             let _ = std::io::Read::read(&mut stream, &mut asked);
             let _ = stream.write_all(bytes);
         }
@@ -67,14 +67,18 @@ async fn answering(bytes: &'static [u8]) -> u16 {
 #[tokio::test]
 async fn what_is_not_postgresql_is_told_apart() {
     let http = answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
-    for tls in [true, false] {
-        let error = error_at("127.0.0.1", http, tls).await;
+    let mysql = answering(b"J\0\0\0\n8.4.0\0").await;
+    for (port, tls) in [(http, true), (mysql, true), (mysql, false)] {
+        let error = error_at("127.0.0.1", port, tls).await;
         assert_error(&error, ErrorKind::Invalid, &["is not PostgreSQL", "Correct `host` and `port`"]);
     }
+    // Its `H` is a message of PostgreSQL, which then has no end.
+    let error = error_at("127.0.0.1", http, false).await;
+    assert_error(&error, ErrorKind::Unavailable, &["closed without PostgreSQL's answer", "check `host` and `port`"]);
     let closing = answering(b"").await;
     for tls in [true, false] {
         let error = error_at("127.0.0.1", closing, tls).await;
-        assert_error(&error, ErrorKind::Unavailable, &["the connection was closed without an answer"]);
+        assert_error(&error, ErrorKind::Unavailable, &["the connection was closed without PostgreSQL's answer"]);
     }
     let garbled = answering(b"Sgarbage instead of a handshake").await;
     let error = error_at("127.0.0.1", garbled, true).await;
