@@ -13,6 +13,8 @@
 //! `password_encryption = md5` take the verifier as well.
 
 mod accounts;
+#[cfg(test)]
+mod against_server;
 mod error;
 mod identifier;
 mod mirror;
