@@ -12,6 +12,7 @@ mod keys;
 mod kinds;
 mod mutants;
 mod people;
+mod rules;
 mod schedules;
 mod slot;
 mod world;
