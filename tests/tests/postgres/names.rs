@@ -1,7 +1,7 @@
 use fourstep::{ErrorKind, Step};
 use serde_json::Value;
 
-use crate::world::{FIRST, World, assert_error, opens, secret, server_with_admin};
+use crate::world::{FIRST, World, assert_error, let_administer, opens, secret, server_with_admin};
 
 const NAMES: [&str; 10] = [
     "with space",
@@ -25,13 +25,10 @@ async fn accounts_of_any_name_rotate_alone_and_with_a_clone() {
     let Some((server, alternating)) = server_with_admin().await else { return };
     let masterarn = alternating.current()["masterarn"].clone();
     let longest = "é".repeat(28) + "x";
-    let options = server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000";
     for name in NAMES.iter().copied().chain([longest.as_str()]) {
         let role = quoted(name);
         server.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD '{FIRST}'")).await;
-        if options {
-            server.execute(&format!("GRANT {role} TO boss WITH ADMIN OPTION")).await;
-        }
+        let_administer(&server, &role).await;
         let mut secret = secret(&server, name, FIRST);
         let mut world = World::new(&secret);
         world.rotate().await.unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -202,11 +202,21 @@ pub(crate) const FIRST: &str = "first-password";
 pub(crate) async fn server_with_admin() -> Option<(Postgres, World)> {
     let server = server().await?;
     server.execute("CREATE ROLE boss LOGIN CREATEROLE CREATEDB PASSWORD 'admin-password'").await;
-    if server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000" {
-        server.execute("GRANT app TO boss WITH ADMIN OPTION").await;
-    }
+    let_administer(&server, "app").await;
     let world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
     Some((server, world))
+}
+
+/// Tells whether memberships have options and grantors of their own, as since version 16.
+pub(crate) async fn has_grantors(server: &Postgres) -> bool {
+    server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000"
+}
+
+/// Gives the administrator what it would have had it made the role itself.
+pub(crate) async fn let_administer(server: &Postgres, role: &str) {
+    if has_grantors(server).await {
+        server.execute(&format!("GRANT {role} TO boss WITH ADMIN OPTION")).await;
+    }
 }
 
 pub(crate) async fn proxy(server: &Postgres) -> Proxy {
