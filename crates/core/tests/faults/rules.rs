@@ -177,7 +177,10 @@ fn create_again<K: Kind>() {
     let (world, token) = second::<K>();
     steps::<K>(&world, &[Step::Create], &token);
     let (stored, live) = (value::<K>(&world, AWSPENDING), crate::world::Target::live(&world.state().target));
-    assert_eq!(step::<K>(&world, Step::Create, &token).unwrap().outcome, Outcome::AlreadyDone);
+    assert_eq!(
+        step::<K>(&world, Step::Create, &token).expect("a repeated create is calm").outcome,
+        Outcome::AlreadyDone
+    );
     assert_eq!(value::<K>(&world, AWSPENDING), stored);
     assert_eq!(crate::world::Target::live(&world.state().target), live);
 }
