@@ -4,8 +4,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::{Context, Result};
 
-/// Time that is kept back to say what happened before Lambda ends the function.
-const TO_ANSWER: Duration = Duration::from_millis(500);
+/// Time that is kept back: for an attempt worth the name, and to say what happened before Lambda ends the function.
+const TO_ANSWER: Duration = Duration::from_millis(1_500);
 
 /// Growing, jittered waits that end in time to answer.
 pub(crate) struct Backoff(ExponentialBackoff);

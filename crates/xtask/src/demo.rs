@@ -1,8 +1,22 @@
 use crate::failure::Result;
-use crate::setup;
+use crate::process::Invocation;
+use crate::{setup, terminal, workspace};
 
-/// Sets up the machine.
+/// Sets up the machine, builds the function as it is released, and shows it at work.
+///
+/// # Errors
+///
+/// If the set-up, the build or a rotation fails.
 pub(crate) fn run() -> Result {
-    setup::run()
-    // Hand-over: the rotation that is shown starts here, on a machine that has all it needs.
+    setup::run()?;
+    let build = Invocation::cargo(
+        "build --release --locked --package rotate-postgres --bin rotate-postgres --package fourstep-testkit --example demo",
+    );
+    terminal::announce("build", &build.to_string());
+    build.run()?;
+    let release = workspace::target_dir().join("release");
+    let program = |name: &str| release.join(name).display().to_string();
+    let demo = Invocation::new(program("examples/demo"), [program("rotate-postgres")]);
+    terminal::announce("demo", &demo.to_string());
+    demo.run()
 }

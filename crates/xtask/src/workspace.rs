@@ -12,6 +12,11 @@ pub(crate) fn root() -> PathBuf {
 ///
 /// The tests look for it by the same rule.
 pub(crate) fn tools_dir() -> PathBuf {
+    target_dir().join("fourstep-tools")
+}
+
+/// Gives the folder into which cargo builds.
+pub(crate) fn target_dir() -> PathBuf {
     // Every cargo that a task starts runs in the workspace's folder, so that is where a relative path counts from.
-    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("fourstep-tools")
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }

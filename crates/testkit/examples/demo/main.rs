@@ -1,0 +1,162 @@
+//! Rotates the password of a real PostgreSQL user, twice with each strategy, by a function's own binary, and shows it as
+//! it happens. `cargo xtask demo` runs it.
+
+mod consumer;
+mod screen;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fourstep_testkit::aws::{Aws, Call, Operation, Outcome};
+use fourstep_testkit::postgres::Postgres;
+use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::{HttpApi, JsonApi};
+use serde_json::{Value, json};
+
+use consumer::Consumer;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Some(function) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        screen::failed("name the function's binary: demo target/release/rotate-postgres");
+        return ExitCode::from(2);
+    };
+    match demo(function).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen::failed(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a strategy is, and what a consumer may notice of it.
+struct Strategy {
+    name: &'static str,
+    is: &'static str,
+    refusals: bool,
+}
+
+const STRATEGIES: [Strategy; 2] = [
+    Strategy { name: "single-user", is: "one account, which changes its own password", refusals: true },
+    Strategy { name: "alternating-users", is: "an account and its clone take turns", refusals: false },
+];
+const ROTATIONS: usize = 2;
+
+async fn demo(function: PathBuf) -> Result<()> {
+    let size = function.metadata().map_err(|error| format!("{}: {error}", function.display()))?.len();
+    let Some(postgres) = Postgres::start().await else { return Err("PostgreSQL is not installed".into()) };
+    let aws = Aws::start().await?;
+    let version = postgres.rows("SHOW server_version").await;
+    screen::title(size, version.first().map_or("", String::as_str), postgres.port(), aws.url());
+    for strategy in &STRATEGIES {
+        screen::strategy(strategy.name, strategy.is);
+        let secret = prepare(&postgres, &aws, strategy).await?;
+        let sandbox = Sandbox::new(&function)?.variable("AWS_ENDPOINT_URL", aws.url());
+        let sandbox = Arc::new(sandbox);
+        for rotation in 1..=ROTATIONS {
+            rotate(&postgres, &aws, &sandbox, strategy, &secret, rotation).await?;
+        }
+        if let Some(usage) = sandbox.usage() {
+            screen::usage(sandbox.time_to_first_poll(), usage.cpu, usage.peak_memory, ROTATIONS);
+        }
+    }
+    Ok(())
+}
+
+/// Makes the account and its secret, and turns rotation on. Gives the secret's name.
+async fn prepare(postgres: &Postgres, aws: &Aws, strategy: &Strategy) -> Result<String> {
+    let account = strategy.name.replace('-', "_");
+    let secret = format!("demo/{}", strategy.name);
+    let admin = "demo/administrator";
+    postgres
+        .execute(&format!(
+            "CREATE ROLE {account} LOGIN PASSWORD 'first-password';
+             DO $$ BEGIN
+                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'administrator') THEN
+                     CREATE ROLE administrator LOGIN SUPERUSER PASSWORD 'administrator-password';
+                 END IF;
+             END $$"
+        ))
+        .await;
+    let place = json!({"engine": "postgres", "host": postgres.host(), "port": postgres.port(), "ssl": false});
+    let with = |username: &str, password: &str| {
+        let mut secret = place.clone();
+        secret["username"] = username.into();
+        secret["password"] = password.into();
+        secret
+    };
+    let api = HttpApi::new(aws.url());
+    if strategy.name == "alternating-users" {
+        let value = with("administrator", "administrator-password").to_string();
+        call(&api, Operation::CreateSecret, &json!({"Name": admin, "SecretString": value})).await?;
+    }
+    let mut value = with(&account, "first-password");
+    if strategy.name == "alternating-users" {
+        value["masterarn"] = admin.into();
+    }
+    let tags = json!([{"Key": "fourstep:strategy", "Value": strategy.name}]);
+    let create = json!({"Name": secret, "SecretString": value.to_string(), "Tags": tags});
+    call(&api, Operation::CreateSecret, &create).await?;
+    Ok(secret)
+}
+
+async fn rotate(
+    postgres: &Postgres,
+    aws: &Aws,
+    sandbox: &Arc<Sandbox>,
+    strategy: &Strategy,
+    secret: &str,
+    rotation: usize,
+) -> Result<()> {
+    screen::labels(&format!("rotation {rotation}, before"), &labels(aws, secret));
+    let consumer = Consumer::start(aws.url(), secret, postgres.host(), postgres.port());
+    consumer.logins(5).await?;
+    aws.on_rotate({
+        let (sandbox, store, secret) = (Arc::clone(sandbox), Arc::clone(aws.secrets()), secret.to_owned());
+        move |event: Value| {
+            let (sandbox, store, secret) = (Arc::clone(&sandbox), Arc::clone(&store), secret.clone());
+            async move {
+                let step = event["Step"].as_str().unwrap_or_default().to_owned();
+                let started = Instant::now();
+                let invocation = sandbox.invoke(event).await;
+                let cold = invocation.cold.then(|| started.elapsed().saturating_sub(invocation.duration));
+                let labels = store.with(|model| screen::Labels::of(model, &secret));
+                screen::step(&step, invocation.duration, cold, invocation.result.as_ref().err(), &labels);
+                invocation.result
+            }
+        }
+    });
+    let api = HttpApi::new(aws.url());
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:rotate-postgres";
+    let before = aws.calls().len();
+    call(&api, Operation::RotateSecret, &json!({"SecretId": secret, "RotationLambdaARN": arn})).await?;
+    let end = aws.rotation_end(secret).await.ok_or("no rotation was started")?;
+    let of_function = |call: &&Call| {
+        // The consumer reads the version that is current, the function one by its id.
+        let by_consumer = call.operation == Operation::GetSecretValue && call.version_id.is_none();
+        call.operation != Operation::RotateSecret && !by_consumer
+    };
+    let calls = aws.calls()[before..].iter().filter(of_function).count();
+    consumer.logins(5).await?;
+    let seen = consumer.stop().await?;
+    screen::labels("after", &labels(aws, secret));
+    screen::consumer(&seen, calls);
+    match end.outcome {
+        Outcome::Succeeded if strategy.refusals || seen.refused == 0 => Ok(()),
+        Outcome::Succeeded => Err(format!("{} logins were refused, and none may be", seen.refused).into()),
+        outcome => Err(format!("the rotation ended otherwise: {outcome:?}").into()),
+    }
+}
+
+fn labels(aws: &Aws, secret: &str) -> screen::Labels {
+    aws.secrets().with(|model| screen::Labels::of(model, secret))
+}
+
+async fn call(api: &HttpApi, operation: Operation, input: &Value) -> Result<Value> {
+    api.call(operation, input).await.map_err(|refusal| format!("{operation}: {refusal:?}").into())
+}

@@ -1,0 +1,25 @@
+//! The demo, as `cargo xtask demo` shows it.
+
+use std::process::Command;
+
+use fourstep_testkit::function;
+use fourstep_testkit::postgres::Postgres;
+
+#[tokio::test]
+async fn rotates_twice_with_each_strategy_and_counts_what_a_consumer_notices() {
+    if Postgres::start().await.is_none() {
+        return;
+    }
+    let demo = function::example("fourstep-testkit", "demo").unwrap();
+    let output = Command::new(demo).arg(function::binary("rotate-postgres").unwrap()).output().unwrap();
+    let (shown, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{shown}\n{errors}");
+    let counts: Vec<_> = shown.lines().filter(|line| line.contains("logins with AWSCURRENT")).collect();
+    assert_eq!(counts.len(), 4, "{shown}");
+    assert!(counts[2..].iter().all(|line| line.ends_with(" 0 refused")), "{shown}");
+    for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+        assert_eq!(shown.matches(step).count(), 4, "{shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    assert!(!shown.contains("-password"), "{shown}");
+}
