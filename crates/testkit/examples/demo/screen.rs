@@ -95,7 +95,7 @@ pub(crate) fn consumer(seen: &Seen, calls: usize) {
 pub(crate) fn usage(first_poll: Option<Duration>, cpu: Duration, memory: u64, rotations: usize) {
     let start = first_poll.map_or(0.0, |time| time.as_secs_f64() * 1000.0);
     anstream::println!(
-        "  {:<19} {:.0} ms of CPU for start and {rotations} rotations, {:.1} MiB at the peak,",
+        "  {:<19} {:.0} ms of CPU for {rotations} rotations, {:.1} MiB at the peak,",
         "function",
         cpu.as_secs_f64() * 1000.0,
         mebibytes(memory)
