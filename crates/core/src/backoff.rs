@@ -44,6 +44,7 @@ where
                 Some(delay) => {
                     tracing::info!(kind = error.kind().name(), message = %error, "no answer; trying again");
                     cx.clock().sleep(delay).await;
+                    cx.attempted_again();
                 }
                 None => return Err(error),
             },

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,7 @@ pub struct Context<'a> {
     values: Mutex<BTreeMap<String, StoredValue>>,
     tried: Mutex<BTreeMap<String, bool>>,
     strategy: OnceLock<&'static str>,
+    attempts: AtomicU32,
 }
 
 impl<'a> Context<'a> {
@@ -40,6 +42,7 @@ impl<'a> Context<'a> {
             values: Mutex::default(),
             tried: Mutex::default(),
             strategy: OnceLock::new(),
+            attempts: AtomicU32::new(1),
         }
     }
 
@@ -223,6 +226,15 @@ impl<'a> Context<'a> {
 
     pub(crate) fn strategy(&self) -> Option<&'static str> {
         self.strategy.get().copied()
+    }
+
+    /// Counts one more attempt at what the target did not answer.
+    pub(crate) fn attempted_again(&self) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
     }
 
     /// Remembers whether the target accepted a version, for the error message.

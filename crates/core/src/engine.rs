@@ -64,6 +64,8 @@ pub struct Report {
     pub strategy: Option<&'static str>,
     /// The name of the secret, if the step came so far.
     pub secret_name: Option<String>,
+    /// How often the step was attempted, the first time included.
+    pub attempts: u32,
     /// How long it took.
     pub duration: Duration,
     /// What was done, or the error with every known secret value removed.
@@ -94,8 +96,13 @@ impl Engine {
     /// Runs one step, which has to end by `deadline`.
     pub async fn run(&self, rotation: &impl Rotation, event: &StepEvent, deadline: SystemTime) -> Report {
         let started = self.clock.now();
-        let mut report =
-            Report { strategy: None, secret_name: None, duration: Duration::ZERO, result: Ok(Outcome::Done.into()) };
+        let mut report = Report {
+            strategy: None,
+            secret_name: None,
+            attempts: 1,
+            duration: Duration::ZERO,
+            result: Ok(Outcome::Done.into()),
+        };
         let result = self.step(rotation, event, deadline, &mut report).await;
         report.result = result.map_err(|error| error.at(event.step).filtered(|text| self.filter.apply(text)));
         report.duration = self.clock.now().duration_since(started).unwrap_or_default();
@@ -118,6 +125,7 @@ impl Engine {
         let cx = Context::new(self, event, settings, deadline, description);
         let result = rotation.step(&cx).await;
         report.strategy = cx.strategy();
+        report.attempts = cx.attempts();
         result.map_err(|error| error.still_works(cx.what_works()))
     }
 

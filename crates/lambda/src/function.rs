@@ -64,17 +64,19 @@ impl<R: Rotation> Function<R> {
         let secret = report.secret_name.as_deref().or(event.map(|event| event.secret_id.as_str()));
         let version = event.map(|event| event.token.as_str());
         let step = event.map(|event| event.step).map(Step::name);
-        let strategy = report.strategy;
+        let (strategy, attempts) = (report.strategy, report.attempts);
         let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
         let request_id = context.request_id.as_str();
         match &report.result {
             Ok(done) => tracing::info!(
-                target: "fourstep", secret, version, step, strategy, outcome = done.outcome.name(), duration_ms, request_id,
+                target: "fourstep", secret, version, step, strategy, outcome = done.outcome.name(), attempts,
+                duration_ms, request_id,
                 without_current_ms = done.without_current.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
                 "step done"
             ),
             Err(error) => tracing::error!(
-                target: "fourstep", secret, version, step, strategy, kind = error.kind().name(), duration_ms, request_id,
+                target: "fourstep", secret, version, step, strategy, kind = error.kind().name(), attempts,
+                duration_ms, request_id,
                 "{error}"
             ),
         }
@@ -86,7 +88,7 @@ impl<R: Rotation> Function<R> {
 }
 
 fn failed(error: Error, duration: Duration) -> Report {
-    Report { strategy: None, secret_name: None, duration, result: Err(error) }
+    Report { strategy: None, secret_name: None, attempts: 1, duration, result: Err(error) }
 }
 
 fn panicked() -> Error {
