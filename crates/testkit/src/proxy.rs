@@ -111,6 +111,8 @@ impl Proxy {
     }
 
     /// Lets a fault happen, once, at the frontend message of this number. The first is number 1.
+    ///
+    /// Several faults before the same message happen in the order in which they were added.
     pub fn at(&self, number: usize, when: When, fault: Fault) {
         self.on(move |message| message.number == number, when, fault);
     }

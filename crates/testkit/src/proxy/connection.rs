@@ -108,7 +108,7 @@ async fn hand_on<W: AsyncWriteExt + Unpin>(
     shared: &Shared,
     replies: &Replies,
 ) -> ControlFlow<()> {
-    if let Some(fault) = shared.fault(message, When::Before) {
+    while let Some(fault) = shared.fault(message, When::Before) {
         happen(fault, replies).await?;
     }
     let after = shared.fault(message, When::After);
