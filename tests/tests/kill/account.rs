@@ -1,0 +1,92 @@
+use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretValue, Version};
+use fourstep::{AWSCURRENT, AWSPENDING};
+use serde_json::Value;
+
+/// Whose turn it is in the rotation that is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Single-user: the account's, always.
+    OneAccount,
+    /// Alternating-users: the clone's, which does not exist yet.
+    NewClone,
+    /// Alternating-users: the base's again.
+    BackToBase,
+}
+
+impl Turn {
+    pub(crate) fn alternates(self) -> bool {
+        self != Self::OneAccount
+    }
+}
+
+/// A secret of an account, and a rotation of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// The name of the secret, and of the role with which it begins.
+    pub(crate) name: String,
+    /// The version that the rotation makes.
+    pub(crate) token: String,
+    /// The version that is current when the rotation begins.
+    pub(crate) before: String,
+}
+
+impl Account {
+    /// Makes a secret with a first value.
+    pub(crate) fn make(name: &str, value: &Value, turn: Turn, store: &MemoryStore) -> Self {
+        let first = version_id(0);
+        store.with(|model| {
+            let value = Some(SecretValue::text(value.to_string()));
+            model.create_secret(CreateSecret { name, token: Some(&first), value, ..CreateSecret::default() }).unwrap();
+            if turn.alternates() {
+                let tag = ("fourstep:strategy".to_owned(), "alternating-users".to_owned());
+                model.tag_resource(name, [tag]).unwrap();
+            }
+        });
+        Self { name: name.to_owned(), token: first.clone(), before: first }
+    }
+
+    /// Begins a rotation, as RotateSecret does.
+    pub(crate) fn begin_rotation(&mut self, store: &MemoryStore) {
+        self.before = self.token.clone();
+        store.with(|model| {
+            let token = version_id(model.secret(&self.name).unwrap().versions.len());
+            let request =
+                RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(&self.name) };
+            // It is refused while a rotation is not complete.
+            model.rotate_secret(request).answer.unwrap();
+            self.token = token;
+        });
+    }
+
+    pub(crate) fn arn(&self, store: &MemoryStore) -> String {
+        self.look(store, |secret| secret.arn.clone())
+    }
+
+    /// Gives the version with a label, if there is one and it has a value.
+    pub(crate) fn labelled(&self, label: &str, store: &MemoryStore) -> Option<(String, Value)> {
+        self.look(store, |secret| {
+            secret.labelled(label).and_then(|version| Some((version.id.clone(), value(version)?)))
+        })
+    }
+
+    /// Checks that the rotation is over: its version is current, and nothing is pending beside it.
+    pub(crate) fn check_promoted(&self, store: &MemoryStore) {
+        self.look(store, |secret| {
+            assert_eq!(secret.labelled(AWSCURRENT).unwrap().id, self.token);
+            let pending = secret.labelled(AWSPENDING).map_or(&self.token, |version| &version.id);
+            assert_eq!(*pending, self.token, "a next rotation can begin");
+        });
+    }
+
+    fn look<T>(&self, store: &MemoryStore, at: impl FnOnce(&Secret) -> T) -> T {
+        store.with(|model| at(model.secret(&self.name).unwrap()))
+    }
+}
+
+fn value(version: &Version) -> Option<Value> {
+    Some(serde_json::from_str(version.text()?.expose()).unwrap())
+}
+
+fn version_id(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}

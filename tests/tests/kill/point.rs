@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use fourstep_testkit::aws::Moment;
+use fourstep_testkit::proxy::When;
+use tokio::sync::watch;
+
+/// How many messages a rotation has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Messages {
+    /// Calls of Secrets Manager.
+    pub(crate) calls: usize,
+    /// Connections to the database.
+    pub(crate) connections: usize,
+    /// Messages to the database.
+    pub(crate) frontend: usize,
+}
+
+impl Messages {
+    /// Gives every point at which a rotation can be killed.
+    pub(crate) fn points(self) -> Vec<Point> {
+        let calls = (1..=self.calls)
+            .flat_map(|call| [Moment::Before, Moment::After].map(|moment| Point::SecretsManager(call, moment)));
+        let messages = (1..=self.frontend)
+            .flat_map(|message| [When::Before, When::After].map(|when| Point::Database(message, when)));
+        calls.chain(messages).collect()
+    }
+}
+
+/// Where a rotation is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// At the call of this number: before it has its effect, or after it had it. It is not answered.
+    SecretsManager(usize, Moment),
+    /// At the message of this number: it is lost, or the server acts on it. Its reply is lost.
+    Database(usize, When),
+}
+
+/// A kill that will happen.
+pub(crate) struct Kill(pub(crate) watch::Receiver<bool>);
+
+/// Longer than any machine needs.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+impl Kill {
+    pub(crate) fn has_happened(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits for the kill. The function does not wait until its last message has arrived.
+    pub(crate) async fn happened(mut self, point: Point) {
+        let happened = tokio::time::timeout(LIMIT, self.0.wait_for(|happened| *happened)).await;
+        happened.unwrap_or_else(|_| panic!("{point:?} was never reached")).unwrap();
+    }
+}
