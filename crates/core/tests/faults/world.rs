@@ -220,9 +220,9 @@ impl<T: Target> WorldStore<T> {
     ) -> Result<X> {
         self.0
             .call(call, name, |state| {
-                let store = MemoryStore::from(state.model.clone());
+                let store = MemoryStore::from(std::mem::take(&mut state.model));
                 let answer = at_once(ask(&store));
-                state.model = store.snapshot();
+                state.model = store.with(std::mem::take);
                 answer
             })
             .await
