@@ -3,6 +3,8 @@
 
 #[path = "postgres/alternating.rs"]
 mod alternating;
+#[path = "postgres/faults.rs"]
+mod faults;
 #[path = "postgres/names.rs"]
 mod names;
 #[path = "postgres/network.rs"]

@@ -1,0 +1,61 @@
+//! Each message to the server fails in each way that a message can fail: it never arrives, or its answer is lost.
+
+use fourstep_testkit::postgres::Postgres;
+use fourstep_testkit::proxy::{Fault, Proxy, When};
+use serde_json::Value;
+
+use crate::world::{FIRST, World, opens, proxy, secret_at, server, server_with_admin};
+
+/// Secrets Manager's first attempt, and the two more that may be needed once the fault is over.
+const ATTEMPTS: usize = 3;
+
+#[tokio::test]
+async fn single_user_survives_a_fault_at_each_message() {
+    let Some(server) = server().await else { return };
+    let proxy = proxy(&server).await;
+    let world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    survive(&server, &proxy, world, async |world, current| {
+        let pending = world.labelled("AWSPENDING");
+        opens(&server, current).await || opens(&server, &pending.expect("a rotation is under way")).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alternating_users_survive_a_fault_at_each_message() {
+    let Some((server, _)) = server_with_admin().await else { return };
+    let proxy = proxy(&server).await;
+    let at_proxy = |user: &str, password: &str| secret_at(proxy.host(), proxy.port(), user, password);
+    let world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
+    survive(&server, &proxy, world, async |_, current| opens(&server, current).await).await;
+}
+
+/// Rotates once for each message and fault. `works` tells, after each attempt, whether consumers are served.
+async fn survive(server: &Postgres, proxy: &Proxy, mut world: World, works: impl AsyncFn(&World, &Value) -> bool) {
+    let mut faults = 0;
+    for message in 1.. {
+        let mut reached = false;
+        for swallowed in [false, true] {
+            proxy.reset();
+            let fault = if swallowed { Fault::SwallowReplies } else { Fault::Drop };
+            proxy.at(message, When::Before, fault);
+            let token = world.start();
+            let mut ended = Err(String::new());
+            for attempt in 1..=ATTEMPTS {
+                ended = world.run(&token).await.map_err(|error| error.to_string());
+                reached |= proxy.counts().frontend >= message;
+                if ended.is_ok() {
+                    break;
+                }
+                assert!(works(&world, &world.current()).await, "message {message}, attempt {attempt}: {ended:?}");
+            }
+            assert_eq!(ended, Ok(()), "message {message}, swallowed: {swallowed}");
+            assert!(opens(server, &world.current()).await, "message {message}, swallowed: {swallowed}");
+            faults += 1;
+        }
+        if !reached {
+            break;
+        }
+    }
+    println!("{faults} rotations, each with a fault at one message");
+}
