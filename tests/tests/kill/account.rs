@@ -2,29 +2,19 @@ use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretVa
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde_json::Value;
 
-/// Whose turn it is in the rotation that is killed.
+/// How the secrets are rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Single-user: the account's, always.
-    OneAccount,
-    /// Alternating-users: the clone's, which does not exist yet.
-    NewClone,
-    /// Alternating-users: the base's again.
-    BackToBase,
+pub(crate) enum Strategy {
+    SingleUser,
+    AlternatingUsers,
 }
 
-impl Turn {
-    pub(crate) fn alternates(self) -> bool {
-        self != Self::OneAccount
-    }
-}
-
-/// A secret of an account, and a rotation of it.
+/// A secret of an account, and its latest rotation.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     /// The name of the secret, and of the role with which it begins.
     pub(crate) name: String,
-    /// The version that the rotation makes.
+    /// The version that the rotation makes. Before the first one: the version that there is.
     pub(crate) token: String,
     /// The version that is current when the rotation begins.
     pub(crate) before: String,
@@ -32,12 +22,12 @@ pub(crate) struct Account {
 
 impl Account {
     /// Makes a secret with a first value.
-    pub(crate) fn make(name: &str, value: &Value, turn: Turn, store: &MemoryStore) -> Self {
+    pub(crate) fn make(name: &str, value: &Value, strategy: Strategy, store: &MemoryStore) -> Self {
         let first = version_id(0);
         store.with(|model| {
             let value = Some(SecretValue::text(value.to_string()));
             model.create_secret(CreateSecret { name, token: Some(&first), value, ..CreateSecret::default() }).unwrap();
-            if turn.alternates() {
+            if strategy == Strategy::AlternatingUsers {
                 let tag = ("fourstep:strategy".to_owned(), "alternating-users".to_owned());
                 model.tag_resource(name, [tag]).unwrap();
             }

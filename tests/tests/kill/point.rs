@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use fourstep_testkit::aws::Moment;
@@ -16,13 +17,23 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Gives every point at which a rotation can be killed.
-    pub(crate) fn points(self) -> Vec<Point> {
-        let calls = (1..=self.calls)
-            .flat_map(|call| [Moment::Before, Moment::After].map(|moment| Point::SecretsManager(call, moment)));
-        let messages = (1..=self.frontend)
-            .flat_map(|message| [When::Before, When::After].map(|when| Point::Database(message, when)));
-        calls.chain(messages).collect()
+    /// Gives the points at which a rotation can be killed while it calls Secrets Manager.
+    pub(crate) fn at_secrets_manager(self) -> Vec<Point> {
+        let moments = [Moment::Before, Moment::After];
+        (1..=self.calls).flat_map(|call| moments.map(|moment| Point::SecretsManager(call, moment))).collect()
+    }
+
+    /// Gives the points at which a rotation can be killed while it talks to the database.
+    pub(crate) fn at_the_database(self) -> Vec<Point> {
+        let moments = [When::Before, When::After];
+        (1..=self.frontend).flat_map(|message| moments.map(|when| Point::Database(message, when))).collect()
+    }
+}
+
+impl fmt::Display for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calls, connections, frontend } = self;
+        write!(f, "{calls} calls of Secrets Manager, {frontend} messages to the database in {connections} connections")
     }
 }
 

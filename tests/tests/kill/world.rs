@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
-use crate::account::{Account, Turn};
+use crate::account::{Account, Strategy};
 use crate::point::{Kill, LIMIT, Messages, Point};
 
 /// Secrets Manager, a server behind a proxy, and the function.
 pub(crate) struct World {
-    turn: Turn,
+    strategy: Strategy,
     server: Postgres,
     proxy: Proxy,
     aws: Aws,
@@ -34,7 +34,7 @@ const ADMIN_PASSWORD: &str = "admin-Pa\"ss/w0rd~1";
 
 impl World {
     /// Starts all of it. `None`: PostgreSQL is not installed.
-    pub(crate) async fn start(turn: Turn) -> Option<Self> {
+    pub(crate) async fn start(strategy: Strategy) -> Option<Self> {
         let server = Postgres::start().await?;
         let proxy = Proxy::before(server.port()).await;
         let aws = Aws::start().await.unwrap();
@@ -42,8 +42,8 @@ impl World {
         let sandbox = Arc::new(sandbox.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url()));
         let (masterarn, accounts) = (None, 0);
         let mut world =
-            Self { turn, server, proxy, aws, sandbox, masterarn, accounts, roles: ["postgres".to_owned()].into() };
-        if turn.alternates() {
+            Self { strategy, server, proxy, aws, sandbox, masterarn, accounts, roles: ["postgres".to_owned()].into() };
+        if world.alternates() {
             world.make_admin().await;
         }
         Some(world)
@@ -58,32 +58,41 @@ impl World {
         self.masterarn = Some(self.store().with(|model| model.create_secret(secret).unwrap().arn.clone()));
     }
 
-    /// Makes a role with its secret, and begins the rotation that is its turn.
-    pub(crate) async fn next_account(&mut self) -> Account {
+    /// Makes a role with its secret.
+    pub(crate) async fn make_account(&mut self) -> Account {
         self.accounts += 1;
         let name = format!("app{:03}", self.accounts);
         let password = format!("first-Pa\"ss/w0rd~{name}");
         let mut statements = format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'");
         // Since PostgreSQL 16 it may change only roles that it was given.
-        if self.turn.alternates() && self.is_at_least_16().await {
+        if self.alternates() && self.is_at_least_16().await {
             statements += &format!("; GRANT {name} TO {ADMIN} WITH ADMIN OPTION");
         }
         self.server.execute(&statements).await;
-        if self.turn.alternates() {
+        if self.alternates() {
             self.roles.insert(format!("{name}_clone"));
         }
         let mut value = self.value(&name, &password);
         if let Some(masterarn) = &self.masterarn {
             value["masterarn"] = masterarn.as_str().into();
         }
-        let mut account = Account::make(&name, &value, self.turn, self.store());
-        self.roles.insert(name);
+        self.roles.insert(name.clone());
+        Account::make(&name, &value, self.strategy, self.store())
+    }
+
+    /// Begins a rotation, as RotateSecret does.
+    pub(crate) fn begin_rotation(&self, account: &mut Account) {
         account.begin_rotation(self.store());
-        if self.turn == Turn::BackToBase {
-            self.attempt(&account, None).await.unwrap();
-            account.begin_rotation(self.store());
-        }
-        account
+    }
+
+    /// Runs the rotation that has begun, without a fault.
+    pub(crate) async fn rotate(&self, account: &Account) {
+        self.attempt(account, None).await.unwrap();
+        self.check_end(account).await;
+    }
+
+    fn alternates(&self) -> bool {
+        self.strategy == Strategy::AlternatingUsers
     }
 
     async fn is_at_least_16(&self) -> bool {
@@ -153,6 +162,9 @@ impl World {
 
     /// Ends the faults. Where the server was to act on its last message, waits until it did.
     pub(crate) async fn recover(&self, point: Point) {
+        if let Point::SecretsManager(number, _) = point {
+            assert_eq!(self.aws.calls().len(), number, "{point:?}: the dead make no calls");
+        }
         self.aws.heal();
         let started = Instant::now();
         if let Point::Database(_, When::After) = point {
@@ -185,7 +197,7 @@ impl World {
     pub(crate) async fn check_after_kill(&self, account: &Account, point: Point) {
         let (_, current) = account.labelled(AWSCURRENT, self.store()).unwrap();
         if !self.opens(&current).await {
-            assert!(!self.turn.alternates(), "{point:?}: AWSCURRENT does not work");
+            assert!(!self.alternates(), "{point:?}: AWSCURRENT does not work");
             let pending = account.labelled(AWSPENDING, self.store());
             let (_, pending) = pending.unwrap_or_else(|| panic!("{point:?}: no labelled version works"));
             assert!(self.opens(&pending).await, "{point:?}: no labelled version works");
@@ -202,12 +214,11 @@ impl World {
         let (id, previous) = account.labelled(AWSPREVIOUS, self.store()).unwrap();
         assert_eq!(id, account.before);
         assert_ne!(current["password"], previous["password"]);
+        assert_eq!(current["username"] != previous["username"], self.alternates(), "{}", account.name);
         // A clone acts as its base.
-        let clone = format!("{}_clone", account.name);
-        let expected = if self.turn == Turn::NewClone { &clone } else { &account.name };
         let who = self.log_in(&current).await.unwrap();
-        assert_eq!((&who.0, &who.1), (expected, &account.name));
-        assert_eq!(self.opens(&previous).await, self.turn.alternates(), "AWSPREVIOUS of {}", account.name);
+        assert_eq!((who.0.as_str(), &who.1), (current["username"].as_str().unwrap(), &account.name));
+        assert_eq!(self.opens(&previous).await, self.alternates(), "AWSPREVIOUS of {}", account.name);
         assert_eq!(self.found_roles().await, self.roles);
     }
 
