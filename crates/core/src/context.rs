@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, Filter, Result, SecretStore, Sensitive,
-    Settings, Step, StepEvent, StoredValue, Version,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, ErrorKind, Filter, Result, SecretStore,
+    Sensitive, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
 };
 
 /// What a rotator may know and ask during one step.
@@ -188,6 +188,22 @@ impl<'a> Context<'a> {
             match backoff.next(self.remaining()) {
                 Some(delay) => self.engine.clock.sleep(delay).await,
                 None => return Ok(None),
+            }
+        }
+    }
+
+    /// Lists the youngest versions without a label. None where the function may not list them: the roles that were made
+    /// for AWS's own functions do not allow it, and nothing but a rare repair needs it.
+    pub(crate) async fn unlabelled(&self, most: usize) -> Result<Vec<UnlabelledVersion>> {
+        match self.engine.store.unlabelled(&self.secret_id()).await {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                tracing::warn!(message = %error, "versions without a label are left out");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+            Ok(mut versions) => {
+                versions.truncate(most);
+                Ok(versions)
             }
         }
     }

@@ -63,8 +63,7 @@ impl<'a, R: Rotator> Login<'a, R> {
             return Err(Error::invalid("the secret has no version with a value")
                 .next("Store a first value in the secret, then start the rotation"));
         };
-        let unlabelled = self.cx.store().unlabelled(&self.cx.secret_id()).await?;
-        for unlabelled in unlabelled.iter().take(UNLABELLED_TRIED) {
+        for unlabelled in self.cx.unlabelled(UNLABELLED_TRIED).await? {
             let Some(version) = self.candidate(&unlabelled.id, false).await? else { continue };
             if let Some(session) = self.attempt(&version, &attempt, &mut refusal).await? {
                 tracing::warn!(version = version.id(), "only a version without a label opens the target");

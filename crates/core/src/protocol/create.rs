@@ -64,7 +64,7 @@ async fn make_room<R: Rotator>(
     }
     let mut old = Vec::from_iter(cx.labelled::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
-    for unlabelled in cx.store().unlabelled(&cx.secret_id()).await?.iter().take(UNLABELLED_RETIRED) {
+    for unlabelled in cx.unlabelled(UNLABELLED_RETIRED).await? {
         match cx.version(&unlabelled.id).await {
             Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
             version => old.extend(version.ok().flatten()),

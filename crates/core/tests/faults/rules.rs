@@ -281,6 +281,19 @@ fn where_no_version_opens_the_error_says_so_and_what_to_do() {
 }
 
 #[test]
+fn a_role_that_may_not_list_versions_is_enough() {
+    let (world, token) = second::<Ssh>();
+    world.state().forbidden = Some("ListSecretVersionIds");
+    steps::<Ssh>(&world, &Step::ALL, &token);
+    // Where no labelled version opens, it is that which the error says.
+    let (world, token) = second::<Single>();
+    world.state().forbidden = Some("ListSecretVersionIds");
+    steps::<Single>(&world, &[Step::Create], &token);
+    world.state().target.accounts.get_mut("app").unwrap().password = "changed by hand".into();
+    assert_eq!(step::<Single>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected);
+}
+
+#[test]
 fn test_without_a_pending_value_tests_the_current_version() {
     let (world, token) = second::<Single>();
     let writes = world.state().target_writes;

@@ -73,6 +73,8 @@ pub struct State<T> {
     pub crashed: bool,
     pub journal: Vec<(Call, &'static str)>,
     pub violation: Option<String>,
+    /// The call that the function's role does not allow.
+    pub forbidden: Option<&'static str>,
     /// Looks at the world after each write.
     pub check: fn(&Self) -> Result<(), String>,
 }
@@ -90,6 +92,7 @@ impl<T: Target> State<T> {
             crashed: false,
             journal: Vec::new(),
             violation: None,
+            forbidden: None,
             check,
         }
     }
@@ -151,6 +154,9 @@ impl<T: Target> World<T> {
             let mut state = self.state();
             state.calls += 1;
             state.journal.push((call, name));
+            if state.forbidden == Some(name) {
+                return Err(Error::forbidden(format!("{name}: the function's role does not allow it")));
+            }
             let number = state.calls;
             state.plan.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault)
         };
