@@ -78,3 +78,11 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     /// Ends a session that wrote nothing, or whose writes are to be undone.
     fn close(&self, session: Self::Session) -> impl Future<Output = ()> + Send;
 }
+
+/// Tries whether the server accepts the secret's account, as its `test` in every strategy.
+pub(crate) async fn try_login<A: Accounts>(accounts: &A, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    secret.check(A::ENGINES)?;
+    let session = accounts.log_in(secret, cx).await?;
+    accounts.close(session).await;
+    Ok(())
+}

@@ -1,3 +1,4 @@
+use crate::accounts::try_login;
 use crate::{
     AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator,
 };
@@ -59,10 +60,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
     }
 
     async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        secret.check(A::ENGINES)?;
-        let session = self.0.log_in(secret, cx).await?;
-        self.0.close(session).await;
-        Ok(())
+        try_login(&self.0, secret, cx).await
     }
 
     async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
@@ -154,11 +152,8 @@ impl<A: Accounts> AlternatingUsers<A> {
     }
 
     async fn opens(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
-        match self.0.log_in(secret, cx).await {
-            Ok(session) => {
-                self.0.close(session).await;
-                Ok(true)
-            }
+        match try_login(&self.0, secret, cx).await {
+            Ok(()) => Ok(true),
             Err(error) if error.is_rejected() => Ok(false),
             Err(error) => Err(error),
         }

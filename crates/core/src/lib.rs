@@ -67,6 +67,7 @@ pub mod memory;
 mod minted;
 mod password;
 mod protocol;
+pub mod roots;
 mod rotation;
 mod rotator;
 mod sensitive;

@@ -5,6 +5,8 @@
 //! that is silent, it does what is harder on a caller and says so.
 
 mod exception;
+#[cfg(test)]
+mod fixture;
 mod lifecycle;
 mod model;
 mod put;

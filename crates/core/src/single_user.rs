@@ -1,3 +1,4 @@
+use crate::accounts::try_login;
 use crate::{AccountSecret, Accounts, Context, Error, Lives, Login, Result, Rotator};
 
 /// Rotates the password of one account, which changes it by itself.
@@ -34,10 +35,7 @@ impl<A: Accounts> Rotator for SingleUser<A> {
     }
 
     async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        secret.check(A::ENGINES)?;
-        let session = self.0.log_in(secret, cx).await?;
-        self.0.close(session).await;
-        Ok(())
+        try_login(&self.0, secret, cx).await
     }
 }
 

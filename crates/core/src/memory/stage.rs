@@ -107,28 +107,8 @@ impl Model {
 mod tests {
     use super::*;
     use crate::AWSPREVIOUS;
-    use crate::memory::{CreateSecret, ExceptionName, PutSecretValue, RotateSecret, SecretValue};
-
-    const T1: &str = "t1t1t1t1t1t1t1t1t1t1t1t1t1t1t1t1";
-    const T2: &str = "t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2";
-    const T3: &str = "t3t3t3t3t3t3t3t3t3t3t3t3t3t3t3t3";
-
-    /// A secret whose version T1 is current, in a rotation that makes T2.
-    fn rotating() -> Model {
-        let mut model = Model::default();
-        let value = Some(SecretValue::text("v1"));
-        model.create_secret(CreateSecret { name: "app", token: Some(T1), value, ..CreateSecret::default() }).unwrap();
-        let request = RotateSecret { token: Some(T2), lambda_arn: Some("arn:lambda"), ..RotateSecret::now("app") };
-        model.rotate_secret(request).answer.unwrap();
-        model
-    }
-
-    fn labels<'m>(model: &'m Model, id: &str) -> Vec<&'m str> {
-        let version = model.secret("app").unwrap().version(id).unwrap();
-        let mut labels: Vec<_> = version.labels.iter().map(String::as_str).collect();
-        labels.sort_unstable();
-        labels
-    }
+    use crate::memory::fixture::{T1, T2, T3, labels, rotating};
+    use crate::memory::{ExceptionName, PutSecretValue};
 
     fn stage<'a>(
         stage: &'a str,
