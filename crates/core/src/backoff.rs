@@ -11,12 +11,12 @@ const TO_ANSWER: Duration = Duration::from_millis(1_500);
 pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
-    /// For a target that gave no answer: about three seconds in all. Secrets Manager retries later by itself.
+    /// For a target that gave no answer: three to six seconds in all. Secrets Manager retries later by itself.
     pub(crate) fn for_target() -> Self {
         Self::new(Duration::from_millis(200), 4)
     }
 
-    /// For a write to Secrets Manager that is not visible yet: about a second and a half.
+    /// For a write to Secrets Manager that is not visible yet: one and a half to three seconds in all.
     pub(crate) fn for_visibility() -> Self {
         Self::new(Duration::from_millis(100), 4)
     }
