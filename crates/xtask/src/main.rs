@@ -3,6 +3,7 @@
 mod demo;
 mod failure;
 mod process;
+mod roots;
 mod setup;
 mod terminal;
 mod test;
@@ -26,6 +27,8 @@ enum Task {
         #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
         nextest: Vec<String>,
     },
+    /// Writes anew the roots of Amazon RDS that are built in, with npm
+    Roots,
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(),
         Task::Demo => demo::run(),
         Task::Test { nextest } => test::run(&nextest),
+        Task::Roots => roots::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
