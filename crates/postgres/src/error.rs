@@ -3,7 +3,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use fourstep::Error;
+use fourstep::{Error, roots};
 use rustls::CertificateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -58,7 +58,7 @@ impl Act {
 /// | `Database` | the server's own answer, by its SQLSTATE: see [`by_sqlstate`] |
 /// | `Io` with a rustls error in it | a failed TLS handshake: see [`by_tls`] |
 /// | `Io` | the network: nothing was answered |
-/// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate, an unusable root |
+/// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than PostgreSQL answered. Later: the stream broke |
 /// | anything else | a defect of ours |
 pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
@@ -73,8 +73,7 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
         },
         sqlx::Error::Tls(inner) => {
             if inner.is::<rustls::Error>() {
-                Error::invalid("a certificate in the file of the variable `TLS_CA_BUNDLE` cannot be used as a root")
-                    .next("Remove it from the file")
+                Error::other(format!("the driver cannot begin TLS with {place}"))
             } else if inner.is::<rustls::pki_types::InvalidDnsNameError>() {
                 Error::invalid(format!("no certificate can be for the host name `{}`", place.host))
                     .next("Correct `host` in the secret, or set the tag fourstep:endpoint to a name of the server")
@@ -231,8 +230,13 @@ fn by_tls(error: &rustls::Error, place: &Place) -> Error {
             Error::invalid(format!("the certificate of {place} was revoked")).next("Renew it at the server")
         }
         CertificateError::UnknownIssuer => {
-            Error::invalid(format!("the certificate of {place} is from an authority that is not known here"))
-                .next("Put the authority's certificate into a PEM file and name it in the variable `TLS_CA_BUNDLE`")
+            let error = Error::invalid(format!("the certificate of {place} is from an authority that is not known here"));
+            match roots::missing_region(host) {
+                Some(region) => error.next(format!(
+                    "Amazon's authorities of the region {region} are not built in. Download its certificate bundle from the documentation of Amazon RDS, and name the file in the variable `TLS_CA_BUNDLE`"
+                )),
+                None => error.next("Put the authority's certificate into a PEM file and name it in the variable `TLS_CA_BUNDLE`"),
+            }
         }
         // A server's own certificate as its own authority is among these.
         _ => Error::invalid(format!("the certificate of {place} cannot be verified"))
@@ -270,3 +274,26 @@ impl Place {
 }
 
 const CHECK_NETWORK: &str = "If this goes on, check `host` and `port` in the secret, and that security groups, routes and network rules let the function reach them";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_whose_authorities_are_not_built_in_is_named() {
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let error = sqlx::Error::Io(io::Error::other(unknown));
+        for (host, part) in [
+            ("app.c1a2b3.us-gov-west-1.rds.amazonaws.com", "of the region us-gov-west-1 are not built in"),
+            ("app.c1a2b3.rds.cn-north-1.amazonaws.com.cn", "of the region cn-north-1 are not built in"),
+            ("db.example.com", "Put the authority's certificate into a PEM file"),
+        ] {
+            let (host, account, database) = (host.to_owned(), "app".to_owned(), "app".to_owned());
+            let place = Place { host, port: 5432, account, database, tls: true };
+            let text = classify(&error, &place, &Act::log_in()).to_string();
+            for part in [part, "`TLS_CA_BUNDLE`", "from an authority that is not known here"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
+}

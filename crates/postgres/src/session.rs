@@ -178,7 +178,7 @@ fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<Pg
         .application_name("fourstep")
         .disable_statement_logging();
     Ok(if place.tls {
-        options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(tls::roots(cx.settings())?)
+        options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(tls::roots(cx.settings(), &place.host)?)
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })

@@ -147,6 +147,15 @@ async fn a_certificate_for_another_name_is_told_apart_and_an_endpoint_helps() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_has_expired_is_told_apart() {
+    let Some(server) = tls_server(Certificate::Expired).await else { return };
+    let mut world = tls_world(&server, "localhost");
+    let error = world.failing_set().await;
+    assert_error(&error, ErrorKind::Invalid, &["has expired", "Renew it at the server"]);
+    assert!(!server.log().contains("connection authorized: user=app"));
+}
+
+#[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_told_apart() {
     let Some(server) = tls_server(Certificate::OtherAuthority).await else { return };
     let mut world = tls_world(&server, "localhost");
@@ -166,10 +175,17 @@ async fn a_bundle_that_is_none_is_named() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     let broken = tempfile::NamedTempFile::new().unwrap();
     broken.as_file().write_all(b"-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n").unwrap();
+    let other = tempfile::NamedTempFile::new().unwrap();
+    other.as_file().write_all(b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n").unwrap();
+    let cut = tempfile::NamedTempFile::new().unwrap();
+    let authority = std::fs::read(server.authority()).unwrap();
+    cut.as_file().write_all(&authority[..authority.len() / 2]).unwrap();
     for (path, part) in [
         ("/no/such/file.pem", "cannot be read"),
         (empty.path().to_str().unwrap(), "holds no certificate"),
         (broken.path().to_str().unwrap(), "is not valid PEM"),
+        (other.path().to_str().unwrap(), "holds a certificate that cannot be used as a root"),
+        (cut.path().to_str().unwrap(), "is not valid PEM"),
     ] {
         let mut world = tls_world(&server, "localhost");
         world.variable("TLS_CA_BUNDLE", path);

@@ -1,4 +1,4 @@
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 
 /// What a server's certificate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Certificate {
     OtherName,
     /// For the right host, but by another authority than clients are told to trust.
     OtherAuthority,
+    /// For the right host and by the right authority, but ended long ago.
+    Expired,
 }
 
 /// The name in a certificate of [`Certificate::OtherName`].
@@ -25,15 +27,18 @@ impl Certificates {
     pub(super) fn make(kind: Certificate) -> Self {
         let (authority, issuer) = authority("Testkit authority");
         let names = match kind {
-            Certificate::Right | Certificate::OtherAuthority => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
             Certificate::OtherName => vec![OTHER_NAME.to_owned()],
+            _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
         };
         let key = KeyPair::generate().expect("a key can be made");
-        let params = CertificateParams::new(names).expect("the names are valid");
+        let mut params = CertificateParams::new(names).expect("the names are valid");
+        if kind == Certificate::Expired {
+            (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+        }
         let certificate = params.signed_by(&key, &issuer).expect("the authority can sign").pem();
         let authority = match kind {
             Certificate::OtherAuthority => self::authority("Another authority").0,
-            Certificate::Right | Certificate::OtherName => authority,
+            _ => authority,
         };
         Self { certificate, key: key.serialize_pem(), authority }
     }
