@@ -51,7 +51,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
         if pending.username != base && cx.settings().grants == Grants::Mirror {
-            let previous = cx.labelled::<AccountSecret>(AWSPREVIOUS).await.unwrap_or_default();
+            let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
             let known = previous.is_some_and(|previous| previous.secret().username == pending.username);
             self.0.mirror(&mut session, base, &pending.username, known, cx).await?;
         }
@@ -110,7 +110,7 @@ impl<A: Accounts> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<String> {
         let name = &current.username;
-        let previous = cx.labelled::<AccountSecret>(AWSPREVIOUS).await.unwrap_or_default();
+        let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
         if let Some(previous) = previous
             && base_of_pair(name, &previous.secret().username).is_some()
         {

@@ -165,6 +165,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Reads the version with `label` where one of another shape is as good as none: an older one, whose credential
+    /// nobody can name then.
+    pub(crate) async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
+        match self.labelled(label).await {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                tracing::warn!(label, message = %error, "an older version is left out");
+                Ok(None)
+            }
+            version => version,
+        }
+    }
+
     /// Reads a version by its id. A value never changes, so each is read once in a step.
     pub(crate) async fn version<S: Serialize + DeserializeOwned>(&self, id: &str) -> Result<Option<Arc<Version<S>>>> {
         let known = lock(&self.values).get(id).cloned();

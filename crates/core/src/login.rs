@@ -36,6 +36,21 @@ impl<'a, R: Rotator> Login<'a, R> {
         self.working.get_or_try_init(find).await
     }
 
+    /// Tells whether the current version opens the service, without trying another one.
+    pub(crate) async fn current_opens(&self, current: &Arc<Version<R::Secret>>) -> Result<bool> {
+        let accepted = match self.rotator.test(current.secret(), self.cx).await {
+            Ok(()) => true,
+            Err(error) if error.is_rejected() => false,
+            Err(error) => return Err(error),
+        };
+        self.cx.tried(current.id(), accepted);
+        if accepted {
+            // Whoever asks for the working version next need not ask the service again.
+            let _ = self.working.set(Arc::clone(current));
+        }
+        Ok(accepted)
+    }
+
     /// Finds the version with which `attempt` opens a session, and gives both.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ async fn alternates(cx: &Context<'_>) -> Result<bool> {
     };
     // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.
     let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
-    let Some(older) = cx.labelled::<AccountSecret>(older).await? else { return Ok(false) };
+    let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
     let alternates = base_of_pair(&newer.secret().username, &older.secret().username).is_some();
     if !alternates && cx.step() == Step::Create {
         tracing::info!(

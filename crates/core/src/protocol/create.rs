@@ -59,10 +59,10 @@ async fn make_room<R: Rotator>(
     cx: &Context<'_>,
 ) -> Result<()> {
     // Never retire what may be the only login.
-    if login.working().await?.id() != current.id() {
+    if !retry(cx, || login.current_opens(current)).await? {
         return Ok(());
     }
-    let mut old = Vec::from_iter(cx.labelled::<R::Secret>(AWSPREVIOUS).await?);
+    let mut old = Vec::from_iter(cx.older::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
     for unlabelled in cx.unlabelled(UNLABELLED_RETIRED).await? {
         match cx.version(&unlabelled.id).await {
@@ -124,7 +124,7 @@ async fn give_up<R: Rotator>(
             let stored = cx.pending::<R::Secret>().await?.ok_or_else(|| {
                 Error::unavailable("another invocation stored the pending version, and its value is not visible yet")
             })?;
-            let previous = cx.labelled::<R::Secret>(AWSPREVIOUS).await?;
+            let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
             let kept = [Some(current.secret()), Some(stored.secret()), previous.as_deref().map(Version::secret)];
             let keep = Keep { kept: kept.into_iter().flatten().collect(), gone: vec![ours], strays: Strays::None };
             tidy_own(rotator, &keep, login, cx).await;

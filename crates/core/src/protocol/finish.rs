@@ -53,9 +53,9 @@ async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
     if at_finish {
         replicas_in_sync(cx).await?;
     }
-    let read = |label| cx.labelled::<R::Secret>(label);
-    let current = read(AWSCURRENT).await?.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
-    let previous = read(AWSPREVIOUS).await?;
+    let current = cx.labelled::<R::Secret>(AWSCURRENT).await?;
+    let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+    let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
     let previous = previous.as_deref().map(crate::Version::secret);
     let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
     let keep = Keep {

@@ -56,3 +56,43 @@ fn create_retires_the_previous_key_only_where_the_current_one_opens() {
     assert!(world.state().opens(AWSPREVIOUS));
     assert!(world.state().opens(AWSPENDING));
 }
+
+#[test]
+fn a_first_rotation_from_an_empty_value_needs_no_login() {
+    let world = World::new(Ssh::start());
+    let empty = PutSecretValue::current("app", r#"{"public":"","private":""}"#);
+    world.state().check = |_| Ok(());
+    world.state().model.put_secret_value(empty).unwrap();
+    world.state().target.hosts.iter_mut().for_each(|host| host.keys.clear());
+    for rotation in 1..=2 {
+        let token = start(&mut world.state(), rotation, 0);
+        steps::<Ssh>(&world, &Step::ALL, &token);
+        assert!(world.state().opens(AWSCURRENT));
+    }
+    assert!(world.state().opens(AWSPREVIOUS));
+}
+
+#[test]
+fn a_previous_version_of_another_shape_stops_no_rotation() {
+    let (world, token) = second::<Ssh>();
+    {
+        let mut state = world.state();
+        let secret = state.model.secret_mut("app").unwrap();
+        let previous = secret.versions.iter_mut().find(|version| version.has(AWSPREVIOUS)).unwrap();
+        previous.value = Some(fourstep::memory::SecretValue::text("not JSON"));
+    }
+    steps::<Ssh>(&world, &Step::ALL, &token);
+    assert!(world.state().opens(AWSCURRENT) && world.state().opens(AWSPREVIOUS));
+}
+
+#[test]
+fn a_previous_version_that_cannot_be_read_now_makes_no_third_account() {
+    let (world, token) = second::<Alternating>();
+    // The clone is current and bears no mark, as one that AWS's function made: only AWSPREVIOUS tells the base.
+    world.state().target.accounts.get_mut("app_clone").unwrap().clone_of = None;
+    fault_at::<Alternating>(&world, 3, Fault::Error);
+    assert_eq!(step::<Alternating>(&world, Step::Create, &token).unwrap_err().kind(), ErrorKind::Unavailable);
+    steps::<Alternating>(&world, &Step::ALL, &token);
+    assert!(value::<Alternating>(&world, AWSCURRENT).unwrap().contains("\"app\""));
+    assert_eq!(world.state().target.accounts.len(), 3, "app, its clone and the administrator");
+}
