@@ -18,7 +18,6 @@ const CERTIFICATES: &str = "package/lib/profiles/ca/defaults.js";
 const BUNDLE: &str = "crates/core/src/roots/amazon_rds.pem";
 
 const END: &str = "-----END CERTIFICATE-----";
-const YEAR: i64 = 365 * 24 * 60 * 60;
 
 /// Writes the roots of Amazon RDS that are built into the functions, from the newest package that publishes them.
 ///
@@ -38,7 +37,7 @@ pub(crate) fn run() -> Result {
         match judge(&pem, now) {
             Ok(root) => {
                 terminal::item("taken", &root.name);
-                if root.ends < now + YEAR {
+                if root.ends_within_a_year(now) {
                     terminal::more(format_args!("WARNING: it ends within a year, on {}", root.last_day));
                 }
                 taken.push(root);
@@ -55,7 +54,10 @@ pub(crate) fn run() -> Result {
     let (count, bundle) = (taken.len(), render(taken, &source));
     let path = workspace::root().join(BUNDLE);
     fs::write(&path, bundle).map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
-    terminal::line(format_args!("\n{source}: {count} taken, {left_out} left out. See the difference with git."));
+    terminal::line(format_args!("\n{source}: {count} taken, {left_out} left out."));
+    terminal::line(
+        "The package is not Amazon's. Before you commit what is new, compare it with Amazon's own global-bundle.pem.",
+    );
     Ok(())
 }
 

@@ -7,10 +7,17 @@ pub(super) struct Root {
     pub(super) name: String,
     pub(super) region: String,
     /// When it ends, in seconds since 1970.
-    pub(super) ends: i64,
+    ends: i64,
     /// The same day, for people.
     pub(super) last_day: String,
     pub(super) pem: String,
+}
+
+impl Root {
+    /// Tells whether it ends within a year of a time in seconds since 1970.
+    pub(super) fn ends_within_a_year(&self, now: i64) -> bool {
+        self.ends < now + 365 * 24 * 60 * 60
+    }
 }
 
 /// Takes a certificate, or says its name and why it is left out. `now` is in seconds since 1970.
@@ -84,6 +91,8 @@ mod tests {
             (root.name.as_str(), root.region.as_str(), root.last_day.as_str()),
             (NAME, "eu-central-1", "2040-01-01")
         );
+        // 2038-12-31 and 2039-01-02.
+        assert!(!root.ends_within_a_year(2_177_366_400) && root.ends_within_a_year(2_177_539_200));
     }
 
     #[test]
