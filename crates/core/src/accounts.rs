@@ -1,3 +1,5 @@
+pub(crate) mod admin;
+
 use std::future::Future;
 
 use crate::{AccountSecret, Context, Result, Sensitive};

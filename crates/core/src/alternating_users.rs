@@ -1,4 +1,4 @@
-use crate::accounts::try_login;
+use crate::accounts::{admin, try_login};
 use crate::{
     AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator,
 };
@@ -26,7 +26,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<AccountSecret> {
         current.check(A::ENGINES)?;
-        admin_arn(current)?;
+        admin::arn(current)?;
         let username = self.other_account(current, login, cx).await?;
         self.0.check_name(&username)?;
         Ok(AccountSecret { username, password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
@@ -44,10 +44,12 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             );
         }
         // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
-        let (_, session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
-        self.0.close(session).await;
-
-        let mut session = self.admin(current, cx).await?;
+        match login.open(async |version| self.0.log_in(version.secret(), cx).await).await {
+            Ok((_, session)) => self.0.close(session).await,
+            Err(error) if error.is_rejected() => admin::may_reset_lost(pending, error, cx)?,
+            Err(error) => return Err(error),
+        }
+        let mut session = admin::open(&self.0, current, cx).await?;
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
         if pending.username != base && cx.settings().grants == Grants::Mirror {
@@ -85,7 +87,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             if !self.opens(gone, cx).await? {
                 continue;
             }
-            let mut session = self.admin(current, cx).await?;
+            let mut session = admin::open(&self.0, current, cx).await?;
             self.0.lock(&mut session, cx).await?;
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
@@ -128,29 +130,6 @@ impl<A: Accounts> AlternatingUsers<A> {
         Ok(format!("{name}{SUFFIX}"))
     }
 
-    /// Opens a session as the administrator that `secret` names, at the secret's own server and database.
-    async fn admin(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<A::Session> {
-        let arn = admin_arn(secret)?;
-        let admin = cx.read::<AccountSecret>(arn).await?;
-        let admin = admin.secret();
-        admin.check(A::ENGINES)?;
-        if !admin.same_host(secret) {
-            return Err(Error::invalid(format!(
-                "field `host` of the administrator's secret {arn} is not the host of this secret"
-            ))
-            .next("Correct `masterarn`, or `host` in one of the two secrets"));
-        }
-        let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin.clone() };
-        self.0.log_in(&admin, cx).await.map_err(|error| {
-            if error.is_rejected() {
-                // Not a refusal of this secret's credential: no other version of it would help.
-                return Error::forbidden(format!("the server refused the administrator of secret {arn}"))
-                    .next("Correct that secret, or rotate it first");
-            }
-            error
-        })
-    }
-
     async fn opens(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
         match try_login(&self.0, secret, cx).await {
             Ok(()) => Ok(true),
@@ -164,14 +143,6 @@ impl<A: Accounts> AlternatingUsers<A> {
 pub(crate) fn base_of_pair<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     let base_of = |clone: &'a str, base: &'a str| clone.strip_suffix(SUFFIX).filter(|name| *name == base);
     base_of(one, other).or_else(|| base_of(other, one))
-}
-
-fn admin_arn(secret: &AccountSecret) -> Result<&str> {
-    secret.masterarn.as_deref().ok_or_else(|| {
-        Error::invalid("the secret has no field `masterarn`, which alternating-users needs").next(
-            "Add `masterarn` to the secret's JSON: the ARN of the secret of an administrator of the same server; or set the tag fourstep:strategy=single-user",
-        )
-    })
 }
 
 fn not_a_pair(current: &AccountSecret, pending: &AccountSecret) -> Error {

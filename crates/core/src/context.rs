@@ -133,6 +133,12 @@ impl<'a> Context<'a> {
     /// `Forbidden` if the function may not read it; `Invalid` if it is absent, deleted, or not of the shape of `T`.
     pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<Arc<Version<T>>> {
         let description = self.engine.store.describe(secret_id).await?;
+        if description.arn == self.secret_id() {
+            return Err(Error::invalid(format!(
+                "the secret names itself ({secret_id}) where it has to name another one"
+            ))
+            .next("Name the other secret, as the administrator's in `masterarn`"));
+        }
         let missing = || {
             Error::invalid(format!("secret {secret_id} has no AWSCURRENT version with a value"))
                 .next("Store a value in that secret")

@@ -1,7 +1,9 @@
-use crate::accounts::try_login;
-use crate::{AccountSecret, Accounts, Context, Error, Lives, Login, Result, Rotator};
+use crate::accounts::{admin, try_login};
+use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Error, ErrorKind, Lives, Login, Result, Rotator};
 
 /// Rotates the password of one account, which changes it by itself.
+///
+/// Where the server does not let it, the administrator does that the secret names by `masterarn`.
 ///
 /// Between setSecret and finishSecret the server refuses AWSCURRENT: a consumer that logs in then has to try again.
 /// Sessions that are open stay open. Where that is too much, use [`AlternatingUsers`](crate::AlternatingUsers).
@@ -26,16 +28,41 @@ impl<A: Accounts> Rotator for SingleUser<A> {
 
     async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
-        let (working, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
-        same_account(pending, working.secret())?;
-        self.0.lock(&mut session, cx).await?;
-        cx.fence().await?;
-        self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
-        self.0.commit(session).await
+        match login.open(async |version| self.0.log_in(version.secret(), cx).await).await {
+            Ok((working, session)) => {
+                same_account(pending, working.secret())?;
+                match self.change(session, pending, cx).await {
+                    // As on Amazon RDS with rds.restrict_password_commands.
+                    Err(error) if error.kind() == ErrorKind::Forbidden && pending.masterarn.is_some() => {
+                        tracing::info!(message = %error, "the administrator changes the password");
+                        self.change(admin::open(&self.0, pending, cx).await?, pending, cx).await
+                    }
+                    changed => changed,
+                }
+            }
+            Err(error) if error.is_rejected() => {
+                admin::may_reset_lost(pending, error, cx)?;
+                let current = cx.labelled::<AccountSecret>(AWSCURRENT).await?;
+                let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+                same_account(pending, current.secret())?;
+                self.change(admin::open(&self.0, pending, cx).await?, pending, cx).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         try_login(&self.0, secret, cx).await
+    }
+}
+
+impl<A: Accounts> SingleUser<A> {
+    /// Sets the pending password in a session: the account's own, or the administrator's.
+    async fn change(&self, mut session: A::Session, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        self.0.lock(&mut session, cx).await?;
+        cx.fence().await?;
+        self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+        self.0.commit(session).await
     }
 }
 

@@ -13,13 +13,6 @@ pub struct Strategies<A>(pub A);
 
 impl<A: Accounts> Rotation for Strategies<A> {
     async fn step(&self, cx: &Context<'_>) -> Result<Done> {
-        if cx.settings().reset_lost.is_some() {
-            // A setting is never ignored: whoever sets this one counts on what it does.
-            return Err(Error::invalid(
-                "the tag fourstep:reset-lost is set, and this version does not reset lost passwords",
-            )
-            .next("Remove the tag; set the password at the server by hand, and store it in the secret as AWSCURRENT"));
-        }
         let alternate = match cx.settings().strategy {
             StrategyChoice::AlternatingUsers => true,
             StrategyChoice::SingleUser => false,

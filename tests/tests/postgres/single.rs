@@ -6,7 +6,9 @@ use fourstep_testkit::proxy::{Fault, When};
 use sqlx::Connection;
 use tokio::sync::oneshot;
 
-use crate::world::{FIRST, World, assert_error, consume, opens, proxy, secret, secret_at, server};
+use crate::world::{
+    FIRST, SECRET, World, assert_error, consume, opens, proxy, secret, secret_at, server, server_with_admin,
+};
 
 #[tokio::test]
 async fn an_account_rotates_three_times_and_every_current_secret_opens_the_server() {
@@ -263,4 +265,25 @@ async fn a_password_under_md5_is_replaced_as_well() {
     }
     let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
     assert!(verifier[0].starts_with("SCRAM-SHA-256$"), "{verifier:?}");
+}
+
+#[tokio::test]
+async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_current_version() {
+    let Some((server, mut world)) = server_with_admin().await else { return };
+    world.tag("fourstep:strategy", "single-user");
+    server.execute("ALTER ROLE app PASSWORD 'changed-by-hand'").await;
+    let error = world.failing_set().await;
+    let current = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSCURRENT").unwrap().id.clone());
+    assert_error(&error, ErrorKind::Rejected, &["`app`", &format!("fourstep:reset-lost={current}")]);
+    assert!(opens(&server, &secret(&server, "app", "changed-by-hand")).await, "nothing was changed");
+
+    world.tag("fourstep:reset-lost", &current);
+    let token = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSPENDING").unwrap().id.clone());
+    world.run(&token).await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+    assert!(!opens(&server, &secret(&server, "app", "changed-by-hand")).await);
+    // The tag is used up.
+    world.rotate().await.unwrap();
+    server.execute("ALTER ROLE app PASSWORD 'changed-by-hand'").await;
+    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["`app`"]);
 }

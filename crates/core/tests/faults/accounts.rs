@@ -14,6 +14,8 @@ pub struct Database {
     /// The session that holds the lock, and until when the server lets it idle.
     holder: Option<(u64, SystemTime)>,
     sessions: u64,
+    /// Whether an account may change its own password, as it may not on Amazon RDS with a parameter set.
+    pub own_password: bool,
 }
 
 #[derive(Clone)]
@@ -28,7 +30,7 @@ impl Database {
     pub fn new() -> Self {
         let account = |password: &str| Account { password: password.into(), rights: 7, clone_of: None };
         let accounts = [("app".into(), account("first")), ("admin".into(), account("admin-password"))];
-        Self { accounts: accounts.into(), holder: None, sessions: 0 }
+        Self { accounts: accounts.into(), holder: None, sessions: 0, own_password: true }
     }
 }
 
@@ -201,6 +203,9 @@ impl Accounts for ModelAccounts {
         _cx: &Context<'_>,
     ) -> Result<()> {
         assert!(session.account == account || session.account == "admin", "only an administrator changes another");
+        if session.account == account && !self.world.state().target.own_password {
+            return Err(Error::forbidden(format!("account `{account}` may not change its own password")));
+        }
         let statement = Statement::Password { account: account.into(), password: password.expose().into() };
         self.write(session, "set password", statement).await
     }

