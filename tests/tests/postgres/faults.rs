@@ -14,11 +14,12 @@ async fn single_user_survives_a_fault_at_each_message() {
     let Some(server) = server().await else { return };
     let proxy = proxy(&server).await;
     let world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
-    survive(&server, &proxy, world, async |world, current| {
+    let faults = survive(&server, &proxy, world, async |world, current| {
         let pending = world.labelled("AWSPENDING");
         opens(&server, current).await || opens(&server, &pending.expect("a rotation is under way")).await
     })
     .await;
+    println!("{faults} rotations, each with a fault at one message");
 }
 
 #[tokio::test]
@@ -27,11 +28,18 @@ async fn alternating_users_survive_a_fault_at_each_message() {
     let proxy = proxy(&server).await;
     let at_proxy = |user: &str, password: &str| secret_at(proxy.host(), proxy.port(), user, password);
     let world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
-    survive(&server, &proxy, world, async |_, current| opens(&server, current).await).await;
+    let faults = survive(&server, &proxy, world, async |_, current| opens(&server, current).await).await;
+    println!("{faults} rotations, each with a fault at one message");
 }
 
-/// Rotates once for each message and fault. `works` tells, after each attempt, whether consumers are served.
-async fn survive(server: &Postgres, proxy: &Proxy, mut world: World, works: impl AsyncFn(&World, &Value) -> bool) {
+/// Rotates once for each message and fault, and counts the rotations. `works` tells, after each attempt, whether
+/// consumers are served.
+async fn survive(
+    server: &Postgres,
+    proxy: &Proxy,
+    mut world: World,
+    works: impl AsyncFn(&World, &Value) -> bool,
+) -> usize {
     let mut faults = 0;
     for message in 1.. {
         let mut reached = false;
@@ -57,5 +65,5 @@ async fn survive(server: &Postgres, proxy: &Proxy, mut world: World, works: impl
             break;
         }
     }
-    println!("{faults} rotations, each with a fault at one message");
+    faults
 }
