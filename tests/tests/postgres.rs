@@ -3,6 +3,10 @@
 
 #[path = "postgres/alternating.rs"]
 mod alternating;
+#[path = "postgres/attributes.rs"]
+mod attributes;
+#[path = "postgres/equality.rs"]
+mod equality;
 #[path = "postgres/faults.rs"]
 mod faults;
 #[path = "postgres/names.rs"]

@@ -63,9 +63,19 @@ impl Accounts for Postgres {
         let own = account == session.account();
         // As its base, a clone may not change its own password. An administrator may be one only as another role.
         let as_itself = if own && session.acts_as() != account { "SET ROLE NONE; " } else { "" };
-        let statement =
-            Sensitive::new(format!("{as_itself}ALTER ROLE {} PASSWORD {}", quote(account), literal(verifier.expose())));
-        session.run_sensitive(&statement, &change_of_password(session, account, own)).await
+        // The server takes a password for a role that it does not let in. It says so at a login only of NOLOGIN, and
+        // calls an expired role's password wrong.
+        let statement = Sensitive::new(format!(
+            "{as_itself}ALTER ROLE {} PASSWORD {}; SELECT rolcanlogin::text,
+             CASE WHEN rolvaliduntil < pg_catalog.clock_timestamp() THEN rolvaliduntil::text END
+             FROM pg_catalog.pg_roles WHERE rolname = {}",
+            quote(account),
+            literal(verifier.expose()),
+            literal(account)
+        ));
+        let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
+        let column = |at| rows.last().and_then(|row| row.try_get::<Option<String>, _>(at).ok()).flatten();
+        mirror::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
     }
 
     async fn mirror(

@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 use sqlx::{AssertSqlSafe, Column, Connection, Row};
 
 use crate::identifier::{literal, quote};
+use crate::mirror::{quote_parameter, quote_value};
 use crate::verifier::verifier;
 
 /// Texts of up to 63 bytes, with more of what is special in SQL than chance would give.
@@ -50,6 +51,35 @@ async fn the_server_reads_names_and_values_as_they_were() {
         assert!(theirs == quote(&text) || theirs == text, "{theirs}");
     }
     client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_setting_that_is_copied_is_stored_as_the_same_value() {
+    let Some(server) = Postgres::start().await else { return };
+    server.execute("CREATE ROLE app; CREATE ROLE app_clone").await;
+    let settings = |role: &str| {
+        format!("SELECT entry FROM pg_db_role_setting, unnest(setconfig) entry WHERE setrole = '{role}'::regrole")
+    };
+    let mut texts = texts();
+    for number in 0..100 {
+        let list: Vec<String> = texts.by_ref().take(number % 4 + 1).map(|text| literal(&text)).collect();
+        let change = format!(
+            "ALTER ROLE app SET search_path = {}; ALTER ROLE app SET application_name = {};
+             ALTER ROLE app SET DateStyle = 'SQL, MDY'; ALTER ROLE app SET myapp.\"user\" = {}",
+            list.join(", "),
+            literal(&texts.next().unwrap()),
+            literal(&texts.next().unwrap())
+        );
+        server.execute(&change).await;
+        let found = server.rows(&settings("app")).await;
+        assert_eq!(found.len(), 4);
+        for setting in &found {
+            let (name, value) = setting.split_once('=').unwrap();
+            let (parameter, value) = (quote_parameter(name), quote_value(name, value));
+            server.execute(&format!("ALTER ROLE app_clone SET {parameter} TO {value}")).await;
+        }
+        assert_eq!(server.rows(&settings("app_clone")).await, found);
+    }
 }
 
 #[tokio::test]

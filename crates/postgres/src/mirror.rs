@@ -1,50 +1,101 @@
-//! The clone of an account: made, marked, and given what its base may do.
+//! The clone of an account: made, marked, and given what its base may, no more and no less.
+
+mod pair;
+mod setting;
+mod statement;
 
 use fourstep::{Error, Result};
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
 use crate::error::Act;
 use crate::identifier::{literal, quote, unquote};
 use crate::session::Session;
+use pair::{Objects, Pair};
+#[cfg(test)]
+pub(crate) use setting::{quote_parameter, quote_value};
+use statement::missing;
 
-/// Makes the clone exist, marked, as a member of its base that acts as the base.
+/// How often somebody else may change the base while the clone is made equal to it.
+const ROUNDS: usize = 3;
+
+/// Makes the clone exist, marked, as a member of its base that acts as the base and has its attributes and settings.
 ///
-/// Objects that it makes then belong to the base, and so outlive the turn of the clone. What is right already is left
-/// alone, so that a rotation needs no more rights than it uses.
+/// - Objects that the clone makes belong to the base, and so outlive its turn. What the base was granted reaches the
+///   clone through the membership.
+/// - What is right already is left alone, so that a rotation needs no more rights than it uses.
+/// - What the base lost, the clone loses; its other memberships as well, each named in the log. What belongs to the
+///   clone itself or was granted to it by name is only named: the administrator may have no right to it, and it may
+///   be in databases where the administrator cannot log in.
+/// - In the end the server is asked again whether the two are equal.
 ///
 /// # Errors
 ///
 /// `Conflict` if the clone's name is another's and `ours` is false; `Invalid` if there is no base or it is a
-/// superuser; `Forbidden` with the statement that gives the missing right.
+/// superuser; `Forbidden` if the base may not log in or has expired, and with the statement that gives a missing right.
 pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, ours: bool) -> Result<()> {
-    let pair = Pair::read(session, base, clone).await?;
-    if pair.base_is_superuser {
+    let mut left = None;
+    for round in 0..ROUNDS {
+        let pair = Pair::read(session, base, clone).await?;
+        // What was made in the round before is marked.
+        check(&pair, session, base, clone, ours && round == 0)?;
+        let statements = missing(&pair, session, base, clone);
+        if statements.is_empty() {
+            pair.objects.iter().for_each(|objects| name_objects(objects, base, clone));
+            return Ok(());
+        }
+        for statement in &statements {
+            statement.run(session).await?;
+        }
+        left = statements.into_iter().next();
+    }
+    let what = left.as_ref().map_or("do nothing", |statement| statement.what());
+    Err(Error::other(format!(
+        "{} accepted each statement for `{clone}`, which still differs from its base `{base}`: could not {what}",
+        session.place()
+    )))
+}
+
+/// Refuses what must not be copied or taken over.
+fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) -> Result<()> {
+    let place = session.place();
+    if pair.base.superuser {
         return Err(Error::invalid(format!(
-            "the account `{base}` of {} is a superuser, and no clone is made of one",
-            session.place()
+            "the account `{base}` of {place} is a superuser, and no clone is made of one"
         ))
         .next(
             "Set the tag fourstep:strategy=single-user; or fourstep:grants=leave, and make the second account yourself",
         ));
     }
-    let marked = pair.comment.as_deref().and_then(base_in).is_some_and(|marked| marked == base);
-    if pair.clone_exists && !marked && !ours {
-        return Err(Error::conflict(format!(
-            "the role `{clone}` of {} exists, and this secret never used it",
-            session.place()
-        ))
-        .next("Nothing was changed. Rename that role; or, if it is the second account of this secret, set the tag fourstep:adopt=true"));
+    if let Some(found) = &pair.clone {
+        if !ours && !marks(found.comment.as_deref(), base) {
+            return Err(Error::conflict(format!("the role `{clone}` of {place} exists, and this secret never used it"))
+                .next("Nothing was changed. Rename that role; or, if it is the second account of this secret, set the tag fourstep:adopt=true"));
+        }
+        if found.superuser {
+            return Err(Error::conflict(format!(
+                "the role `{clone}` of {place} is a superuser, and so is no clone of `{base}`"
+            ))
+            .next(format!("Nothing was changed. Run: ALTER ROLE {} NOSUPERUSER", quote(clone))));
+        }
     }
-    if pair.clone_is_superuser {
-        return Err(Error::conflict(format!(
-            "the role `{clone}` of {} is a superuser, and so is no clone of `{base}`",
-            session.place()
-        ))
-        .next(format!("Nothing was changed. Run: ALTER ROLE {} NOSUPERUSER", quote(clone))));
+    let end = pair.base.expired.then_some(pair.base.valid_until.as_str());
+    check_usable(session, base, pair.base.logs_in, end)
+}
+
+/// Refuses an account to which no password gives entry.
+///
+/// # Errors
+///
+/// `Forbidden` if the role may not log in or has expired, with the date.
+pub(crate) fn check_usable(session: &Session, account: &str, logs_in: bool, end: Option<&str>) -> Result<()> {
+    let (place, role) = (session.place(), quote(account));
+    if !logs_in {
+        return Err(Error::forbidden(format!("the role `{account}` of {place} may not log in: it is NOLOGIN"))
+            .next(format!("Nothing was changed. Run: ALTER ROLE {role} LOGIN")));
     }
-    for (act, statement) in pair.missing(session, base, clone, marked) {
-        session.run(&statement, &act).await?;
+    if let Some(end) = end {
+        return Err(Error::forbidden(format!("the role `{account}` of {place} has expired: it is VALID UNTIL {end}"))
+            .next(format!("Nothing was changed. Run: ALTER ROLE {role} VALID UNTIL 'infinity'; or set a later date")));
     }
     Ok(())
 }
@@ -60,136 +111,50 @@ pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<
     Ok(comment.as_deref().and_then(base_in))
 }
 
-/// Proves that the session's account, if it is a clone, has the rights of its base.
+/// Proves that the session's account, if it is a clone, acts as its base, and so may do what the base may.
+///
+/// `ALTER ROLE … SET role` is no proof: the server takes a role that the account may not use, and the login then
+/// succeeds with a warning and without it.
+///
+/// # Errors
+///
+/// `Forbidden`, with both ways out.
 pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result<()> {
     let Some(base) = marked_base(session, account).await? else { return Ok(()) };
     if session.acts_as() == base {
         return Ok(());
     }
-    // An absent base gives no row, and is no error then.
-    let query = format!(
-        "SELECT pg_catalog.pg_has_role(session_user, oid, 'USAGE')::text FROM pg_catalog.pg_roles WHERE rolname = {}",
-        literal(&base)
-    );
-    let rows = session.run(&query, &Act::new("look up the rights of a role")).await?;
-    if rows.last().is_some_and(|row| text(row, 0) == "true") {
-        return Ok(());
-    }
+    let (base_role, clone_role) = (quote(&base), quote(account));
     Err(Error::forbidden(format!(
-        "the account `{account}` of {} may not do what its base `{base}` may: it is no member of it",
-        session.place()
+        "the account `{account}` of {} does not act as its base `{base}`, and so may not do what that may: its sessions begin as `{}`",
+        session.place(),
+        session.acts_as()
     ))
     .next(format!(
-        "Run: GRANT {} TO {}; or, if you give both accounts their rights yourself, set the tag fourstep:grants=leave",
-        quote(&base),
-        quote(account)
+        "Run: GRANT {base_role} TO {clone_role}; ALTER ROLE {clone_role} SET role = {}; or, if you give both accounts their rights yourself, set the tag fourstep:grants=leave",
+        literal(&base)
     )))
 }
 
-/// What there is of the two roles.
-struct Pair {
-    base_is_superuser: bool,
-    clone_exists: bool,
-    clone_is_superuser: bool,
-    clone_logs_in: bool,
-    clone_inherits: bool,
-    comment: Option<String>,
-    member: bool,
-    acts_as_base: bool,
-}
-
-impl Pair {
-    async fn read(session: &mut Session, base: &str, clone: &str) -> Result<Self> {
-        // Since 16, each membership says for itself what it gives; before, the member's INHERIT did.
-        let gives = if session.is_at_least(16) { "AND inherit_option AND set_option" } else { "" };
-        let query = format!(
-            "SELECT base.rolsuper::text,
-                    (clone.oid IS NOT NULL)::text,
-                    coalesce(clone.rolsuper, false)::text,
-                    coalesce(clone.rolcanlogin, false)::text,
-                    coalesce(clone.rolinherit, false)::text,
-                    EXISTS (SELECT FROM pg_catalog.pg_auth_members
-                             WHERE roleid = base.oid AND member = clone.oid {gives})::text,
-                    EXISTS (SELECT FROM pg_catalog.pg_db_role_setting
-                             WHERE setrole = clone.oid AND setdatabase = 0 AND {} = ANY (setconfig))::text,
-                    pg_catalog.shobj_description(clone.oid, 'pg_authid')
-               FROM pg_catalog.pg_roles base LEFT JOIN pg_catalog.pg_roles clone ON clone.rolname = {}
-              WHERE base.rolname = {}",
-            literal(&format!("role={base}")),
-            literal(clone),
-            literal(base)
-        );
-        let rows = session.run(&query, &Act::new("look up the two roles")).await?;
-        let Some(row) = rows.last() else {
-            return Err(Error::invalid(format!("{} has no role `{base}`, the base account", session.place()))
-                .next("Create it, with the rights that the consumers need"));
-        };
-        let is = |column| text(row, column) == "true";
-        Ok(Self {
-            base_is_superuser: is(0),
-            clone_exists: is(1),
-            clone_is_superuser: is(2),
-            clone_logs_in: is(3),
-            clone_inherits: is(4),
-            member: is(5),
-            acts_as_base: is(6),
-            comment: row.try_get(7).ok().flatten(),
-        })
-    }
-
-    /// Gives the statements that are missing, each with what it is for.
-    fn missing(&self, session: &Session, base: &str, clone: &str, marked: bool) -> Vec<(Act, String)> {
-        let by = quote(session.account());
-        let options = session.is_at_least(16);
-        let own = |role: &str| {
-            if options {
-                format!("GRANT {role} TO {by} WITH ADMIN OPTION")
-            } else {
-                format!("ALTER ROLE {by} CREATEROLE")
-            }
-        };
-        let (base_role, clone_role) = (quote(base), quote(clone));
-        let mut statements = Vec::new();
-        let mut add = |what: String, right: String, statement: String| {
-            statements.push((Act::new(what).allowed_by(right), statement));
-        };
-        if !self.clone_exists {
-            add(
-                format!("create role {clone_role}"),
-                format!("ALTER ROLE {by} CREATEROLE"),
-                format!("CREATE ROLE {clone_role} LOGIN"),
-            );
-        } else if !(self.clone_logs_in && self.clone_inherits) {
-            add(
-                format!("let role {clone_role} log in"),
-                own(&clone_role),
-                format!("ALTER ROLE {clone_role} LOGIN INHERIT"),
-            );
-        }
-        if !marked {
-            let mark = mark(base, self.comment.as_deref());
-            add(
-                format!("comment on role {clone_role}"),
-                own(&clone_role),
-                format!("COMMENT ON ROLE {clone_role} IS {}", literal(&mark)),
-            );
-        }
-        if !self.member {
-            let with = if options { " WITH INHERIT TRUE, SET TRUE" } else { "" };
-            add(format!("grant role {base_role}"), own(&base_role), format!("GRANT {base_role} TO {clone_role}{with}"));
-        }
-        if !self.acts_as_base {
-            add(
-                format!("set the role as which {clone_role} acts"),
-                own(&clone_role),
-                format!("ALTER ROLE {clone_role} SET role = {}", literal(base)),
-            );
-        }
-        statements
+fn name_objects(objects: &Objects, base: &str, clone: &str) {
+    let Objects { database, owned, number, described } = objects;
+    let database = database.as_deref().unwrap_or("all");
+    let (base, clone) = (quote(base), quote(clone));
+    if *owned {
+        let run = format!("REASSIGN OWNED BY {clone} TO {base}");
+        tracing::warn!(database, number, described, run, "the clone owns objects, which its base cannot use");
+    } else {
+        let run = format!("REASSIGN OWNED BY {clone} TO {base}; DROP OWNED BY {clone}");
+        tracing::warn!(database, number, described, run, "rights were granted to the clone and not to its base");
     }
 }
 
 const MARK: &str = "Fourstep: clone of ";
+
+/// Tells whether a comment has the mark of a base's clone.
+fn marks(comment: Option<&str>, base: &str) -> bool {
+    comment.and_then(base_in).is_some_and(|marked| marked == base)
+}
 
 /// Gives the comment of a clone: what the owner wrote, without an older mark of ours, and our line.
 fn mark(base: &str, comment: Option<&str>) -> String {
@@ -200,10 +165,6 @@ fn mark(base: &str, comment: Option<&str>) -> String {
 
 fn base_in(comment: &str) -> Option<String> {
     comment.lines().find_map(|line| unquote(line.strip_prefix(MARK)?))
-}
-
-fn text(row: &PgRow, column: usize) -> String {
-    row.try_get(column).unwrap_or_default()
 }
 
 #[cfg(test)]

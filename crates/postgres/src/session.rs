@@ -26,11 +26,14 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 ///
 /// - Functions and operators are the server's own. The database may be the account's, and an administrator must not
 ///   run what the account put before `pg_catalog`.
+/// - A date is written as any other session reads it.
 /// - Nothing hangs, and a function that is frozen in a transaction keeps the lock for 30 s at the most.
 /// - What a role or a database sets for its sessions (read only, no wait for the disk) does not hold for a change of
 ///   password. A server that as a whole is read only stays so: somebody is moving it.
 const START: &str = "
 SET search_path = pg_catalog, pg_temp;
+SET datestyle = 'ISO, YMD';
+SET timezone = 'UTC';
 SET statement_timeout = '10s';
 SET lock_timeout = '5s';
 SET idle_in_transaction_session_timeout = '30s';
@@ -110,15 +113,15 @@ impl Session {
         self.send(Arc::new(statements.to_owned()), act).await
     }
 
-    /// Runs a statement that holds a verifier, and wipes it.
-    pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, act: &Act) -> Result<()> {
+    /// Runs statements that hold a verifier as one message, wipes them, and gives the rows.
+    pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, act: &Act) -> Result<Vec<PgRow>> {
         let text = Arc::new(statement.expose().to_owned());
         let result = self.send(Arc::clone(&text), act).await;
         // The driver is done with its share by now.
         if let Some(mut text) = Arc::into_inner(text) {
             text.zeroize();
         }
-        result.map(|_| ())
+        result
     }
 
     async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {

@@ -193,7 +193,7 @@ async fn a_failed_statement_undoes_those_before_it() {
     let admin = secret_at(proxy.host(), proxy.port(), "boss", "admin-password");
     world.put_admin(&admin);
     let roles = server.roles().await;
-    for part in ["COMMENT ON", "GRANT", "SET role", "PASSWORD", "COMMIT"] {
+    for part in ["COMMENT ON", "GRANT", "SET \"role\"", "PASSWORD", "COMMIT"] {
         let token = world.start();
         world.step(Step::Create, &token).await.unwrap();
         world.limit = Duration::from_secs(2);

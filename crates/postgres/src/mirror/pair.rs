@@ -1,0 +1,199 @@
+use fourstep::{Error, Result};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use crate::error::Act;
+use crate::identifier::literal;
+use crate::session::Session;
+
+/// What the server knows of a base and its clone.
+pub(super) struct Pair {
+    pub(super) base: Role,
+    pub(super) clone: Option<Role>,
+    /// The clone has all rights of its base.
+    pub(super) member: bool,
+    /// The settings of the clone's sessions that are not those of its base.
+    pub(super) settings: Vec<Setting>,
+    /// What the clone is a member of beside its base.
+    pub(super) memberships: Vec<Membership>,
+    /// What belongs to the clone itself, or was granted to it by name.
+    pub(super) objects: Vec<Objects>,
+}
+
+/// A role's attributes, and our mark.
+pub(super) struct Role {
+    pub(super) superuser: bool,
+    pub(super) logs_in: bool,
+    pub(super) inherits: bool,
+    pub(super) creates_databases: bool,
+    pub(super) creates_roles: bool,
+    pub(super) replicates: bool,
+    pub(super) bypasses_row_security: bool,
+    /// `CONNECTION LIMIT`; -1 is none.
+    pub(super) connections: String,
+    /// `VALID UNTIL`; `infinity` where there is no end.
+    pub(super) valid_until: String,
+    pub(super) expired: bool,
+    pub(super) comment: Option<String>,
+}
+
+/// A setting that differs.
+pub(super) struct Setting {
+    /// Where it holds. `None`: in every database.
+    pub(super) database: Option<String>,
+    pub(super) name: String,
+    /// What the clone is to have, as the catalog has it. `None`: the base has no such setting.
+    pub(super) value: Option<String>,
+}
+
+/// A membership, or the option to give that of the base to others.
+pub(super) struct Membership {
+    pub(super) role: String,
+    pub(super) grantor: Option<String>,
+    /// Only the option: without the membership, there is no clone.
+    pub(super) only_admin_option: bool,
+}
+
+/// Objects of one database, or of none.
+pub(super) struct Objects {
+    pub(super) database: Option<String>,
+    pub(super) owned: bool,
+    pub(super) number: String,
+    /// The first few, where the session's database has them.
+    pub(super) described: String,
+}
+
+impl Pair {
+    /// Reads all of it with one message.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if there is no base.
+    pub(super) async fn read(session: &mut Session, base: &str, clone: &str) -> Result<Self> {
+        let query = query(base, clone, session.is_at_least(16));
+        let (mut base_role, mut clone_role, mut member) = (None, None, false);
+        let (mut settings, mut memberships, mut objects) = (Vec::new(), Vec::new(), Vec::new());
+        for row in session.run(&query, &Act::new("look up the two roles")).await? {
+            match text(&row, 0).as_str() {
+                "base" => base_role = Some(Role::from_row(&row)),
+                "clone" => clone_role = Some(Role::from_row(&row)),
+                "member" => member = true,
+                "setting" => settings.push(Setting {
+                    database: optional(&row, 1),
+                    name: text(&row, 2),
+                    value: optional(&row, 3),
+                }),
+                "membership" => memberships.push(Membership {
+                    role: text(&row, 1),
+                    grantor: optional(&row, 2),
+                    only_admin_option: text(&row, 3) == "true",
+                }),
+                _ => objects.push(Objects {
+                    database: optional(&row, 1),
+                    owned: text(&row, 2) == "true",
+                    number: text(&row, 3),
+                    described: text(&row, 4),
+                }),
+            }
+        }
+        let base = base_role.ok_or_else(|| {
+            Error::invalid(format!("{} has no role `{base}`, the base account", session.place()))
+                .next("Create it, with the rights that the consumers need")
+        })?;
+        Ok(Self { base, clone: clone_role, member, settings, memberships, objects })
+    }
+}
+
+impl Role {
+    fn from_row(row: &PgRow) -> Self {
+        let is = |column| text(row, column) == "true";
+        Self {
+            superuser: is(1),
+            logs_in: is(2),
+            inherits: is(3),
+            creates_databases: is(4),
+            creates_roles: is(5),
+            replicates: is(6),
+            bypasses_row_security: is(7),
+            connections: text(row, 8),
+            valid_until: text(row, 9),
+            expired: is(10),
+            comment: optional(row, 11),
+        }
+    }
+
+    /// What a role is that was made with LOGIN and nothing else.
+    pub(super) fn new() -> Self {
+        Self {
+            superuser: false,
+            logs_in: true,
+            inherits: true,
+            creates_databases: false,
+            creates_roles: false,
+            replicates: false,
+            bypasses_row_security: false,
+            connections: "-1".to_owned(),
+            valid_until: "infinity".to_owned(),
+            expired: false,
+            comment: None,
+        }
+    }
+}
+
+/// Each row says first what it is of; each column is text.
+fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
+    let (base, clone) = (literal(base), literal(clone));
+    // Since 16, each membership says for itself what it gives; before, the member's INHERIT did.
+    let gives = if memberships_have_options { "AND inherit_option AND set_option" } else { "" };
+    let id = |name: &str| format!("(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {name})");
+    let (base_id, clone_id) = (id(&base), id(&clone));
+    format!(
+        "SELECT CASE WHEN rolname = {base} THEN 'base' ELSE 'clone' END,
+                rolsuper::text, rolcanlogin::text, rolinherit::text, rolcreatedb::text, rolcreaterole::text,
+                rolreplication::text, rolbypassrls::text, rolconnlimit::text,
+                coalesce(rolvaliduntil, 'infinity')::text,
+                coalesce(rolvaliduntil < pg_catalog.clock_timestamp(), false)::text,
+                pg_catalog.shobj_description(oid, 'pg_authid')
+           FROM pg_catalog.pg_roles WHERE rolname IN ({base}, {clone});
+
+         SELECT 'member' FROM pg_catalog.pg_auth_members WHERE roleid = {base_id} AND member = {clone_id} {gives};
+
+         WITH entries AS (
+              SELECT setrole, setdatabase, pg_catalog.split_part(entry, '=', 1) AS name,
+                     pg_catalog.substr(entry, pg_catalog.strpos(entry, '=') + 1) AS value
+                FROM pg_catalog.pg_db_role_setting, pg_catalog.unnest(setconfig) entry),
+              wanted AS (
+              SELECT setdatabase, name, value FROM entries WHERE setrole = {base_id} AND name <> 'role'
+               UNION ALL SELECT 0::oid, 'role', {base}),
+              found AS (SELECT setdatabase, name, value FROM entries WHERE setrole = {clone_id})
+         SELECT 'setting', datname::text, name, wanted.value
+           FROM wanted FULL JOIN found USING (setdatabase, name)
+           LEFT JOIN pg_catalog.pg_database database ON database.oid = setdatabase
+          WHERE wanted.value IS DISTINCT FROM found.value AND (setdatabase = 0 OR datname IS NOT NULL)
+          ORDER BY setdatabase, name;
+
+         SELECT 'membership', role.rolname::text, grantor.rolname::text, (roleid = {base_id})::text
+           FROM pg_catalog.pg_auth_members membership JOIN pg_catalog.pg_roles role ON role.oid = roleid
+           LEFT JOIN pg_catalog.pg_roles grantor ON grantor.oid = membership.grantor
+          WHERE member = {clone_id} AND (roleid <> {base_id} OR admin_option)
+          ORDER BY 2, 3;
+
+         SELECT 'objects', datname::text, (deptype = 'o')::text, pg_catalog.count(*)::text,
+                pg_catalog.string_agg(CASE WHEN place <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
+                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ')
+           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
+                   FROM pg_catalog.pg_shdepend
+                  WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}
+                    AND deptype IN ('o', 'a')) dependent
+           LEFT JOIN pg_catalog.pg_database database ON database.oid = dbid
+          GROUP BY datname, deptype ORDER BY datname, deptype"
+    )
+}
+
+fn text(row: &PgRow, column: usize) -> String {
+    optional(row, column).unwrap_or_default()
+}
+
+fn optional(row: &PgRow, column: usize) -> Option<String> {
+    row.try_get(column).ok().flatten()
+}
