@@ -224,7 +224,7 @@ async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
     let Some(server) = server().await else { return };
     server
         .execute(
-            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '1ms';
+            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '20ms';
              ALTER ROLE app SET synchronous_commit = off; ALTER ROLE app SET standard_conforming_strings = off;
              ALTER ROLE app SET search_path = data, pg_catalog;
              CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
@@ -232,6 +232,8 @@ async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
         .await;
     let mut world = World::new(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
+    // The consumer below has no more patience than its role.
+    server.execute("ALTER ROLE app RESET statement_timeout").await;
     assert!(opens(&server, &world.current()).await);
 }
 
