@@ -1,7 +1,5 @@
 use crate::accounts::{admin, try_login};
-use crate::{
-    AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator,
-};
+use crate::{AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator};
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
 ///
@@ -34,9 +32,8 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
 
     async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
-        let current = cx.labelled::<AccountSecret>(AWSCURRENT).await?;
-        let current = current.as_ref().map(|version| version.secret());
-        let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+        let current = cx.current::<AccountSecret>().await?;
+        let current = current.secret();
         let base = base_of_pair(&current.username, &pending.username).ok_or_else(|| not_a_pair(current, pending))?;
         if !pending.same_host(current) {
             return Err(

@@ -171,6 +171,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Reads AWSCURRENT where there has to be one, since createSecret made the pending version from it.
+    pub(crate) async fn current<S: Serialize + DeserializeOwned>(&self) -> Result<Arc<Version<S>>> {
+        self.labelled(AWSCURRENT).await?.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))
+    }
+
     /// Reads the version with `label` where one of another shape is as good as none: an older one, whose credential
     /// nobody can name then.
     pub(crate) async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
@@ -226,6 +231,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Tells whether this rotation's version is AWSCURRENT, as far as the description shows.
+    pub(crate) fn is_promoted(&self) -> bool {
+        self.description().version_with(AWSCURRENT) == Some(self.token())
+    }
+
     pub(crate) fn description(&self) -> MutexGuard<'_, Description> {
         lock(&self.description)
     }
@@ -271,9 +281,13 @@ impl<'a> Context<'a> {
         self.attempts.load(Ordering::Relaxed)
     }
 
-    /// Remembers whether the target accepted a version, for the error message.
-    pub(crate) fn tried(&self, version_id: &str, accepted: bool) {
-        lock(&self.tried).insert(version_id.to_owned(), accepted);
+    /// Remembers whether the target accepted a version, for the error message, and passes the answer on. No answer is
+    /// none of both.
+    pub(crate) fn noted<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
+        if answer.is_ok() || answer.as_ref().is_err_and(Error::is_rejected) {
+            lock(&self.tried).insert(version_id.to_owned(), answer.is_ok());
+        }
+        answer
     }
 
     /// Says which version opens the target, as far as this step learned it.

@@ -38,17 +38,15 @@ impl<'a, R: Rotator> Login<'a, R> {
 
     /// Tells whether the current version opens the service, without trying another one.
     pub(crate) async fn current_opens(&self, current: &Arc<Version<R::Secret>>) -> Result<bool> {
-        let accepted = match self.rotator.test(current.secret(), self.cx).await {
-            Ok(()) => true,
-            Err(error) if error.is_rejected() => false,
-            Err(error) => return Err(error),
-        };
-        self.cx.tried(current.id(), accepted);
-        if accepted {
-            // Whoever asks for the working version next need not ask the service again.
-            let _ = self.working.set(Arc::clone(current));
+        match self.cx.noted(current.id(), self.rotator.test(current.secret(), self.cx).await) {
+            Ok(()) => {
+                // Whoever asks for the working version next need not ask the service again.
+                let _ = self.working.set(Arc::clone(current));
+                Ok(true)
+            }
+            Err(error) if error.is_rejected() => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(accepted)
     }
 
     /// Finds the version with which `attempt` opens a session, and gives both.
@@ -109,13 +107,9 @@ impl<'a, R: Rotator> Login<'a, R> {
         F: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        match attempt(Arc::clone(version)).await {
-            Ok(session) => {
-                self.cx.tried(version.id(), true);
-                Ok(Some(session))
-            }
+        match self.cx.noted(version.id(), attempt(Arc::clone(version)).await) {
+            Ok(session) => Ok(Some(session)),
             Err(error) if error.is_rejected() => {
-                self.cx.tried(version.id(), false);
                 refusal.get_or_insert(error);
                 Ok(None)
             }

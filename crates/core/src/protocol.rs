@@ -10,7 +10,7 @@ use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
 /// Runs the context's step with `rotator`.
 pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     cx.set_strategy(R::NAME);
-    let promoted = cx.description().version_with(AWSCURRENT) == Some(cx.token());
+    let promoted = cx.is_promoted();
     match cx.step() {
         // Secrets Manager repeats a rotation from its first step, also when it was finished already.
         Step::Create | Step::Set | Step::Test if promoted => Ok(Outcome::AlreadyDone.into()),
@@ -42,24 +42,17 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
             let login = Login::new(rotator, cx);
             rotator.prove(pending.secret(), &login, cx).await
         });
-        match proof.await {
-            Ok(()) => cx.tried(pending.id(), true),
+        return match cx.noted(pending.id(), proof.await) {
             Err(error) if error.is_rejected() => {
-                cx.tried(pending.id(), false);
-                return Err(error.next("Secrets Manager starts again from createSecret, which installs it anew"));
+                Err(error.next("Secrets Manager starts again from createSecret, which installs it anew"))
             }
-            Err(error) => return Err(error),
-        }
-        return Ok(Outcome::Done.into());
+            proven => proven.map(|()| Outcome::Done.into()),
+        };
     }
     // RotateSecret with RotateImmediately=false runs this step alone, to check the configuration.
     // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     let current = current::<R>(cx).await?;
-    let tested = retry(cx, || rotator.test(current.secret(), cx)).await;
-    if tested.is_ok() || tested.as_ref().is_err_and(Error::is_rejected) {
-        cx.tried(current.id(), tested.is_ok());
-    }
-    tested?;
+    cx.noted(current.id(), retry(cx, || rotator.test(current.secret(), cx)).await)?;
     Ok(Outcome::CurrentTested.into())
 }
 

@@ -1,5 +1,5 @@
 use crate::accounts::{admin, try_login};
-use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Error, ErrorKind, Lives, Login, Result, Rotator};
+use crate::{AccountSecret, Accounts, Context, Error, ErrorKind, Lives, Login, Result, Rotator};
 
 /// Rotates the password of one account, which changes it by itself.
 ///
@@ -42,9 +42,7 @@ impl<A: Accounts> Rotator for SingleUser<A> {
             }
             Err(error) if error.is_rejected() => {
                 admin::may_reset_lost(pending, error, cx)?;
-                let current = cx.labelled::<AccountSecret>(AWSCURRENT).await?;
-                let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
-                same_account(pending, current.secret())?;
+                same_account(pending, cx.current::<AccountSecret>().await?.secret())?;
                 self.change(admin::open(&self.0, pending, cx).await?, pending, cx).await
             }
             Err(error) => Err(error),

@@ -35,8 +35,7 @@ async fn alternates(cx: &Context<'_>) -> Result<bool> {
     let (newer, older) = match cx.step() {
         Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),
         Step::Set | Step::Test | Step::Finish => {
-            let promoted = cx.description().version_with(AWSCURRENT) == Some(cx.token());
-            (cx.pending().await?, if promoted { AWSPREVIOUS } else { AWSCURRENT })
+            (cx.pending().await?, if cx.is_promoted() { AWSPREVIOUS } else { AWSCURRENT })
         }
     };
     // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.

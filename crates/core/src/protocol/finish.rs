@@ -14,10 +14,9 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
             .next("Start the rotation again: createSecret stores a value"));
     };
     // The last look before consumers get it: a pending credential may have died since testSecret.
-    match retry(cx, || rotator.test(pending.secret(), cx)).await {
-        Ok(()) => cx.tried(pending.id(), true),
+    match cx.noted(pending.id(), retry(cx, || rotator.test(pending.secret(), cx)).await) {
+        Ok(()) => {}
         Err(error) if error.is_rejected() => {
-            cx.tried(pending.id(), false);
             return Err(Error::conflict(format!("the target no longer accepts the pending version {}", cx.token()))
                 .next("Nothing was promoted. Remove AWSPENDING from that version, then start the rotation again"));
         }
@@ -53,8 +52,7 @@ async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
     if at_finish {
         replicas_in_sync(cx).await?;
     }
-    let current = cx.labelled::<R::Secret>(AWSCURRENT).await?;
-    let current = current.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+    let current = cx.current::<R::Secret>().await?;
     let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
     let previous = previous.as_deref().map(crate::Version::secret);
     let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
@@ -77,13 +75,13 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
     let Err(error) = cx.store().promote(&cx.secret_id(), cx.token(), &from).await else { return Ok(()) };
     let before = cx.description().clone();
     cx.describe_again().await?;
-    let now = cx.description().version_with(AWSCURRENT).map(str::to_owned);
-    if now.as_deref() == Some(cx.token()) {
+    if cx.is_promoted() {
         return Ok(());
     }
     if before.stages == cx.description().stages {
         return Err(error);
     }
+    let now = cx.description().version_with(AWSCURRENT).map(str::to_owned);
     Err(Error::conflict(format!(
         "AWSCURRENT was to move from version {from}, and is on {}",
         now.as_deref().unwrap_or("no version")
@@ -96,7 +94,7 @@ async fn see_promoted(cx: &Context<'_>) -> Result<()> {
     let mut backoff = Backoff::for_visibility();
     loop {
         cx.describe_again().await?;
-        if cx.description().version_with(AWSCURRENT) == Some(cx.token()) {
+        if cx.is_promoted() {
             return Ok(());
         }
         match backoff.next(cx.remaining()) {
