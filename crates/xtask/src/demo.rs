@@ -8,7 +8,7 @@ use crate::{setup, terminal, workspace};
 ///
 /// If the set-up, the build or a rotation fails.
 pub(crate) fn run() -> Result {
-    setup::run()?;
+    setup::run(setup::Extras::default())?;
     let build = Invocation::cargo(
         "build --release --locked --package rotate-postgres --bin rotate-postgres --package fourstep-testkit --example demo",
     );

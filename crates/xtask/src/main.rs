@@ -18,11 +18,16 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 enum Task {
     /// Installs what demo and test need, where it is missing
-    Setup,
+    Setup {
+        #[command(flatten)]
+        extras: setup::Extras,
+    },
     /// Rotates the password of a real PostgreSQL user and shows each step
     Demo,
     /// Runs every check that a change must pass
     Test {
+        #[command(flatten)]
+        extras: setup::Extras,
         /// Arguments for nextest: then only the tests are run, with these
         #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
         nextest: Vec<String>,
@@ -33,9 +38,9 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Task::parse() {
-        Task::Setup => setup::run(),
+        Task::Setup { extras } => setup::run(extras),
         Task::Demo => demo::run(),
-        Task::Test { nextest } => test::run(&nextest),
+        Task::Test { extras, nextest } => test::run(extras, &nextest),
         Task::Roots => roots::run(),
     };
     match outcome {

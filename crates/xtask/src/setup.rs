@@ -1,26 +1,55 @@
 mod cargo;
 mod debian;
 mod moto;
+mod prefix;
+mod servers;
+
+use std::time::Instant;
 
 use crate::failure::Result;
 use crate::terminal;
+
+/// What only some set-ups have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct Extras {
+    /// PostgreSQL 17 too, beside 15 and 18
+    #[arg(long)]
+    pub(crate) postgres_17: bool,
+}
 
 /// Installs what the demo and the tests need and this machine lacks. Says each thing that it installs, and why.
 ///
 /// # Errors
 ///
 /// Says what could not be installed, and how to do it by hand.
-pub(crate) fn run() -> Result {
+pub(crate) fn run(extras: Extras) -> Result {
     terminal::announce("set-up", "installs what is missing, and nothing that is there");
-    for need in [cargo::RUSTFMT, cargo::CLIPPY, cargo::NEXTEST, cargo::DENY, debian::POSTGRESQL, moto::MOTO] {
+    let mut needs = vec![
+        cargo::RUSTFMT,
+        cargo::CLIPPY,
+        cargo::NEXTEST,
+        cargo::DENY,
+        servers::POSTGRESQL_15,
+        servers::POSTGRESQL_18,
+        servers::MYSQL,
+        servers::MARIADB,
+        moto::MOTO,
+    ];
+    needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));
+    for need in needs {
         if let Some(found) = (need.find)() {
             terminal::item("present", format_args!("{}: {found}", need.name));
             continue;
         }
         terminal::item("installing", need.name);
         terminal::more(need.why);
-        (need.install)()?;
-        terminal::item("installed", need.name);
+        let started = Instant::now();
+        (need.install)().map_err(|failure| failure.of(need.name))?;
+        let time = terminal::readable(started.elapsed());
+        match (need.find)() {
+            Some(found) => terminal::item("installed", format_args!("{} in {time}: {found}", need.name)),
+            None => terminal::item("installed", format_args!("{} in {time}", need.name)),
+        }
     }
     Ok(())
 }

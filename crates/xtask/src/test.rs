@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Result;
 use crate::process::Invocation;
+use crate::setup::Extras;
 use crate::{setup, terminal, workspace};
 
 /// Sets up the machine and runs every check, cheapest first and the tests last, so that their summary ends the output.
@@ -12,8 +13,8 @@ use crate::{setup, terminal, workspace};
 /// # Errors
 ///
 /// Names the check that failed and the command that runs it alone.
-pub(crate) fn run(nextest: &[String]) -> Result {
-    let mut times = vec![("set-up", timed(setup::run)?)];
+pub(crate) fn run(extras: Extras, nextest: &[String]) -> Result {
+    let mut times = vec![("set-up", timed(|| setup::run(extras))?)];
     for (name, invocation) in checks(nextest, env::var_os("CI").is_some()) {
         terminal::announce(name, &invocation.to_string());
         let time = timed(|| {

@@ -1,22 +1,7 @@
-use std::path::Path;
-use std::{env, fs};
+use std::env;
 
-use super::Need;
 use crate::failure::{Failure, Result};
 use crate::process::{Invocation, find};
-
-pub(super) const POSTGRESQL: Need = Need {
-    name: "PostgreSQL",
-    why: "the tests and the demo start servers of their own, in temporary folders",
-    find: || postgresql(Path::new(VERSIONS)).or_else(|| find("postgres").map(|path| path.display().to_string())),
-    install: install_postgresql,
-};
-
-/// Where Debian puts each version of PostgreSQL.
-const VERSIONS: &str = "/usr/lib/postgresql";
-
-/// Where Debian's packages of PostgreSQL look up whether to make a server.
-const CREATECLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
 /// Installs Debian packages.
 ///
@@ -25,42 +10,37 @@ const CREATECLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 /// Names the programs that are needed, where this system has no `apt-get` or no right to use it.
 pub(super) fn install(packages: &[&str]) -> Result {
     let packages = packages.join(" ");
-    if find("apt-get").is_none() {
-        let path = env::var("PATH").unwrap_or_default();
-        return Err(Failure::new("this system has no apt-get; only Debian and its relatives are set up").next(
-            format!(
-                "Install by hand what Debian calls:\n    {packages}\n\
-                 PostgreSQL is looked for as {VERSIONS}/<version>/bin/postgres,\n\
-                 and as postgres in PATH.\n\
-                 Python is looked for as python3 in PATH, with its modules venv and ensurepip.\n\
-                 PATH is\n    {path}"
-            ),
-        ));
-    }
-    as_root("apt-get update --quiet")?;
+    need_apt(&packages)?;
+    update()?;
     as_root(&format!("apt-get install --yes --quiet --no-install-recommends {packages}"))
 }
 
-/// Gives the folder of the programs of the newest version.
-fn postgresql(versions: &Path) -> Option<String> {
-    let folders = fs::read_dir(versions).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let newest = folders.filter(|path| path.join("bin/postgres").is_file()).max_by_key(|path| number(path))?;
-    Some(newest.join("bin").display().to_string())
+/// Asks the mirrors what they have.
+///
+/// # Errors
+///
+/// If none answers, or there is no right to.
+pub(super) fn update() -> Result {
+    as_root("apt-get update --quiet")
 }
 
-fn install_postgresql() -> Result {
-    install(&["postgresql-common"])?;
-    // Installing the server would also make and start a database server on port 5432, which nobody asked for.
-    let asked = Invocation::new("pg_conftool", [CREATECLUSTER, "show", "-bs", "create_main_cluster"]).output();
-    if asked.is_some_and(|answer| !answer.is_empty()) {
-        return install(&["postgresql"]);
+/// Checks that this is Debian or a relative of it.
+///
+/// # Errors
+///
+/// Says what to install by hand.
+pub(super) fn need_apt(packages: &str) -> Result {
+    if find("apt-get").is_some() && find("dpkg-deb").is_some() {
+        return Ok(());
     }
-    as_root(&format!("cp --preserve {CREATECLUSTER} {CREATECLUSTER}.before"))?;
-    as_root(&format!("pg_conftool {CREATECLUSTER} set create_main_cluster off"))?;
-    let outcome = install(&["postgresql"]);
-    as_root(&format!("mv {CREATECLUSTER}.before {CREATECLUSTER}"))?;
-    outcome
+    Err(Failure::new("this system has no apt-get; only Debian and its relatives are set up").next(format!(
+        "Install by hand what Debian calls:\n    {packages}\n\
+         PostgreSQL is looked for as /usr/lib/postgresql/<version>/bin/postgres, and as postgres in PATH.\n\
+         Python is looked for as python3 in PATH, with its modules venv and ensurepip.\n\
+         Without MySQL or MariaDB, `cargo nextest run` skips their tests, and says so.\n\
+         PATH is\n    {}",
+        env::var("PATH").unwrap_or_default()
+    )))
 }
 
 /// Runs a command as root: directly, or by sudo.
@@ -75,24 +55,4 @@ fn as_root(command: &str) -> Result {
     let mut words = (!root).then_some("sudo").into_iter().chain(words);
     let program = words.next().expect("there is at least `env`");
     Invocation::new(program, words).run()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_newest_version_with_a_server_is_found() {
-        let versions = env::temp_dir().join(format!("fourstep-xtask-{}", std::process::id()));
-        assert_eq!(postgresql(&versions), None);
-        for version in ["9", "15", "100", "client-only"] {
-            fs::create_dir_all(versions.join(version).join("bin")).unwrap();
-        }
-        for version in ["9", "15"] {
-            fs::write(versions.join(version).join("bin/postgres"), "").unwrap();
-        }
-        let found = postgresql(&versions);
-        fs::remove_dir_all(&versions).unwrap();
-        assert_eq!(found.unwrap(), versions.join("15/bin").display().to_string());
-    }
 }
