@@ -40,9 +40,10 @@ pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()
     if !has_old_credentials(R::LIVES, cx) {
         return Ok(());
     }
+    // What to do next is the error's own word: it names the right that is missing.
     reconcile(rotator, cx).await.map_err(|error| {
-        error.still_works("AWSCURRENT is promoted and works").next(
-            "What AWSPREVIOUS opened may still be open; the next call of finishSecret, or the next rotation, completes that",
+        error.still_works(
+            "AWSCURRENT is promoted and works; what AWSPREVIOUS opened may still be open until finishSecret is called again, or until the next rotation",
         )
     })
 }
