@@ -1,14 +1,21 @@
 pub(crate) mod admin;
+pub(crate) mod own;
+mod passwords;
 
 use std::future::Future;
 
 use crate::{AccountSecret, Context, Result, Sensitive};
 
+pub use passwords::Passwords;
+
 /// The accounts of one kind of server: log in, set a password, make a clone equal to its base.
 ///
-/// The strategies [`SingleUser`](crate::SingleUser) and [`AlternatingUsers`](crate::AlternatingUsers) make a
-/// [`Rotator`](crate::Rotator) of it. They own the order of things: open the session, take the lock in it, fence,
-/// observe, write. No implementation looks at a label.
+/// The strategies [`SingleUser`](crate::SingleUser), [`AlternatingUsers`](crate::AlternatingUsers) and, for servers that
+/// keep two passwords for an account, [`DualPassword`](crate::DualPassword) make a [`Rotator`](crate::Rotator) of it.
+/// They own the order of things: open the session, take the lock in it, fence, observe, write. No implementation looks
+/// at a label.
+///
+/// A server may make each statement lasting at once, as MySQL does: no order of these calls relies on more.
 pub trait Accounts: Clone + Send + Sync + 'static {
     /// A session at the server, as one account. Dropping it undoes what was not committed.
     type Session: Send;
@@ -18,6 +25,11 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// The characters that a password leaves out, unless the settings say otherwise.
     const EXCLUDE_CHARACTERS: &'static str;
+
+    /// Whether a server of this kind may keep two passwords for an account. Where it is false, leave out
+    /// [`passwords`](Self::passwords), [`swap_password`](Self::swap_password) and
+    /// [`discard_password`](Self::discard_password).
+    const TWO_PASSWORDS: bool = false;
 
     /// Checks that the server can have an account of this name.
     ///
@@ -36,6 +48,7 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     fn lock(&self, session: &mut Self::Session, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 
     /// Sets the password of an account that exists. Must send the same statement for the same version and password.
+    /// Where the account has two passwords, the primary one changes and the secondary one goes on working.
     fn set_password(
         &self,
         session: &mut Self::Session,
@@ -74,6 +87,47 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
+    /// Tells whether the server keeps two passwords for the session's account, and lets that account say so itself.
+    fn passwords(
+        &self,
+        session: &mut Self::Session,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<Passwords>> + Send {
+        let _ = (session, cx);
+        async { Ok(Passwords::none_of_this_kind()) }
+    }
+
+    /// Changes the primary password of the session's own account from `from` to `to`, in one statement that compares
+    /// and sets. With `retain`, `from` becomes the secondary password and the one that was dies; without, the secondary
+    /// password goes on working.
+    ///
+    /// Gives false where `from` is not the primary password, as MySQL's error 3891 says: nothing changed then.
+    ///
+    /// Errors: `Forbidden`, naming the right that is missing; never `Rejected`.
+    fn swap_password(
+        &self,
+        session: &mut Self::Session,
+        from: &Sensitive,
+        to: &Sensitive,
+        retain: bool,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        let _ = (session, from, to, retain, cx);
+        async { Err(Passwords::none_of_this_kind().refusal()) }
+    }
+
+    /// Makes the server refuse the secondary password of the session's own account. Succeeds where there is none.
+    ///
+    /// Errors: `Forbidden`, naming the right that is missing.
+    fn discard_password(
+        &self,
+        session: &mut Self::Session,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (session, cx);
+        async { Err(Passwords::none_of_this_kind().refusal()) }
+    }
+
     /// Makes what was written lasting, gives the lock back and ends the session.
     fn commit(&self, session: Self::Session) -> impl Future<Output = Result<()>> + Send;
 
@@ -87,4 +141,13 @@ pub(crate) async fn try_login<A: Accounts>(accounts: &A, secret: &AccountSecret,
     let session = accounts.log_in(secret, cx).await?;
     accounts.close(session).await;
     Ok(())
+}
+
+/// Tells whether the server accepts the secret's account. No answer is an error.
+pub(crate) async fn opens<A: Accounts>(accounts: &A, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+    match try_login(accounts, secret, cx).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_rejected() => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -1,4 +1,4 @@
-use crate::accounts::{admin, try_login};
+use crate::accounts::{admin, opens, try_login};
 use crate::{AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator};
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -81,14 +81,14 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             let Some(current) = keep.kept().find(|kept| base_of_pair(&kept.username, &gone.username).is_some()) else {
                 continue;
             };
-            if !self.opens(gone, cx).await? {
+            if !opens(&self.0, gone, cx).await? {
                 continue;
             }
             let mut session = admin::open(&self.0, current, cx).await?;
             self.0.lock(&mut session, cx).await?;
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
-            if self.opens(gone, cx).await? {
+            if opens(&self.0, gone, cx).await? {
                 let unknown = cx.password(A::EXCLUDE_CHARACTERS)?;
                 self.0.set_password(&mut session, &gone.username, &unknown, cx).await?;
                 self.0.commit(session).await?;
@@ -125,14 +125,6 @@ impl<A: Accounts> AlternatingUsers<A> {
             }
         }
         Ok(format!("{name}{SUFFIX}"))
-    }
-
-    async fn opens(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
-        match try_login(&self.0, secret, cx).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_rejected() => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | trait | for | the engine and the strategies add |
 //! | --- | --- | --- |
-//! | [`Accounts`] | user names and passwords of a server | [`SingleUser`], [`AlternatingUsers`], or [`Strategies`], which choose by the secret's tags |
+//! | [`Accounts`] | user names and passwords of a server | [`SingleUser`], [`AlternatingUsers`], [`DualPassword`], or [`Strategies`], which choose by the secret's tags |
 //! | [`Keys`] | keys that the service makes itself | [`Minted`] |
 //! | [`Rotator`] | anything else | labels, retries, repeated steps, older versions, redaction |
 //!
@@ -57,6 +57,7 @@ mod backoff;
 mod clock;
 mod context;
 mod document;
+mod dual_password;
 mod engine;
 mod error;
 mod filter;
@@ -78,11 +79,12 @@ mod store;
 mod strategies;
 
 pub use account::AccountSecret;
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Passwords};
 pub use alternating_users::AlternatingUsers;
 pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use document::Version;
+pub use dual_password::DualPassword;
 pub use engine::{Done, Engine, Outcome, Report};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;

@@ -1,0 +1,101 @@
+//! An account that changes its own password: what its strategies share.
+
+use std::sync::Arc;
+
+use super::admin;
+use crate::{AccountSecret, Accounts, Context, Error, Login, Result, Rotator, Version};
+
+/// Makes the next secret of the same account.
+pub(crate) fn next_secret<A: Accounts>(
+    accounts: &A,
+    current: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<AccountSecret> {
+    current.check(A::ENGINES)?;
+    accounts.check_name(&current.username)?;
+    Ok(AccountSecret { password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
+}
+
+/// A session as the account itself, with the lock taken and the labels fenced.
+pub(crate) struct Own<A: Accounts> {
+    /// The version whose password opened it.
+    pub(crate) working: Arc<Version<AccountSecret>>,
+    pub(crate) session: A::Session,
+}
+
+/// Opens the account's session with the version that the server accepts. None: no version opens it, and the
+/// administrator may set its password.
+pub(crate) async fn open<A, R>(
+    accounts: &A,
+    pending: &AccountSecret,
+    login: &Login<'_, R>,
+    cx: &Context<'_>,
+) -> Result<Option<Own<A>>>
+where
+    A: Accounts,
+    R: Rotator<Secret = AccountSecret>,
+{
+    pending.check(A::ENGINES)?;
+    match login.open(async |version| accounts.log_in(version.secret(), cx).await).await {
+        Ok((working, mut session)) => {
+            same_account(pending, working.secret())?;
+            accounts.lock(&mut session, cx).await?;
+            cx.fence().await?;
+            Ok(Some(Own { working, session }))
+        }
+        Err(error) if error.is_rejected() => {
+            admin::may_reset_lost(pending, error, cx)?;
+            same_account(pending, cx.current::<AccountSecret>().await?.secret())?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets the pending password in the account's own session, or where the account may not, the administrator's.
+pub(crate) async fn set<A: Accounts>(
+    accounts: &A,
+    mut session: A::Session,
+    pending: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<()> {
+    match accounts.set_password(&mut session, &pending.username, &pending.password, cx).await {
+        // As on Amazon RDS with rds.restrict_password_commands.
+        Err(error) if error.kind() == crate::ErrorKind::Forbidden && pending.masterarn.is_some() => {
+            tracing::info!(message = %error, "the administrator changes the password");
+            // It holds the lock that the administrator needs.
+            accounts.close(session).await;
+            set_by_administrator(accounts, pending, cx).await
+        }
+        Err(error) => Err(error),
+        Ok(()) => accounts.commit(session).await,
+    }
+}
+
+/// Lets the administrator set the pending password.
+pub(crate) async fn set_by_administrator<A: Accounts>(
+    accounts: &A,
+    pending: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let mut session = admin::open(accounts, pending, cx).await?;
+    accounts.lock(&mut session, cx).await?;
+    cx.fence().await?;
+    accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+    accounts.commit(session).await
+}
+
+/// Refuses to change another account, or one elsewhere, than the one that the secret opened.
+fn same_account(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
+    let field = if pending.username != working.username {
+        "username"
+    } else if !pending.same_host(working) {
+        "host"
+    } else {
+        return Ok(());
+    };
+    Err(Error::conflict(format!(
+        "field `{field}` of the pending version differs from that of the version that opens the server"
+    ))
+    .next("Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again"))
+}

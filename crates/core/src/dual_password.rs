@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use crate::accounts::{opens, own, try_login};
+use crate::{AccountSecret, Accounts, Context, Error, Keep, Lives, Login, Passwords, Result, Rotator, Version};
+
+/// Rotates the password of one account on a server that keeps two: the new one works from setSecret on, and the old
+/// one until the next setSecret, or until finishSecret with `retire` at-finish.
+///
+/// The account changes its passwords by itself, and AWSCURRENT opens the server at every moment. After setSecret the two
+/// passwords are the pending one and the one with which setSecret logged in, whatever attempts came before:
+///
+/// | the primary password is | the secondary one is | setSecret |
+/// | --- | --- | --- |
+/// | the one that logged in | any, or none | swaps it for the pending one and retains it, in one statement that compares |
+/// | the pending one | the one that logged in | does nothing: an earlier attempt installed it |
+/// | another: an attempt was abandoned | the one that logged in | sets the pending one and retains nothing |
+///
+/// An administrator's session cannot compare, so none is used but for a password that is lost, by the tag
+/// `fourstep:reset-lost`.
+#[derive(Clone, Copy, Debug)]
+pub struct DualPassword<A>(pub A);
+
+impl<A: Accounts> Rotator for DualPassword<A> {
+    type Secret = AccountSecret;
+    const NAME: &'static str = "dual-password";
+    const LIVES: Lives = Lives::Displacing;
+
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        _login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
+        own::next_secret(&self.0, current, cx)
+    }
+
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let Some(mut own) = own::open(&self.0, pending, login, cx).await? else {
+            return own::set_by_administrator(&self.0, pending, cx).await;
+        };
+        match self.0.passwords(&mut own.session, cx).await? {
+            Passwords::Two => self.install(own, pending, cx).await,
+            one => Err(one.refusal()),
+        }
+    }
+
+    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        try_login(&self.0, secret, cx).await
+    }
+
+    async fn retire(&self, keep: &Keep<'_, AccountSecret>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        self.discard(keep, cx).await
+    }
+}
+
+impl<A: Accounts> DualPassword<A> {
+    /// Makes the pending password work beside the one that opened the session.
+    pub(crate) async fn install(&self, own: own::Own<A>, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        let own::Own { working, mut session } = own;
+        let installed = self.is_installed(&working, &mut session, pending, cx).await?;
+        if !installed {
+            // The primary password is an abandoned attempt's, or was set by hand. To retain it would push out the one
+            // that logged in, which is the secondary one.
+            self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+        }
+        self.0.commit(session).await
+    }
+
+    async fn is_installed(
+        &self,
+        working: &Arc<Version<AccountSecret>>,
+        session: &mut A::Session,
+        pending: &AccountSecret,
+        cx: &Context<'_>,
+    ) -> Result<bool> {
+        let working = &working.secret().password;
+        // Where AWSCURRENT is refused, the pending one may be what logged in.
+        if *working == pending.password {
+            return Ok(true);
+        }
+        Ok(self.0.swap_password(session, working, &pending.password, true, cx).await?
+            || opens(&self.0, pending, cx).await?)
+    }
+
+    /// Makes the server refuse the password that is named as gone, if it still works.
+    pub(crate) async fn discard(&self, keep: &Keep<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        let identity = |secret: &AccountSecret| (secret.username.clone(), secret.password.clone());
+        for gone in keep.gone(identity) {
+            let same_account = |kept: &&AccountSecret| kept.username == gone.username && kept.same_host(gone);
+            // No other account, which an edit by hand left in AWSPREVIOUS.
+            let Some(current) = keep.kept().find(same_account) else { continue };
+            let mut session = self.0.log_in(current, cx).await?;
+            let passwords = self.0.passwords(&mut session, cx).await?;
+            if matches!(passwords, Passwords::One { .. }) {
+                self.0.close(session).await;
+                continue;
+            }
+            self.0.lock(&mut session, cx).await?;
+            cx.fence().await?;
+            // The statement that discards names no password: it has to be this one that is the secondary one.
+            if !opens(&self.0, gone, cx).await? {
+                self.0.close(session).await;
+                continue;
+            }
+            if let Passwords::OneUntil { grant } = passwords {
+                return Err(Error::forbidden("the old password still works, and the account may not discard it")
+                    .next(format!("Let an administrator run {grant}, then start the rotation again")));
+            }
+            // Both work. Where labels were moved by hand, the one that is gone may be the primary one; then nobody
+            // knows the new one, and the next rotation displaces it.
+            let unknown = cx.password(A::EXCLUDE_CHARACTERS)?;
+            if !self.0.swap_password(&mut session, &gone.password, &unknown, false, cx).await? {
+                self.0.discard_password(&mut session, cx).await?;
+            }
+            self.0.commit(session).await?;
+        }
+        Ok(())
+    }
+}
