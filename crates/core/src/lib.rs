@@ -72,6 +72,8 @@ pub mod roots;
 mod rotation;
 mod rotator;
 mod sensitive;
+#[cfg(feature = "server")]
+mod server;
 mod settings;
 mod single_user;
 mod step;
@@ -97,6 +99,8 @@ pub use password::PasswordPolicy;
 pub use rotation::Rotation;
 pub use rotator::{Lives, Rotator};
 pub use sensitive::Sensitive;
+#[cfg(feature = "server")]
+pub use server::{Act, Patience, Server};
 pub use settings::{
     Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshTest, StrategyChoice,
 };

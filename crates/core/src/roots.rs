@@ -6,6 +6,12 @@
 //!
 //! RDS Proxy has certificates of Amazon Trust Services, whose roots are Mozilla's too. They are not here.
 
+#[cfg(feature = "server")]
+mod trusted;
+
+#[cfg(feature = "server")]
+pub use trusted::trusted;
+
 /// By region. A line `## <region>` begins each part.
 const BUNDLE: &str = include_str!("roots/amazon_rds.pem");
 

@@ -1,8 +1,7 @@
-use fourstep::{AccountSecret, Accounts, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Act, Context, Error, Result, Sensitive};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use crate::error::Act;
 use crate::identifier::{self, literal, quote};
 use crate::mirror;
 use crate::session::Session;

@@ -1,10 +1,7 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
-use fourstep::{Error, roots};
-use rustls::CertificateError;
+use fourstep::{Act, Error, Server};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::identifier::quote;
@@ -12,8 +9,7 @@ use crate::identifier::quote;
 /// Where a session is or was to be, for messages.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) server: Server,
     pub(crate) account: String,
     pub(crate) database: String,
     pub(crate) tls: bool,
@@ -21,31 +17,7 @@ pub(crate) struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgreSQL at {}:{}", self.host, self.port)
-    }
-}
-
-/// What was asked of the server, for messages: what it is, and the statement that gives the right to it.
-#[derive(Debug)]
-pub(crate) struct Act {
-    pub(crate) what: Cow<'static, str>,
-    right: Option<String>,
-    login: bool,
-}
-
-impl Act {
-    /// Names an act that needs no right of its own.
-    pub(crate) fn new(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), right: None, login: false }
-    }
-
-    pub(crate) fn log_in() -> Self {
-        Self { login: true, ..Self::new("log in") }
-    }
-
-    /// Says what gives the right to it.
-    pub(crate) fn allowed_by(self, right: impl Into<String>) -> Self {
-        Self { right: Some(right.into()), ..self }
+        self.server.fmt(f)
     }
 }
 
@@ -56,8 +28,7 @@ impl Act {
 /// | shape | what it is |
 /// | --- | --- |
 /// | `Database` | the server's own answer, by its SQLSTATE: see [`by_sqlstate`] |
-/// | `Io` with a rustls error in it | a failed TLS handshake: see [`by_tls`] |
-/// | `Io` | the network: nothing was answered |
+/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`] |
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than PostgreSQL answered. Later: the stream broke |
 /// | anything else | a defect of ours |
@@ -67,28 +38,16 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
             Some(answer) => by_sqlstate(answer.code(), answer.routine().unwrap_or_default(), place, act),
             None => Error::other(format!("{place} gave an answer of an unknown kind")),
         },
-        sqlx::Error::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => by_tls(tls, place),
-            None => by_network(io, place, act),
-        },
-        sqlx::Error::Tls(inner) => {
-            if inner.is::<rustls::Error>() {
-                Error::other(format!("the driver cannot begin TLS with {place}"))
-            } else if inner.is::<rustls::pki_types::InvalidDnsNameError>() {
-                Error::invalid(format!("no certificate can be for the host name `{}`", place.host))
-                    .next("Correct `host` in the secret, or set the tag fourstep:endpoint to a name of the server")
-            } else {
-                Error::invalid(format!("{place} speaks no TLS, and the password is not sent without"))
-                    .next("Turn TLS on at the server (ssl = on); or, on a network that you trust, set \"ssl\": false in the secret")
-            }
-        }
+        sqlx::Error::Io(error) => place.server.failed(error, act),
+        sqlx::Error::Tls(error) => place.server.tls_not_begun(&**error, "ssl = on"),
         // The driver reads the end of the stream as this byte where it asks for TLS.
         sqlx::Error::Protocol(text) if act.login && text.contains(": 0x00 ") => {
-            by_network(&io::ErrorKind::UnexpectedEof.into(), place, act)
+            place.server.network_failed(io::ErrorKind::UnexpectedEof, act)
         }
         sqlx::Error::Protocol(_) if act.login => Error::invalid(format!(
             "what answers at {}:{} is not PostgreSQL, or a version of its protocol that is not known",
-            place.host, place.port
+            place.server.host(),
+            place.server.port()
         ))
         .next("Correct `host` and `port` in the secret"),
         sqlx::Error::Protocol(_) => {
@@ -197,103 +156,12 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
             .next("Close idle connections, or raise CONNECTION LIMIT or max_connections"),
         "55P03" | "57014" => later("was held up by a lock or by its load"),
         "57P01" | "57P02" | "57P03" => later("is starting or shutting down"),
-        "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.host, place.port))
+        "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.server.host(), place.server.port()))
             .next("If a proxy or pooler stands between, name the server itself in `host` or fourstep:endpoint"),
         _ if code.starts_with("53") => later("has no room left"),
         _ if code.starts_with("57P") => later("ended the session"),
         _ if code.starts_with("40") || code == "XX000" => later("was changed by somebody else at the same time"),
         _ if code.starts_with("08") || code.starts_with("58") => later("has trouble"),
         _ => Error::other(format!("{place} refused with SQLSTATE {code}: could not {what}")),
-    }
-}
-
-/// What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
-fn by_tls(error: &rustls::Error, place: &Place) -> Error {
-    let (host, port) = (&place.host, place.port);
-    let rustls::Error::InvalidCertificate(certificate) = error else {
-        return Error::unavailable(format!("the TLS handshake with {host}:{port} failed"))
-            .next("If this goes on, check that the server allows TLS 1.2 or 1.3, and that nothing stands between");
-    };
-    match certificate {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Error::invalid(format!("the certificate of {place} is valid, but for another name than `{host}`"))
-                .next("Set the tag fourstep:endpoint (or `host` in the secret) to a name that is in the certificate")
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Error::invalid(format!("the certificate of {place} has expired")).next("Renew it at the server")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Error::invalid(format!("the certificate of {place} is not valid yet"))
-                .next("Correct the clock of whoever issued it")
-        }
-        CertificateError::Revoked => {
-            Error::invalid(format!("the certificate of {place} was revoked")).next("Renew it at the server")
-        }
-        CertificateError::UnknownIssuer => {
-            let error = Error::invalid(format!("the certificate of {place} is from an authority that is not known here"));
-            match roots::missing_region(host) {
-                Some(region) => error.next(format!(
-                    "Amazon's authorities of the region {region} are not built in. Download its certificate bundle from the documentation of Amazon RDS, and name the file in the variable `TLS_CA_BUNDLE`"
-                )),
-                None => error.next("Put the authority's certificate into a PEM file and name it in the variable `TLS_CA_BUNDLE`"),
-            }
-        }
-        // A server's own certificate as its own authority is among these.
-        _ => Error::invalid(format!("the certificate of {place} cannot be verified"))
-            .next("Give the server a certificate from an authority, and name that authority's PEM file in the variable `TLS_CA_BUNDLE`"),
-    }
-}
-
-fn by_network(error: &io::Error, place: &Place, act: &Act) -> Error {
-    let (host, port, what) = (&place.host, place.port, &act.what);
-    let why = match error.kind() {
-        io::ErrorKind::ConnectionRefused => "nothing listens there",
-        io::ErrorKind::TimedOut => "no answer came",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it from here",
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            "the connection was closed without PostgreSQL's answer"
-        }
-        _ => "the network failed",
-    };
-    let error = Error::unavailable(format!("could not {what} at {host}:{port}: {why}"));
-    if act.login { error.next(CHECK_NETWORK) } else { error }
-}
-
-impl Place {
-    /// Says that no answer came in time.
-    pub(crate) fn silent(&self, what: &str, limit: Duration) -> Error {
-        let (host, port, seconds) = (&self.host, self.port, limit.as_secs_f32());
-        Error::unavailable(format!("{host}:{port} gave no answer to {what} within {seconds:.0} s")).next(CHECK_NETWORK)
-    }
-
-    /// Says that the host's name has no address.
-    pub(crate) fn unresolved(&self) -> Error {
-        Error::unavailable(format!("the host name `{}` does not resolve to an address", self.host))
-            .next("If this goes on, correct `host` in the secret (or fourstep:endpoint), or the DNS of the function's network")
-    }
-}
-
-const CHECK_NETWORK: &str = "If this goes on, check `host` and `port` in the secret, and that security groups, routes and network rules let the function reach them";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_region_whose_authorities_are_not_built_in_is_named() {
-        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let error = sqlx::Error::Io(io::Error::other(unknown));
-        for (host, part) in [
-            ("app.c1a2b3.us-gov-west-1.rds.amazonaws.com", "of the region us-gov-west-1 are not built in"),
-            ("app.c1a2b3.rds.cn-north-1.amazonaws.com.cn", "of the region cn-north-1 are not built in"),
-            ("db.example.com", "Put the authority's certificate into a PEM file"),
-        ] {
-            let (host, account, database) = (host.to_owned(), "app".to_owned(), "app".to_owned());
-            let place = Place { host, port: 5432, account, database, tls: true };
-            let text = classify(&error, &place, &Act::log_in()).to_string();
-            for part in [part, "`TLS_CA_BUNDLE`", "from an authority that is not known here"] {
-                assert!(text.contains(part), "{text}");
-            }
-        }
     }
 }

@@ -19,7 +19,6 @@ mod error;
 mod identifier;
 mod mirror;
 mod session;
-mod tls;
 mod verifier;
 
 pub use accounts::Postgres;

@@ -4,10 +4,9 @@ mod pair;
 mod setting;
 mod statement;
 
-use fourstep::{Error, Result};
+use fourstep::{Act, Error, Result};
 use sqlx::Row;
 
-use crate::error::Act;
 use crate::identifier::{literal, quote, unquote};
 use crate::session::Session;
 use pair::{Objects, Pair};

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use crate::error::{Act, Place, classify, driver_cannot};
-use crate::{identifier, tls};
+use crate::error::{Place, classify, driver_cannot};
+use crate::identifier;
 
 const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_DATABASE: &str = "postgres";
@@ -17,8 +17,6 @@ const DEFAULT_DATABASE: &str = "postgres";
 const LOGIN_LIMIT: Duration = Duration::from_secs(5);
 /// For the answer to a statement, a little longer than the server allows itself, which then says why.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-/// What is left of the step to say what happened. The engine keeps back more, and so no attempt is without time.
-const TO_ANSWER: Duration = Duration::from_millis(250);
 /// For a farewell that nothing depends on.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -52,7 +50,7 @@ pub struct Session {
     session_user: String,
     current_user: String,
     version: u32,
-    deadline: Instant,
+    patience: Patience,
 }
 
 impl Session {
@@ -65,29 +63,22 @@ impl Session {
                 .next("Set `host` to the server's name"));
         }
         let place = Place {
-            // A name's last dot is not part of the name in its certificate.
-            host: host.trim_end_matches('.').to_owned(),
-            port,
+            server: Server::new("PostgreSQL", &host, port),
             account: secret.username.clone(),
             database: secret.dbname.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             tls: secret.tls(),
         };
         if !place.tls {
-            tracing::warn!(
-                host = place.host,
-                "the secret says \"ssl\": false, so the connection is not encrypted and the server not verified"
-            );
+            place.server.warn_of_plaintext();
         }
         let options = options(secret, &place, cx)?;
-        let deadline = Instant::now() + cx.remaining().saturating_sub(TO_ANSWER);
-        let limit = LOGIN_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-        let connection = match timeout(limit, options.connect()).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(explain(&error, &place).await),
-            Err(_) => return Err(silent(&place, "the login", limit, deadline)),
+        let patience = Patience::of(cx);
+        let connection = match patience.wait(&place.server, LOGIN_LIMIT, "the login", options.connect()).await? {
+            Ok(connection) => connection,
+            Err(error) => return Err(explain(&error, &place).await),
         };
         let (session_user, current_user) = Default::default();
-        let mut session = Self { connection, place, session_user, current_user, version: 0, deadline };
+        let mut session = Self { connection, place, session_user, current_user, version: 0, patience };
         session.begin().await?;
         Ok(session)
     }
@@ -127,12 +118,9 @@ impl Session {
     async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {
         // Safe: every name in a statement went through `identifier`.
         let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        let limit = STATEMENT_LIMIT.min(self.deadline.saturating_duration_since(Instant::now()));
-        match timeout(limit, query).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(classify(&error, &self.place, act)),
-            Err(_) => Err(silent(&self.place, &format!("the request to {}", act.what), limit, self.deadline)),
-        }
+        let what = format!("the request to {}", act.what);
+        let answer = self.patience.wait(&self.place.server, STATEMENT_LIMIT, &what, query).await?;
+        answer.map_err(|error| classify(&error, &self.place, act))
     }
 
     /// Ends the session in an orderly way, so that the server does not log a lost client.
@@ -173,24 +161,20 @@ impl std::fmt::Debug for Session {
 /// No start-up options: RDS Proxy and older poolers refuse them.
 fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::new_without_pgpass()
-        .host(&place.host)
-        .port(place.port)
+        .host(place.server.host())
+        .port(place.server.port())
         .username(&place.account)
         .password(secret.password.expose())
         .database(&place.database)
         .application_name("fourstep")
         .disable_statement_logging();
     Ok(if place.tls {
-        options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(tls::roots(cx.settings(), &place.host)?)
+        options
+            .ssl_mode(PgSslMode::VerifyFull)
+            .ssl_root_cert_from_pem(roots::trusted(cx.settings(), place.server.host())?)
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })
-}
-
-/// Says that no answer came. Where the step has no time to wait as long again, nothing tries again.
-fn silent(place: &Place, what: &str, limit: Duration, deadline: Instant) -> Error {
-    let error = place.silent(what, limit);
-    if deadline.saturating_duration_since(Instant::now()) < limit { error.retried() } else { error }
 }
 
 /// Says why a login failed.
@@ -199,14 +183,9 @@ async fn explain(error: &sqlx::Error, place: &Place) -> Error {
         return limit;
     }
     if let sqlx::Error::Io(io) = error
-        && io.raw_os_error().is_none()
-        && io.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>())
+        && let Some(unresolved) = place.server.unresolved(io).await
     {
-        // The driver's error for a name is one of many without a code: ask again.
-        let lookup = timeout(CLOSE_LIMIT, tokio::net::lookup_host((place.host.as_str(), place.port))).await;
-        if !matches!(lookup, Ok(Ok(_))) {
-            return place.unresolved();
-        }
+        return unresolved;
     }
     classify(error, place, &Act::log_in())
 }

@@ -1,8 +1,7 @@
-use fourstep::{Error, Result};
+use fourstep::{Act, Error, Result};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::error::Act;
 use crate::identifier::literal;
 use crate::session::Session;
 

@@ -1,9 +1,8 @@
-use fourstep::Result;
+use fourstep::{Act, Result};
 
 use super::pair::{Membership, Pair, Role, Setting};
 use super::setting::{quote_parameter, quote_value};
 use super::{mark, marks};
-use crate::error::Act;
 use crate::identifier::{literal, quote};
 use crate::session::Session;
 

@@ -1,18 +1,22 @@
 use std::path::Path;
 
-use fourstep::{Error, Result, Settings, roots};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::for_host;
+use crate::{Error, Result, Settings};
+
 /// Gives the roots that are trusted for a host beside Mozilla's, which the driver adds by itself, as PEM: those of
 /// Amazon RDS, and the owner's.
+///
+/// With the feature `server`.
 ///
 /// # Errors
 ///
 /// `Invalid` if the file of `TLS_CA_BUNDLE` cannot be read, or does not hold certificates that can be roots.
-pub(crate) fn roots(settings: &Settings, host: &str) -> Result<Vec<u8>> {
-    let mut pem = roots::for_host(host).as_bytes().to_vec();
+pub fn trusted(settings: &Settings, host: &str) -> Result<Vec<u8>> {
+    let mut pem = for_host(host).as_bytes().to_vec();
     if let Some(path) = &settings.tls_ca_bundle {
         pem.extend(own(path)?);
     }
@@ -48,7 +52,7 @@ mod tests {
     /// Adds them as the driver does, which fails at the first that is no root.
     fn number(settings: &Settings, host: &str) -> usize {
         let mut store = RootCertStore::empty();
-        for root in CertificateDer::pem_slice_iter(&roots(settings, host).unwrap()) {
+        for root in CertificateDer::pem_slice_iter(&trusted(settings, host).unwrap()) {
             store.add(root.unwrap()).unwrap();
         }
         store.len()
@@ -65,9 +69,8 @@ mod tests {
     #[test]
     fn the_owners_authorities_come_beside_them() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(roots::for_host("app.c1a2b3.eu-west-1.rds.amazonaws.com").trim().as_bytes()).unwrap();
-        let mut settings = Settings::default();
-        settings.tls_ca_bundle = Some(file.path().to_owned());
+        file.write_all(for_host("app.c1a2b3.eu-west-1.rds.amazonaws.com").trim().as_bytes()).unwrap();
+        let settings = Settings { tls_ca_bundle: Some(file.path().to_owned()), ..Settings::default() };
         assert_eq!(number(&settings, "app.c1a2b3.eu-central-1.rds.amazonaws.com"), 6);
         assert_eq!(number(&settings, "app.c1a2b3.us-gov-west-1.rds.amazonaws.com"), 3);
     }
