@@ -31,12 +31,12 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     /// [`discard_password`](Self::discard_password).
     const TWO_PASSWORDS: bool = false;
 
-    /// Checks that the server can have an account of this name.
+    /// Checks that the server can have an account of the secret's user name.
     ///
     /// # Errors
     ///
     /// `Invalid`, with the limit and the name's length.
-    fn check_name(&self, account: &str) -> Result<()>;
+    fn check_name(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()>;
 
     /// Opens a session as the secret's account, and makes sure that it is that account's.
     ///

@@ -26,8 +26,9 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         current.check(A::ENGINES)?;
         admin::arn(current)?;
         let username = self.other_account(current, login, cx).await?;
-        self.0.check_name(&username)?;
-        Ok(AccountSecret { username, password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
+        let next = AccountSecret { username, ..current.clone() };
+        self.0.check_name(&next, cx)?;
+        Ok(AccountSecret { password: cx.password(A::EXCLUDE_CHARACTERS)?, ..next })
     }
 
     async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub reset_lost: Option<String>,
     /// Whether a clone account that this secret never used may be taken over.
     pub adopt: bool,
+    /// How many characters the name of an account may have. `None`: as many as its server allows.
+    pub username_limit: Option<usize>,
     /// What a new password is made of.
     pub password: PasswordPolicy,
     /// Whether the function answers operator events.
@@ -66,6 +68,7 @@ impl Default for Settings {
             endpoint: None,
             reset_lost: None,
             adopt: false,
+            username_limit: None,
             password: PasswordPolicy::default(),
             operator_events: true,
             tls_ca_bundle: None,

@@ -29,8 +29,8 @@ impl Accounts for Postgres {
     // As AWS's functions for PostgreSQL: what connection strings and shells would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = ":/@\"'\\";
 
-    fn check_name(&self, account: &str) -> Result<()> {
-        identifier::check(account)
+    fn check_name(&self, secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {
+        identifier::check(&secret.username)
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {

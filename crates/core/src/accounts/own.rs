@@ -12,7 +12,7 @@ pub(crate) fn next_secret<A: Accounts>(
     cx: &Context<'_>,
 ) -> Result<AccountSecret> {
     current.check(A::ENGINES)?;
-    accounts.check_name(&current.username)?;
+    accounts.check_name(current, cx)?;
     Ok(AccountSecret { password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
 }
 

@@ -124,6 +124,10 @@ settings! {
         "true or false (or 1, y, yes, 0, n, no)", "false",
         "whether a clone account that this secret never used may be taken over",
         Unset, |draft, value| set(&mut draft.settings.adopt, Some(value).filter(|value| !value.is_empty()).and_then(boolean));
+    "", "USERNAME_CHARACTER_LIMIT",
+        "a number from 1 to 255", "what the server allows",
+        "how many characters the name of a MySQL or MariaDB account may have",
+        Unset, |draft, value| set(&mut draft.settings.username_limit, number(value, 1, 255).map(|limit| Some(limit as usize)));
     "fourstep:ssh-user", "USERNAME",
         "the name of a Unix user", "none, and SSH needs one",
         "the user whose authorized_keys is rotated",

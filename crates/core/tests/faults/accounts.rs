@@ -161,7 +161,7 @@ impl Accounts for ModelAccounts {
     const ENGINES: &'static [&'static str] = &["model"];
     const EXCLUDE_CHARACTERS: &'static str = "\"\\";
 
-    fn check_name(&self, _account: &str) -> Result<()> {
+    fn check_name(&self, _secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {
         Ok(())
     }
 

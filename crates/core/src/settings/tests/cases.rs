@@ -131,6 +131,14 @@ pub(super) fn cases() -> Vec<Case> {
             bad: NOT_BOOLEAN,
         },
         Case {
+            tag: None,
+            variable: Some("USERNAME_CHARACTER_LIMIT"),
+            look: |settings| format!("{:?}", settings.username_limit),
+            default: "None",
+            good: &[("16", "Some(16)"), ("255", "Some(255)")],
+            bad: &["0", "256", "-1", "many"],
+        },
+        Case {
             tag: Some("fourstep:ssh-user"),
             variable: Some("USERNAME"),
             look: |settings| settings.ssh_user.clone().unwrap_or_default(),
