@@ -13,6 +13,8 @@ mod faults;
 mod names;
 #[path = "postgres/network.rs"]
 mod network;
+#[path = "postgres/rights.rs"]
+mod rights;
 #[path = "postgres/secrecy.rs"]
 mod secrecy;
 #[path = "postgres/single.rs"]

@@ -125,8 +125,14 @@ impl<A: Accounts> AlternatingUsers<A> {
                 return Ok(base.to_owned());
             }
         }
-        Ok(format!("{name}{SUFFIX}"))
+        Ok(clone_of(name))
     }
+}
+
+/// Gives the name that a base account's clone has.
+#[must_use]
+pub fn clone_of(base: &str) -> String {
+    format!("{base}{SUFFIX}")
 }
 
 /// Gives the base of two accounts of which one is the other's clone by name.

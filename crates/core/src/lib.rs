@@ -82,7 +82,7 @@ mod strategies;
 
 pub use account::AccountSecret;
 pub use accounts::{Accounts, Passwords};
-pub use alternating_users::AlternatingUsers;
+pub use alternating_users::{AlternatingUsers, clone_of};
 pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use document::Version;

@@ -1,8 +1,11 @@
 //! The clone of an account: made, marked, and given what its base may, no more and no less.
 
 mod pair;
+mod rights;
 mod setting;
 mod statement;
+
+use std::ops::Range;
 
 use fourstep::{Act, Error, Result};
 use sqlx::Row;
@@ -10,6 +13,7 @@ use sqlx::Row;
 use crate::identifier::{literal, quote, unquote};
 use crate::session::Session;
 use pair::{Objects, Pair};
+pub(crate) use rights::check_rights;
 #[cfg(test)]
 pub(crate) use setting::{quote_parameter, quote_value};
 use statement::missing;
@@ -22,15 +26,17 @@ const ROUNDS: usize = 3;
 /// - Objects that the clone makes belong to the base, and so outlive its turn. What the base was granted reaches the
 ///   clone through the membership.
 /// - What is right already is left alone, so that a rotation needs no more rights than it uses.
-/// - What the base lost, the clone loses; its other memberships as well, each named in the log. What belongs to the
-///   clone itself or was granted to it by name is only named: the administrator may have no right to it, and it may
-///   be in databases where the administrator cannot log in.
+/// - Where the base's own sessions begin as another role, by `ALTER ROLE … SET role`, those of the clone do.
+/// - What the base lost, the clone loses; its other memberships as well, each named in the log. What was granted to the
+///   clone by name is only named: its sessions do not have it, since they act as the base.
+/// - What the clone owns, its base could not use, and neither could its own sessions: so that is refused.
 /// - In the end the server is asked again whether the two are equal.
 ///
 /// # Errors
 ///
 /// `Conflict` if the clone's name is another's and `ours` is false; `Invalid` if there is no base or it is a
-/// superuser; `Forbidden` if the base may not log in or has expired, and with the statement that gives a missing right.
+/// superuser; `Forbidden` if the base may not log in or has expired, if the clone owns objects, and with the statement
+/// that gives a missing right.
 pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, ours: bool) -> Result<()> {
     let mut left = None;
     for round in 0..ROUNDS {
@@ -39,7 +45,7 @@ pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, o
         check(&pair, session, base, clone, ours && round == 0)?;
         let statements = missing(&pair, session, base, clone);
         if statements.is_empty() {
-            pair.objects.iter().for_each(|objects| name_objects(objects, base, clone));
+            pair.objects.iter().for_each(|objects| name_grants(objects, base, clone));
             return Ok(());
         }
         for statement in &statements {
@@ -78,7 +84,20 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
         }
     }
     let end = pair.base.expired.then_some(pair.base.valid_until.as_str());
-    check_usable(session, base, pair.base.logs_in, end)
+    check_usable(session, base, pair.base.logs_in, end)?;
+    let owned: Vec<String> = pair.objects.iter().filter(|objects| objects.owned).map(Objects::to_string).collect();
+    if owned.is_empty() {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "the role `{clone}` of {place} owns objects, which its base `{base}` may not use: {}",
+        owned.join("; ")
+    ))
+    .next(format!(
+        "Nothing was changed. Run, in each of these databases: REASSIGN OWNED BY {} TO {}",
+        quote(clone),
+        quote(base)
+    )))
 }
 
 /// Refuses an account to which no password gives entry.
@@ -110,42 +129,10 @@ pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<
     Ok(comment.as_deref().and_then(base_in))
 }
 
-/// Proves that the session's account, if it is a clone, acts as its base, and so may do what the base may.
-///
-/// `ALTER ROLE … SET role` is no proof: the server takes a role that the account may not use, and the login then
-/// succeeds with a warning and without it.
-///
-/// # Errors
-///
-/// `Forbidden`, with both ways out.
-pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result<()> {
-    let Some(base) = marked_base(session, account).await? else { return Ok(()) };
-    if session.acts_as() == base {
-        return Ok(());
-    }
-    let (base_role, clone_role) = (quote(&base), quote(account));
-    Err(Error::forbidden(format!(
-        "the account `{account}` of {} does not act as its base `{base}`, and so may not do what that may: its sessions begin as `{}`",
-        session.place(),
-        session.acts_as()
-    ))
-    .next(format!(
-        "Run: GRANT {base_role} TO {clone_role}; ALTER ROLE {clone_role} SET role = {}; or, if you give both accounts their rights yourself, set the tag fourstep:grants=leave",
-        literal(&base)
-    )))
-}
-
-fn name_objects(objects: &Objects, base: &str, clone: &str) {
-    let Objects { database, owned, number, described } = objects;
-    let database = database.as_deref().unwrap_or("all");
-    let (base, clone) = (quote(base), quote(clone));
-    if *owned {
-        let run = format!("REASSIGN OWNED BY {clone} TO {base}");
-        tracing::warn!(database, number, described, run, "the clone owns objects, which its base cannot use");
-    } else {
-        let run = format!("REASSIGN OWNED BY {clone} TO {base}; DROP OWNED BY {clone}");
-        tracing::warn!(database, number, described, run, "rights were granted to the clone and not to its base");
-    }
+fn name_grants(objects: &Objects, base: &str, clone: &str) {
+    // Only grants are left: what the clone owns was refused.
+    let run = format!("REASSIGN OWNED BY {0} TO {1}; DROP OWNED BY {0}", quote(clone), quote(base));
+    tracing::warn!(%objects, run, "rights were granted to the clone and not to its base");
 }
 
 const MARK: &str = "Fourstep: clone of ";
@@ -157,13 +144,30 @@ fn marks(comment: Option<&str>, base: &str) -> bool {
 
 /// Gives the comment of a clone: what the owner wrote, without an older mark of ours, and our line.
 fn mark(base: &str, comment: Option<&str>) -> String {
-    let line = format!("{MARK}{}", quote(base));
-    let others = comment.unwrap_or_default().lines().filter(|line| !line.starts_with(MARK));
-    others.chain([line.as_str()]).collect::<Vec<_>>().join("\n")
+    let mut others = comment.unwrap_or_default().to_owned();
+    while let Some((at, _)) = find_mark(&others) {
+        others.replace_range(at, "");
+    }
+    let others = others.trim_end_matches('\n');
+    let line = if others.is_empty() { "" } else { "\n" };
+    format!("{others}{line}{MARK}{}", quote(base))
 }
 
 fn base_in(comment: &str) -> Option<String> {
-    comment.lines().find_map(|line| unquote(line.strip_prefix(MARK)?))
+    find_mark(comment).map(|(_, base)| base)
+}
+
+/// Finds a mark, which begins and ends where a line does, and the name in it. The name itself may have line breaks.
+fn find_mark(comment: &str) -> Option<(Range<usize>, String)> {
+    let starts = comment.match_indices(MARK).map(|(at, _)| at);
+    starts.filter(|at| *at == 0 || comment[..*at].ends_with('\n')).find_map(|at| {
+        let name = at + MARK.len();
+        let ends = comment[name..].match_indices('"').map(|(quote, _)| name + quote + 1);
+        let end =
+            ends.skip(1).find(|end| unquote(&comment[name..*end]).is_some() && !comment[*end..].starts_with('"'))?;
+        let base = unquote(&comment[name..end])?;
+        (end == comment.len() || comment[end..].starts_with('\n')).then_some((at..end, base))
+    })
 }
 
 #[cfg(test)]
@@ -172,8 +176,9 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_back_whatever_the_name() {
-        for base in ["app", "it's \"app\"; \\", "größe"] {
+        for base in ["app", "it's \"app\"; \\", "größe", "two\nlines", "\"\n", "\nFourstep: clone of \"x\"\n"] {
             assert_eq!(base_in(&mark(base, None)).as_deref(), Some(base));
+            assert_eq!(mark("app", Some(&mark(base, None))), "Fourstep: clone of \"app\"");
         }
     }
 

@@ -146,6 +146,15 @@ impl World {
         self.run(&token).await
     }
 
+    /// Rotates until the clone is current.
+    pub(crate) async fn rotate_to_clone(&mut self) {
+        self.rotate().await.unwrap();
+        if self.current()["username"] == "app" {
+            self.rotate().await.unwrap();
+        }
+        assert_eq!(self.current()["username"], "app_clone");
+    }
+
     /// Runs the four steps for a token.
     pub(crate) async fn run(&self, token: &str) -> Result<()> {
         for step in Step::ALL {
@@ -210,6 +219,13 @@ pub(crate) async fn server_with_admin() -> Option<(Postgres, World)> {
     server.execute("CREATE ROLE boss LOGIN CREATEROLE CREATEDB PASSWORD 'admin-password'").await;
     let_administer(&server, "app").await;
     let world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    Some((server, world))
+}
+
+/// The same with a second database.
+pub(crate) async fn two_databases() -> Option<(Postgres, World)> {
+    let (server, world) = server_with_admin().await?;
+    server.execute("CREATE DATABASE \"the other\"").await;
     Some((server, world))
 }
 

@@ -1,8 +1,10 @@
+use std::fmt;
+
 use fourstep::{Act, Error, Result};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::identifier::literal;
+use crate::identifier::{literal, quote};
 use crate::session::Session;
 
 /// What the server knows of a base and its clone.
@@ -60,6 +62,16 @@ pub(super) struct Objects {
     pub(super) number: String,
     /// The first few, where the session's database has them.
     pub(super) described: String,
+}
+
+impl fmt::Display for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.database {
+            Some(database) => write!(f, "{} in database {}", self.number, quote(database))?,
+            None => write!(f, "{} shared by all databases", self.number)?,
+        }
+        if self.described.is_empty() { Ok(()) } else { write!(f, " ({})", self.described) }
+    }
 }
 
 impl Pair {
@@ -146,6 +158,8 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
     let gives = if memberships_have_options { "AND inherit_option AND set_option" } else { "" };
     let id = |name: &str| format!("(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {name})");
     let (base_id, clone_id) = (id(&base), id(&clone));
+    // Where the base's own sessions begin as another role, those of the clone do.
+    let acts_as = acts_as(&base, memberships_have_options);
     format!(
         "SELECT CASE WHEN rolname = {base} THEN 'base' ELSE 'clone' END,
                 rolsuper::text, rolcanlogin::text, rolinherit::text, rolcreatedb::text, rolcreaterole::text,
@@ -162,8 +176,10 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
                      pg_catalog.substr(entry, pg_catalog.strpos(entry, '=') + 1) AS value
                 FROM pg_catalog.pg_db_role_setting, pg_catalog.unnest(setconfig) entry),
               wanted AS (
-              SELECT setdatabase, name, value FROM entries WHERE setrole = {base_id} AND name <> 'role'
-               UNION ALL SELECT 0::oid, 'role', {base}),
+              SELECT setdatabase, name, CASE name WHEN 'role' THEN {acts_as} ELSE value END AS value
+                FROM entries WHERE setrole = {base_id}
+               UNION ALL SELECT 0::oid, 'role', {base}
+                WHERE NOT EXISTS (SELECT FROM entries WHERE setrole = {base_id} AND setdatabase = 0 AND name = 'role')),
               found AS (SELECT setdatabase, name, value FROM entries WHERE setrole = {clone_id})
          SELECT 'setting', datname::text, name, wanted.value
            FROM wanted FULL JOIN found USING (setdatabase, name)
@@ -183,16 +199,35 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
            FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
                    FROM pg_catalog.pg_shdepend
                   WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}
-                    AND deptype IN ('o', 'a')) dependent
+                    AND (deptype = 'a' OR deptype = 'o' AND {NOT_ITS_OWN})) dependent
            LEFT JOIN pg_catalog.pg_database database ON database.oid = dbid
           GROUP BY datname, deptype ORDER BY datname, deptype"
     )
 }
 
-fn text(row: &PgRow, column: usize) -> String {
+/// Tells, in SQL, the objects of `pg_shdepend` that others might use from those that are a role's or a session's own.
+pub(super) const NOT_ITS_OWN: &str = "
+    classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
+    AND NOT (classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+             AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = objid AND relpersistence = 't'))";
+
+/// Gives, in SQL, the role as which sessions of the base begin that has `value` as its setting `role`. The server ignores
+/// one that the base may not use. `base` is a literal.
+pub(super) fn acts_as(base: &str, memberships_have_options: bool) -> String {
+    let right = if memberships_have_options { "SET" } else { "MEMBER" };
+    format!(
+        "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles base, pg_catalog.pg_roles other
+                            WHERE base.rolname = {base} AND other.rolname = value
+                              AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}'))
+              THEN value ELSE {base} END"
+    )
+}
+
+pub(super) fn text(row: &PgRow, column: usize) -> String {
     optional(row, column).unwrap_or_default()
 }
 
-fn optional(row: &PgRow, column: usize) -> Option<String> {
+pub(super) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
 }
