@@ -33,6 +33,8 @@ pub(crate) fn run(extras: Extras) -> Result {
         servers::POSTGRESQL_18,
         servers::MYSQL,
         servers::MARIADB,
+        debian::OPENSSH,
+        debian::BUSYBOX,
         moto::MOTO,
     ];
     needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));

@@ -1,7 +1,50 @@
-use std::env;
+use std::path::Path;
+use std::{env, fs};
 
+use super::Need;
 use crate::failure::{Failure, Result};
 use crate::process::{Invocation, find};
+
+pub(super) const OPENSSH: Need = Need {
+    name: "OpenSSH's server",
+    why: "the tests and the demo start hosts of their own; no service is started",
+    find: || found("/usr/sbin/sshd"),
+    install: install_openssh,
+};
+
+pub(super) const BUSYBOX: Need = Need {
+    name: "busybox",
+    why: "the script for authorized_keys is tested on it too",
+    find: || found("/bin/busybox"),
+    install: || install(&["busybox"]),
+};
+
+fn found(program: &str) -> Option<String> {
+    Path::new(program).is_file().then(|| program.to_owned())
+}
+
+/// What Debian's packages ask before they start a service. It says no.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+fn install_openssh() -> Result {
+    let has_policy = Path::new(POLICY).exists();
+    if !has_policy {
+        let says_no = env::temp_dir().join(format!("fourstep-policy-{}", std::process::id()));
+        fs::write(&says_no, "#!/bin/sh\nexit 101\n")
+            .map_err(|error| Failure::new(format!("{} cannot be written: {error}", says_no.display())))?;
+        as_root(&format!("install -m 755 {} {POLICY}", says_no.display()))?;
+    }
+    let outcome = install(&["openssh-server"]);
+    if !has_policy {
+        as_root(&format!("rm {POLICY}"))?;
+    }
+    outcome?;
+    if find("systemctl").is_some() {
+        // Nor is it started when the machine starts.
+        as_root("systemctl disable ssh.service ssh.socket")?;
+    }
+    Ok(())
+}
 
 /// Installs Debian packages.
 ///
