@@ -8,6 +8,7 @@ mod moto;
 pub mod postgres;
 pub mod proxy;
 pub mod runtime_api;
+pub mod sshd;
 pub mod store_suite;
 mod tools;
 
