@@ -1,0 +1,198 @@
+//! What a host says of an order. It is foreign text: it is read into types here, and nothing else of it is passed on.
+
+use fourstep::ErrorKind;
+use russh::keys::PublicKey;
+
+/// What a host answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// What came of the order.
+    pub(crate) outcome: Outcome,
+    /// The port at which its sshd listens, where it says so.
+    pub(crate) port: Option<u16>,
+    /// The public keys by which the host proves who it is.
+    pub(crate) host_keys: Vec<PublicKey>,
+    /// Why its sshd would refuse any key of this user, where that can be told.
+    pub(crate) refusals: Vec<String>,
+}
+
+/// What came of an order on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The file was written anew.
+    Changed,
+    /// The file was so already, and was not touched.
+    Same,
+    /// The file has the wanted keys.
+    Holds,
+    /// The file, or a wanted key in it, is missing.
+    Lacks,
+    /// The file has followed a newer order; this one came late and changed nothing.
+    Stale,
+    /// The order could not be followed, and nothing was changed.
+    Failed(Failure),
+}
+
+/// Why an order could not be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What it means, and so who acts on it.
+    pub(crate) kind: ErrorKind,
+    /// What happened.
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) next: &'static str,
+}
+
+/// The longest part of an answer that is repeated: a path.
+const LONGEST: usize = 200;
+
+impl Answer {
+    /// Reads what the script printed. `None`: that is no answer of it, as after a cut.
+    pub(crate) fn read(output: &str) -> Option<Self> {
+        let mut lines = output.lines();
+        let result = lines.next()?.strip_prefix("fourstep 1 ")?;
+        let mut answer = Self { outcome: Outcome::read(result)?, port: None, host_keys: vec![], refusals: vec![] };
+        for line in lines {
+            match line.split_once(' ') {
+                Some(("port", port)) => answer.port = port.parse().ok(),
+                Some(("hostkey", key)) => answer.host_keys.extend(PublicKey::from_openssh(key)),
+                Some(("refuses", why)) => answer.refusals.extend(refusal(why)),
+                _ => {}
+            }
+        }
+        Some(answer)
+    }
+}
+
+impl Outcome {
+    fn read(text: &str) -> Option<Self> {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        Some(match word {
+            "changed" => Self::Changed,
+            "same" => Self::Same,
+            "holds" => Self::Holds,
+            "lacks" => Self::Lacks,
+            "stale" => Self::Stale,
+            "failed" => {
+                let (code, place) = rest.split_once(' ').unwrap_or((rest, ""));
+                Self::Failed(Failure::of(code, &printable(place)))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Failure {
+    /// The codes of the script, each with when it prints it.
+    fn of(code: &str, place: &str) -> Self {
+        use ErrorKind::{Forbidden, Invalid, Unavailable};
+        let (kind, what, next) = match code {
+            // getent knows no user of that name.
+            "no-user" => (
+                Invalid,
+                format!("there is no user `{place}`"),
+                "Correct the tag fourstep:ssh-user or the variable USERNAME, or make the user",
+            ),
+            // The folder that passwd names is not there.
+            "no-home" => (
+                Invalid,
+                format!("the user's home `{place}` is missing"),
+                "Make the home, owned by the user, or mount it",
+            ),
+            // The folder of AuthorizedKeysFile is not there and not under the home, or is no folder.
+            "no-folder" => {
+                (Invalid, format!("the folder `{place}` is missing, or is not a folder"), "Make it a folder")
+            }
+            // sshd's AuthorizedKeysFile is `none`, or has a token that the script does not know.
+            "pattern" => (
+                Invalid,
+                format!("sshd's AuthorizedKeysFile is `{place}`, which names no file for this user"),
+                "Let AuthorizedKeysFile of sshd name a file, with no other tokens than %h, %u and %U",
+            ),
+            // authorized_keys is a folder.
+            "directory" => (Invalid, format!("`{place}` is a directory"), "Remove it, so that it can be a file"),
+            // The file or its folder is a symbolic link.
+            "symlink" => (
+                Invalid,
+                format!("`{place}` is a symbolic link, or leads through one"),
+                "Let it be a file, or let AuthorizedKeysFile of sshd name the place it leads to",
+            ),
+            // A socket, a device or a pipe.
+            "special" => (Invalid, format!("`{place}` is no plain file"), "Remove it, so that it can be a file"),
+            // There are NUL bytes in it.
+            "binary" => (Invalid, format!("`{place}` holds bytes that are no text"), "Repair or remove the file"),
+            // The file, or its folder, belongs to neither the user nor root.
+            "owner" => (Forbidden, format!("`{place}` belongs to somebody else"), "Let the user own it"),
+            "denied" => (Forbidden, format!("`{place}` may not be read or written"), "Give the user the right to it"),
+            "read-only" => {
+                (Forbidden, format!("`{place}` is on a file system that is read-only"), "Mount it for writing")
+            }
+            "full" => (Unavailable, format!("there is no space left for `{place}`"), "Free some space"),
+            // Another edit has had the lock for five seconds.
+            "locked" => (Unavailable, format!("another edit of `{place}` is under way"), "Wait until it has ended"),
+            // Over SSH, the login is another user's.
+            "other-user" => (
+                Invalid,
+                format!("the login is that of user `{place}`"),
+                "Let the tag fourstep:ssh-user or the variable USERNAME name the user that logs in",
+            ),
+            "base64" => (Invalid, "the program `base64` is missing".to_owned(), "Install coreutils or busybox"),
+            _ => (
+                Unavailable,
+                format!("the edit of `{place}` failed for a reason that the script does not know"),
+                "Run the command again by hand in Systems Manager, or look at the host's logs",
+            ),
+        };
+        Self { kind, what, next }
+    }
+}
+
+fn refusal(why: &str) -> Option<String> {
+    match why.split_once(' ') {
+        Some(("mode", place)) => {
+            let place = printable(place);
+            Some(format!("`{place}` may be written by others than the user, which sshd's StrictModes refuses"))
+        }
+        None if why == "pubkeyauthentication" => Some("sshd's PubkeyAuthentication is off".to_owned()),
+        _ => None,
+    }
+}
+
+/// Leaves of a path what is safe to print.
+fn printable(text: &str) -> String {
+    let printable = |sign: char| if sign.is_ascii_graphic() || sign == ' ' { sign } else { '?' };
+    text.chars().take(LONGEST).map(printable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::tests::{KEY, key};
+
+    #[test]
+    fn the_result_is_first_and_what_follows_may_be_cut() {
+        let whole = format!("fourstep 1 changed\nfile /home/app/.ssh/authorized_keys\nport 2222\nhostkey {KEY}\nend\n");
+        let answer = Answer::read(&whole).unwrap();
+        assert_eq!((&answer.outcome, answer.port), (&Outcome::Changed, Some(2222)));
+        assert_eq!(answer.host_keys[0].key_data(), key(KEY).key_data());
+        for end in "fourstep 1 changed".len()..whole.len() {
+            assert_eq!(Answer::read(&whole[..end]).unwrap().outcome, Outcome::Changed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_none() {
+        for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Last login\nfourstep 1 same"] {
+            assert_eq!(Answer::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_printable_signs_of_a_host_are_repeated() {
+        let long = format!("fourstep 1 failed no-home /home/\u{1b}[2J\u{7}{}", "x".repeat(999));
+        let Outcome::Failed(failure) = Answer::read(&long).unwrap().outcome else { panic!("it failed") };
+        assert!(failure.what.starts_with("the user's home `/home/?[2J?xxx"), "{}", failure.what);
+        assert!(failure.what.len() < 250);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a host is told to do with `authorized_keys`, as the one command that both transports carry.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fourstep::{Error, Result};
+use russh::keys::PublicKey;
+
+/// The program that edits `authorized_keys`, the same for both transports.
+pub(crate) const SCRIPT: &str = include_str!("authorized_keys.sh");
+
+/// What is to be done with the keys of one secret on a host.
+#[derive(Clone, Debug)]
+pub(crate) struct Order<'a> {
+    /// Whether the file is made so, or only looked at.
+    pub(crate) action: Action,
+    /// The user whose file it is.
+    pub(crate) user: &'a str,
+    /// The ARN of the secret, which marks its lines.
+    pub(crate) secret: &'a str,
+    /// What tells a late order from a newer one.
+    pub(crate) generation: Generation,
+    /// The lines of the keys that are to log in.
+    pub(crate) want: Vec<String>,
+    /// The keys that are not to log in, whoever wrote their lines.
+    pub(crate) gone: Vec<PublicKey>,
+}
+
+/// Whether a host changes its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// The keys of the secret in the file become exactly those that are wanted.
+    Edit,
+    /// Nothing is changed; the answer says whether the wanted keys are in the file.
+    Look,
+}
+
+/// The age of an order. A host refuses one that is older than the last that it followed.
+///
+/// Within one rotation, finishSecret comes after setSecret: a setSecret that is delivered late must not bring back what
+/// finishSecret took away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Generation(u64);
+
+/// The place of an order within its rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// setSecret.
+    Set = 1,
+    /// finishSecret, and what repairs hosts afterwards.
+    Finish = 2,
+}
+
+impl Generation {
+    /// Takes the time at which the rotation's version was made, and the place within the rotation.
+    pub(crate) fn new(version: SystemTime, phase: Phase) -> Self {
+        let milliseconds = version.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX / 16);
+        Self(milliseconds * 10 + phase as u64)
+    }
+}
+
+/// Gives the comment that marks a key as this secret's, in `authorized_keys` and in the public key itself.
+pub(crate) fn comment(secret: &str, version: &str) -> String {
+    format!("fourstep:{secret}:{version}")
+}
+
+/// Gives the line of a key, with the options before it where there are any.
+pub(crate) fn line(options: Option<&str>, key: &PublicKey, comment: &str) -> Result<String> {
+    let (kind, blob) = (key.algorithm(), blob(key)?);
+    let options = options.map(|options| format!("{options} ")).unwrap_or_default();
+    Ok(format!("{options}{kind} {blob} {comment}"))
+}
+
+/// Gives a key's own bytes in base64, by which two lines with the same key are told.
+pub(crate) fn blob(key: &PublicKey) -> Result<String> {
+    let bytes = key.to_bytes().map_err(|_| Error::other("a public key cannot be written"))?;
+    Ok(BASE64_STANDARD.encode(bytes))
+}
+
+impl Order<'_> {
+    /// Gives the text of the command. Nothing in it is text for a shell but words of base64.
+    pub(crate) fn command(&self) -> Result<String> {
+        let action = match self.action {
+            Action::Edit => "edit",
+            Action::Look => "look",
+        };
+        let gone = self.gone.iter().map(blob).collect::<Result<Vec<_>>>()?;
+        let values = [
+            ("ACTION", action),
+            ("USER", self.user),
+            ("SECRET", self.secret),
+            ("GENERATION", &self.generation.0.to_string()),
+            ("WANT", &self.want.join("\n")),
+            ("GONE", &gone.join("\n")),
+            ("SCRIPT", SCRIPT),
+        ];
+        let assignments: String = values
+            .iter()
+            .map(|(name, value)| format!("export FOURSTEP_{name}={}\n", BASE64_STANDARD.encode(value)))
+            .collect();
+        Ok(format!("{assignments}exec sh -c \"$(printf %s \"$FOURSTEP_SCRIPT\" | base64 -d)\"\n"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    pub(crate) const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ somebody";
+
+    pub(crate) fn key(text: &str) -> PublicKey {
+        PublicKey::from_openssh(text).unwrap()
+    }
+
+    #[test]
+    fn the_command_holds_nothing_of_a_value_as_shell_text() {
+        let order = Order {
+            action: Action::Edit,
+            user: "x; rm -rf /",
+            secret: "$(reboot)",
+            generation: Generation::new(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123), Phase::Finish),
+            want: vec!["command=\"`reboot`\" '".to_owned()],
+            gone: vec![key(KEY)],
+        };
+        let command = order.command().unwrap();
+        for line in command.lines() {
+            let Some(line) = line.strip_prefix("export FOURSTEP_") else {
+                assert_eq!(line, "exec sh -c \"$(printf %s \"$FOURSTEP_SCRIPT\" | base64 -d)\"");
+                continue;
+            };
+            let (name, value) = line.split_once('=').unwrap();
+            assert!(name.bytes().all(|byte| byte.is_ascii_uppercase()), "{line}");
+            let decoded = String::from_utf8(BASE64_STANDARD.decode(value).unwrap()).unwrap();
+            assert!(!decoded.is_empty());
+        }
+        // Systems Manager would put a parameter of its own there.
+        assert!(!command.contains("{{"), "{command}");
+    }
+
+    #[test]
+    fn a_finish_comes_after_the_set_of_its_rotation_and_before_the_next() {
+        let at = |milliseconds| UNIX_EPOCH + Duration::from_millis(milliseconds);
+        let orders = [(5, Phase::Set), (5, Phase::Finish), (6, Phase::Set)];
+        let generations = orders.map(|(milliseconds, phase)| Generation::new(at(milliseconds), phase));
+        assert!(generations.is_sorted_by(|before, after| before < after), "{generations:?}");
+    }
+
+    #[test]
+    fn a_line_has_the_options_the_key_and_the_mark() {
+        let comment = comment("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf", "v1");
+        let blob = KEY.split(' ').nth(1).unwrap();
+        assert_eq!(
+            line(Some("restrict"), &key(KEY), &comment).unwrap(),
+            format!(
+                "restrict ssh-ed25519 {blob} fourstep:arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf:v1"
+            )
+        );
+    }
+}
