@@ -21,6 +21,12 @@ impl Backoff {
         Self::new(Duration::from_millis(100), 4)
     }
 
+    /// For a new credential that is not accepted yet: as long as the caller waits, every five seconds at the most.
+    pub(crate) fn for_activation() -> Self {
+        let builder = ExponentialBuilder::new().with_min_delay(Duration::from_millis(200)).without_max_times();
+        Self(builder.with_max_delay(Duration::from_secs(5)).with_jitter().build())
+    }
+
     fn new(first: Duration, times: usize) -> Self {
         let builder = ExponentialBuilder::new().with_min_delay(first).with_max_times(times).with_jitter();
         Self(builder.build())

@@ -121,6 +121,34 @@ impl<'a> Context<'a> {
         Ok(password)
     }
 
+    /// Runs `attempt`, and again while the target refuses it: what was installed a moment ago may take up to `limit`
+    /// until it is accepted everywhere.
+    ///
+    /// # Errors
+    ///
+    /// `Rejected` if it is still refused after `limit`; `Unavailable` if the step's time ends before that; any other
+    /// error of `attempt` as it is.
+    pub async fn until_active<T, F>(&self, limit: Duration, attempt: impl Fn() -> F + Send) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        let started = self.now();
+        let mut backoff = Backoff::for_activation();
+        loop {
+            let answer = attempt().await;
+            let waited = self.now().duration_since(started).unwrap_or_default();
+            if !answer.as_ref().is_err_and(Error::is_rejected) || waited >= limit {
+                return answer;
+            }
+            let Some(delay) = backoff.next(self.remaining()) else {
+                return Err(Error::unavailable("the target does not accept the new credential yet")
+                    .retried()
+                    .next("Secrets Manager tries again by itself. If this goes on, raise the function's time-out"));
+            };
+            self.engine.clock.sleep(delay.min(limit.saturating_sub(waited))).await;
+        }
+    }
+
     /// Makes a value known to the output filter: for secrets that come from elsewhere than a secret's JSON.
     pub fn learn(&self, secret: &Sensitive) {
         self.engine.filter.learn(secret);

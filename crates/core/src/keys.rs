@@ -10,7 +10,8 @@ use crate::{Context, Result};
 /// The keys of a service that makes them itself: list, mint, delete, try.
 ///
 /// [`Minted`](crate::Minted) makes a [`Rotator`](crate::Rotator) of it, and owns the hard rules: when a key of an
-/// earlier attempt may be deleted, which keys are strays, what to do at the service's limit.
+/// earlier attempt may be deleted, which keys are strays, what to do at the service's limit. No implementation looks at
+/// a label, or decides which key goes.
 pub trait Keys: Send + Sync + 'static {
     /// The secret's JSON object: the key, and what tells it from others at the service.
     type Secret: Serialize + DeserializeOwned + Send + Sync + 'static;
@@ -18,8 +19,20 @@ pub trait Keys: Send + Sync + 'static {
     /// Gives the id by which the service knows the secret's key. `None`: the secret does not say.
     fn id(&self, secret: &Self::Secret) -> Option<String>;
 
-    /// Lists the keys of the account, all pages, using the key `with`.
-    fn list(&self, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Vec<Key>>> + Send;
+    /// Tells whether an administrator lists, makes and deletes keys, so that none of the secret's own has to work for it.
+    fn administered(&self, secret: &Self::Secret) -> bool {
+        let _ = secret;
+        false
+    }
+
+    /// Gives for how long the service may still refuse a key that it just made. None at all, by default.
+    fn activation(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Lists the keys of the account, all pages, using the key `with`. `None`: the service cannot list them, and a key
+    /// whose value was never stored is never found.
+    fn list(&self, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Option<Vec<Key>>>> + Send;
 
     /// Makes a key named `name`, using the key `with`, and gives the next secret.
     fn mint(
@@ -41,7 +54,7 @@ pub trait Keys: Send + Sync + 'static {
 pub struct Key {
     /// The service's id of the key.
     pub id: String,
-    /// The name that the key was given.
+    /// The name that the key was given. Empty where the service does not show it: then only its id tells whose it is.
     pub name: String,
 }
 

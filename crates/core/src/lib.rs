@@ -98,7 +98,7 @@ pub use minted::Minted;
 pub use password::PasswordPolicy;
 pub use rotation::Rotation;
 pub use rotator::{Lives, Rotator};
-pub use sensitive::Sensitive;
+pub use sensitive::{Guarded, Sensitive};
 #[cfg(feature = "server")]
 pub use server::{Act, Patience, Server};
 pub use settings::{

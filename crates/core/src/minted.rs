@@ -5,6 +5,9 @@ use crate::{Context, Error, Keep, Key, KeyName, Keys, Lives, Login, Mint, Result
 /// Each key is named after the version that it is made for, so that a key whose value was never stored is found and
 /// deleted. HTTP services offer no lock: an invocation that sleeps through a whole later rotation may leave a key
 /// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
+///
+/// Where the service does not list its keys, those that a version names are deleted all the same, by their ids; a key
+/// whose value was lost on the way stays, and nobody knows of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Minted<K>(pub K);
 
@@ -13,8 +16,8 @@ impl<K: Keys> Rotator for Minted<K> {
     const NAME: &'static str = "minted-key";
     const LIVES: Lives = Lives::Additive;
 
-    async fn create(&self, _current: &K::Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<K::Secret> {
-        let with = login.working().await?.secret();
+    async fn create(&self, current: &K::Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<K::Secret> {
+        let with = if self.0.administered(current) { current } else { login.working().await?.secret() };
         let mut young = None;
         for (key, name) in self.own(with, cx).await? {
             if name.token() != cx.token() {
@@ -54,7 +57,7 @@ impl<K: Keys> Rotator for Minted<K> {
     }
 
     async fn prove(&self, pending: &K::Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        self.0.test(pending, cx).await.map_err(|error| {
+        cx.until_active(self.0.activation(), || self.0.test(pending, cx)).await.map_err(|error| {
             if error.is_rejected() {
                 // Nothing can make a dead key live again, and the version keeps its value for ever.
                 return Error::conflict("the service refuses the key of the pending version")
@@ -65,33 +68,44 @@ impl<K: Keys> Rotator for Minted<K> {
     }
 
     async fn retire(&self, keep: &Keep<'_, K::Secret>, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        let with = login.working().await?.secret();
-        let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
-        let gone: Vec<_> = keep.gone(|secret| self.0.id(secret)).filter_map(|secret| self.0.id(secret)).collect();
-        let listed = self.0.list(with, cx).await?;
-        let doomed: Vec<_> = listed
-            .into_iter()
-            .filter(|key| !kept.contains(&key.id))
-            .filter(|key| {
-                let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
-                gone.contains(&key.id) || stray()
-            })
-            .collect();
+        let administered = keep.kept().find(|secret| self.0.administered(secret));
+        let with = match administered {
+            Some(secret) => secret,
+            None => login.working().await?.secret(),
+        };
+        let doomed = self.doomed(keep, with, cx).await?;
         if doomed.is_empty() {
             return Ok(());
         }
         cx.fence().await?;
-        for key in doomed {
-            self.0.delete(&key.id, with, cx).await?;
+        for id in doomed {
+            self.0.delete(&id, with, cx).await?;
         }
         Ok(())
     }
 }
 
 impl<K: Keys> Minted<K> {
+    /// Gives the ids of the keys that may go: from a positive list, never "all but these".
+    async fn doomed(&self, keep: &Keep<'_, K::Secret>, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<String>> {
+        let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
+        let gone: Vec<_> = keep.gone(|secret| self.0.id(secret)).filter_map(|secret| self.0.id(secret)).collect();
+        let Some(listed) = self.0.list(with, cx).await? else { return Ok(gone) };
+        let is_doomed = |key: &Key| {
+            let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
+            !kept.contains(&key.id) && (gone.contains(&key.id) || stray())
+        };
+        Ok(listed.into_iter().filter(is_doomed).map(|key| key.id).collect())
+    }
+
     /// Lists the keys that Fourstep made for this secret.
     async fn own(&self, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<(Key, KeyName)>> {
-        let listed = self.0.list(with, cx).await?;
+        let Some(listed) = self.0.list(with, cx).await? else {
+            tracing::warn!(
+                "the service cannot list its keys: one whose value was lost on the way stays there unnoticed"
+            );
+            return Ok(Vec::new());
+        };
         Ok(listed.into_iter().filter_map(|key| KeyName::parse(&key.name, cx).map(|name| (key, name))).collect())
     }
 }

@@ -69,6 +69,31 @@ impl Serialize for Sensitive {
     }
 }
 
+/// A text of a secret of which only the rotator can tell whether it is secret.
+///
+/// It is guarded as a [`Sensitive`] is. But the output filter does not learn it from the secret's JSON: the rotator
+/// teaches what is secret by [`Context::learn`](crate::Context::learn), so that a parameter such as `read` is not
+/// removed from every message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guarded(pub Sensitive);
+
+impl<'de> Deserialize<'de> for Guarded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Sensitive::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Guarded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let learned = EXPOSED.with_borrow(|exposed| exposed.as_ref().map(Vec::len));
+        let written = self.0.serialize(serializer);
+        if let Some(learned) = learned {
+            EXPOSED.with_borrow_mut(|exposed| exposed.iter_mut().for_each(|found| found.truncate(learned)));
+        }
+        written
+    }
+}
+
 thread_local! {
     static EXPOSED: RefCell<Option<Vec<Sensitive>>> = const { RefCell::new(None) };
 }
@@ -106,6 +131,15 @@ mod tests {
         let (json, found) = exposing(|| serde_json::to_string(&secret).unwrap());
         assert_eq!((json.as_str(), found), ("\"hunter2\"", vec![secret.clone()]));
         serde_json::to_string(&secret).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_guarded_serializes_in_the_same_place_and_is_not_learned() {
+        let secrets = (Sensitive::new("hunter22"), Guarded(Sensitive::new("read")));
+        serde_json::to_string(&secrets.1).unwrap_err();
+        let (json, found) = exposing(|| serde_json::to_string(&secrets).unwrap());
+        assert_eq!((json.as_str(), found), (r#"["hunter22","read"]"#, vec![secrets.0.clone()]));
+        assert_eq!(format!("{:?}", secrets.1), "Guarded([redacted])");
     }
 
     #[test]

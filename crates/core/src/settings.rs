@@ -52,10 +52,14 @@ pub struct Settings {
     pub max_unreachable: u32,
     /// How testSecret proves an SSH key.
     pub ssh_test: SshTest,
-    /// The provider of an API key, among those configured.
+    /// The provider of this secret's API key, among those of the next two.
     pub provider: Option<String>,
-    /// The file that describes the provider of an API key.
-    pub provider_file: Option<PathBuf>,
+    /// The names of the providers that the function serves, each with its file in the folder `providers`.
+    pub providers: Vec<String>,
+    /// The files of further providers that the function serves.
+    pub provider_files: Vec<PathBuf>,
+    /// Whether API requests may go to this very machine, also by plain HTTP.
+    pub api_loopback: bool,
 }
 
 impl Default for Settings {
@@ -78,7 +82,9 @@ impl Default for Settings {
             max_unreachable: 0,
             ssh_test: SshTest::Login,
             provider: None,
-            provider_file: None,
+            providers: Vec::new(),
+            provider_files: Vec::new(),
+            api_loopback: false,
         }
     }
 }

@@ -159,14 +159,22 @@ settings! {
             ("login", SshTest::Login),
             ("agent", SshTest::Agent),
         ]));
-    "fourstep:provider", "API_PROVIDER",
-        "the name of a configured provider, of letters, digits, hyphens and underscores", "none",
+    "fourstep:provider", "",
+        "the name of a configured provider, of letters, digits, hyphens and underscores", "the first that is configured",
         "the provider of an API key",
         Unset, |draft, value| set(&mut draft.settings.provider, provider(value).map(Some));
+    "", "API_PROVIDER",
+        "the names of providers, several separated by commas", "none",
+        "the providers of API keys that are described by providers/NAME.toml, in the function's zip or in a layer",
+        Unset, |draft, value| set(&mut draft.settings.providers, value.split(',').map(|name| provider(name.trim())).collect());
     "", "API_PROVIDER_FILE",
-        "the path of a file", "none",
-        "the file that describes the provider of an API key",
-        Unset, |draft, value| set(&mut draft.settings.provider_file, Some(Some(PathBuf::from(value))));
+        "the path of a file, several separated by commas", "none",
+        "files that describe further providers of API keys, each named as its file without .toml",
+        Unset, |draft, value| set(&mut draft.settings.provider_files, Some(value.split(',').map(|path| path.trim().into()).collect()));
+    "", "API_LOOPBACK",
+        "off or on", "off",
+        "for tests: lets API requests go to this very machine, also by plain HTTP",
+        Unset, |draft, value| set(&mut draft.settings.api_loopback, word(value, &[("off", false), ("on", true)]));
     "", "OPERATOR_EVENTS",
         "on or off", "on",
         "whether the function answers operator events",

@@ -59,10 +59,10 @@ impl Keys for ModelKeys {
         Some(secret.id.clone())
     }
 
-    async fn list(&self, with: &KeySecret, _cx: &Context<'_>) -> Result<Vec<Key>> {
+    async fn list(&self, with: &KeySecret, _cx: &Context<'_>) -> Result<Option<Vec<Key>>> {
         let list = |state: &mut crate::world::State<KeyService>| {
             state.target.knows(with)?;
-            Ok(state.target.keys.iter().map(|key| key.key.clone()).collect())
+            Ok(Some(state.target.keys.iter().map(|key| key.key.clone()).collect()))
         };
         self.0.call(Call::TargetRead, "list keys", list).await
     }
