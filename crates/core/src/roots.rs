@@ -10,7 +10,7 @@
 mod trusted;
 
 #[cfg(feature = "server")]
-pub use trusted::trusted;
+pub use trusted::{own, trusted};
 
 /// By region. A line `## <region>` begins each part.
 const BUNDLE: &str = include_str!("roots/amazon_rds.pem");

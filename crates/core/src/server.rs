@@ -16,9 +16,10 @@ use crate::{Context, Error, Result, roots};
 /// `server`.
 #[derive(Clone, Debug)]
 pub struct Server {
-    product: &'static str,
+    product: Cow<'static, str>,
     host: String,
     port: u16,
+    named_in: &'static str,
 }
 
 /// For a second question that nothing but a better message depends on.
@@ -28,8 +29,15 @@ impl Server {
     /// Names a server: its kind, as `PostgreSQL`, and its address. A name's last dot is left out, because it is not
     /// part of the name in the server's certificate.
     #[must_use]
-    pub fn new(product: &'static str, host: &str, port: u16) -> Self {
-        Self { product, host: host.trim_end_matches('.').to_owned(), port }
+    pub fn new(product: impl Into<Cow<'static, str>>, host: &str, port: u16) -> Self {
+        let host = host.trim_end_matches('.').to_owned();
+        Self { product: product.into(), host, port, named_in: "the tag fourstep:endpoint (or `host` in the secret)" }
+    }
+
+    /// Says where the host is named, for messages: as a tag, or a field of a file.
+    #[must_use]
+    pub fn named_in(self, place: &'static str) -> Self {
+        Self { named_in: place, ..self }
     }
 
     /// Gives the server's name or address.
@@ -57,7 +65,7 @@ impl Server {
     /// Says that the network failed.
     #[must_use]
     pub fn network_failed(&self, error: io::ErrorKind, act: &Act) -> Error {
-        let Self { product, host, port } = self;
+        let Self { product, host, port, .. } = self;
         let why: Cow<'_, str> = match error {
             io::ErrorKind::ConnectionRefused => "nothing listens there".into(),
             io::ErrorKind::TimedOut => "no answer came".into(),
@@ -111,8 +119,9 @@ impl Server {
         );
     }
 
-    /// What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
-    fn handshake_failed(&self, error: &rustls::Error) -> Error {
+    /// Says what failed in a TLS handshake. What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
+    #[must_use]
+    pub fn handshake_failed(&self, error: &rustls::Error) -> Error {
         let (host, port) = (&self.host, self.port);
         let rustls::Error::InvalidCertificate(certificate) = error else {
             return Error::unavailable(format!("the TLS handshake with {host}:{port} failed"))
@@ -121,7 +130,7 @@ impl Server {
         match certificate {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Error::invalid(format!("the certificate of {self} is valid, but for another name than `{host}`"))
-                    .next("Set the tag fourstep:endpoint (or `host` in the secret) to a name that is in the certificate")
+                    .next(format!("Set {} to a name that is in the certificate", self.named_in))
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 Error::invalid(format!("the certificate of {self} has expired")).next("Renew it at the server")

@@ -17,13 +17,22 @@ use crate::{Error, Result, Settings};
 /// `Invalid` if the file of `TLS_CA_BUNDLE` cannot be read, or does not hold certificates that can be roots.
 pub fn trusted(settings: &Settings, host: &str) -> Result<Vec<u8>> {
     let mut pem = for_host(host).as_bytes().to_vec();
-    if let Some(path) = &settings.tls_ca_bundle {
-        pem.extend(own(path)?);
-    }
+    pem.extend(own(settings)?);
     Ok(pem)
 }
 
-fn own(path: &Path) -> Result<Vec<u8>> {
+/// Gives the owner's roots, those of `TLS_CA_BUNDLE`, as PEM. Nothing where the variable is not set.
+///
+/// With the feature `server`.
+///
+/// # Errors
+///
+/// As [`trusted`].
+pub fn own(settings: &Settings) -> Result<Vec<u8>> {
+    settings.tls_ca_bundle.as_deref().map_or_else(|| Ok(Vec::new()), read)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
     let pem = std::fs::read(path).map_err(|error| unusable(path, &format!("cannot be read: {}", error.kind())))?;
     // The driver would take a file without a certificate for an empty list, and blame the server's later. Of the others,
     // it would not name the file.
