@@ -1,0 +1,149 @@
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, NaiveDate};
+use fourstep::{Error, Result};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde_json::Value;
+use url::Url;
+
+use crate::error::At;
+
+/// The most that is read of an answer: a list of thousands of keys, and no flood.
+pub(crate) const LARGEST: usize = 1 << 20;
+
+/// An answer, as far as it means anything. Its JSON may hold a key: it is never printed.
+#[derive(Clone, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Whether it is HTML.
+    pub(crate) is_page: bool,
+    /// Whether it says how to authenticate, as every 401 of a service itself has to.
+    pub(crate) is_challenge: bool,
+    /// Whether it is a redirect to another host.
+    pub(crate) leaves_host: bool,
+    /// How long to wait, if that is longer than the step lasts.
+    pub(crate) retry_after: Option<Duration>,
+    /// The body, if it is JSON.
+    pub(crate) json: Option<Value>,
+}
+
+impl Answer {
+    /// Reads what stands before the body.
+    pub(crate) fn head(status: u16, headers: &HeaderMap, url: &Url, now: SystemTime) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let is_page = text(CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.trim_start().to_ascii_lowercase();
+            kind.starts_with("text/html") || kind.starts_with("application/xhtml")
+        });
+        let elsewhere = |to: &str| url.join(to).is_ok_and(|to| to.origin() != url.origin());
+        Self {
+            status,
+            is_page,
+            is_challenge: headers.contains_key(WWW_AUTHENTICATE),
+            leaves_host: text(LOCATION).is_some_and(elsewhere),
+            retry_after: text(RETRY_AFTER).and_then(|value| wait(value, now)),
+            json: None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// Gives the JSON, where the request needs one.
+    pub(crate) fn json(&self, at: At<'_>) -> Result<&Value> {
+        self.json.as_ref().ok_or_else(|| {
+            Error::invalid(format!("{at} answered {} with something else than JSON", self.status))
+                .next(format!("Check `base_url` and the request's `path` in {}", at.file))
+        })
+    }
+
+    /// Gives the text, or the number as a text, to which a pointer leads.
+    pub(crate) fn text(&self, pointer: &str, at: At<'_>) -> Result<String> {
+        text_in(self.json(at)?, pointer).map_err(|found| {
+            Error::invalid(format!("{at} answered with JSON in which `{pointer}` leads to {found}, not to a text"))
+                .next(format!("Correct the pointer in the request's `answer` in {}", at.file))
+        })
+    }
+}
+
+/// Gives the text to which a pointer leads, or what is there instead.
+pub(crate) fn text_in(value: &Value, pointer: &str) -> Result<String, &'static str> {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(Value::String(_)) => Err("an empty text"),
+        Some(Value::Null) => Err("null"),
+        Some(Value::Bool(_)) => Err("a boolean"),
+        Some(Value::Array(_)) => Err("a list"),
+        Some(Value::Object(_)) => Err("an object"),
+        None => Err("nothing"),
+    }
+}
+
+/// Reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds, or a date.
+fn wait(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default())
+}
+
+/// Reads when a key ends: RFC 3339, a date (its first moment, in UTC), or seconds since 1970.
+pub(crate) fn moment(text: &str) -> Option<SystemTime> {
+    if let Ok(seconds) = text.parse() {
+        return SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    }
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.into());
+    }
+    let date: NaiveDate = text.parse().ok()?;
+    Some(date.and_hms_opt(0, 0, 0)?.and_utc().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
+        assert_eq!(wait("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!((wait("soon", now), wait("-1", now)), (None, None));
+    }
+
+    #[test]
+    fn an_end_is_read_in_every_form() {
+        let seconds = |text| Some(moment(text)?.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+        for text in ["1445412480", "2015-10-21T07:28:00Z", "2015-10-21T09:28:00+02:00", "2015-10-21T07:28:00.123456Z"] {
+            assert_eq!(seconds(text), Some(1_445_412_480), "{text}");
+        }
+        assert_eq!(seconds("2015-10-21"), Some(1_445_385_600));
+        assert_eq!(seconds("never"), None);
+    }
+
+    #[test]
+    fn a_pointer_leads_to_a_text_or_to_an_error_that_says_to_what() {
+        let value = json!({"id": 7, "token": "t", "no": null, "on": true, "in": {"list": [1], "empty": ""}});
+        for (pointer, found) in [
+            ("/id", Ok("7".to_owned())),
+            ("/token", Ok("t".to_owned())),
+            ("/absent", Err("nothing")),
+            ("/no", Err("null")),
+            ("/on", Err("a boolean")),
+            ("/in", Err("an object")),
+            ("", Err("an object")),
+            ("/in/list", Err("a list")),
+            ("/in/list/0", Ok("1".to_owned())),
+            ("/in/empty", Err("an empty text")),
+        ] {
+            assert_eq!(text_in(&value, pointer), found, "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use fourstep::{Error, Server};
+
+use crate::address::{Reach, Refused};
+use crate::answer::Answer;
+use crate::provider::{Means, RequestSection};
+
+/// Which request it is about, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) file: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) request: &'static str,
+    /// Whether the administrator makes the request.
+    pub(crate) administrator: bool,
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {} (request `{}`)", self.service, self.host, self.request)
+    }
+}
+
+impl At<'_> {
+    fn server(self) -> Server {
+        Server::new(self.service.to_owned(), self.host, self.port).named_in("`base_url` of the provider")
+    }
+}
+
+/// What the service said, where that is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was done, or there was nothing to do.
+    Success,
+    /// There may be no more keys.
+    LimitReached,
+}
+
+/// Says what an answer means. No text of the service gets out: it may repeat the request.
+///
+/// What the file says of an answer goes first. Then, in this order:
+///
+/// | answer | means | kind |
+/// | --- | --- | --- |
+/// | 401 with `WWW-Authenticate`, of any type | the service refused the key. Of the administrator: its credential is wrong | `Rejected`; `Forbidden` |
+/// | any other page of HTML | a proxy or a portal speaks, not the service | `Unavailable` |
+/// | one of `expect`, or 2xx without it | it was done | |
+/// | 404, 410 to `revoke` | the key is gone already | |
+/// | 401 | as above | `Rejected`; `Forbidden` |
+/// | 402, 403 | the key works, but may not do this | `Forbidden` |
+/// | 409 to `create` | the name is taken: another invocation makes the same key | `Unavailable` |
+/// | 409 | what is there contradicts the request | `Conflict` |
+/// | 407 | a proxy wants to know who asks | `Unavailable` |
+/// | 408, 425, 429, 5xx | not now | `Unavailable` |
+/// | 3xx | a redirect, and none is followed | `Invalid` |
+/// | 404, 410 | the path, or what a parameter names, is not there | `Invalid` |
+/// | other 4xx | the request is not as the service wants it | `Invalid` |
+/// | others | not foreseen | `Other` |
+pub(crate) fn classify(answer: &Answer, request: &RequestSection, at: At<'_>) -> Result<Verdict, Error> {
+    let status = answer.status;
+    if let Some(means) = said_by_file(answer, request) {
+        return match means {
+            Means::Success => Ok(Verdict::Success),
+            Means::LimitReached => Ok(Verdict::LimitReached),
+            Means::Rejected => Err(refused(status, at)),
+            Means::Forbidden => Err(forbidden(status, at)),
+            Means::Later => Err(later(answer, at, "asks to come back later")),
+        };
+    }
+    if answer.is_page {
+        return Err(if status == 401 && answer.is_challenge {
+            refused(status, at)
+        } else {
+            later(answer, at, "answered with a page of HTML, as a proxy or a login portal does")
+                .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
+        });
+    }
+    let expected =
+        if request.expect.is_empty() { (200..300).contains(&status) } else { request.expect.contains(&status) };
+    if expected {
+        return Ok(Verdict::Success);
+    }
+    let file = at.file;
+    Err(match status {
+        404 | 410 if at.request == "revoke" => return Ok(Verdict::Success),
+        401 => refused(status, at),
+        402 | 403 => forbidden(status, at),
+        409 if at.request == "create" => later(answer, at, "has a key of that name already"),
+        409 => Error::conflict(format!("{at} answered 409: what is there contradicts the request"))
+            .next("Look at the key in the service, then start the rotation again"),
+        407 => later(answer, at, "is behind a proxy that wants to know who asks"),
+        408 | 425 | 429 => later(answer, at, "asks to come back later"),
+        500..=599 => later(answer, at, "has trouble"),
+        300..=399 => {
+            let other = if answer.leaves_host { "another host" } else { "another path" };
+            Error::invalid(format!("{at} answered {status}, a redirect to {other}, and none is followed"))
+                .next(format!("Correct `base_url` or the request's `path` in {file}: name the place itself"))
+        }
+        404 | 410 => Error::invalid(format!("{at} answered {status}: what is asked for is not there"))
+            .next(format!("Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it")),
+        400..=499 => Error::invalid(format!("{at} answered {status}: the request is not as the service wants it"))
+            .next(format!("Correct the request in {file}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent")),
+        200..=299 => Error::invalid(format!("{at} answered {status}, which is not among the statuses of `expect`"))
+            .next(format!("Correct `expect` of the request in {file}")),
+        _ => Error::other(format!("{at} answered with status {status}")),
+    })
+}
+
+fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
+    let meant = request.answers.iter().find(|expected| {
+        let found = || expected.pointer.as_deref().and_then(|pointer| answer.json.as_ref()?.pointer(pointer));
+        expected.status == answer.status && (expected.pointer.is_none() || found() == expected.equals.as_ref())
+    });
+    meant.map(|expected| expected.means)
+}
+
+fn refused(status: u16, at: At<'_>) -> Error {
+    if at.administrator {
+        return Error::forbidden(format!("{at} refused the administrator's credential ({status})"))
+            .next("Correct the secret that `masterarn` names");
+    }
+    Error::rejected(format!("{at} refused the key ({status})"))
+}
+
+fn forbidden(status: u16, at: At<'_>) -> Error {
+    let (who, fix) = if at.administrator {
+        ("the administrator", "Grant the administrator the right to it")
+    } else {
+        (
+            "the key",
+            "Grant the key the right to it, or name an administrator's secret in the field `masterarn`, if the provider file has `admin`",
+        )
+    };
+    Error::forbidden(format!("{at} accepted {who}, but does not allow this request ({status})")).next(fix)
+}
+
+fn later(answer: &Answer, at: At<'_>, why: &str) -> Error {
+    let error = Error::unavailable(format!("{at} {why} ({})", answer.status));
+    match answer.retry_after {
+        // The engine's own waits are shorter, and the service asked for none of them.
+        Some(wait) => error.retried().next(format!(
+            "It asks to wait {} s, which is longer than this step lasts; Secrets Manager tries again by itself",
+            wait.as_secs()
+        )),
+        None => error,
+    }
+}
+
+/// Says why a request got no answer. No text of the client gets out: it may repeat the URL.
+///
+/// | cause | kind |
+/// | --- | --- |
+/// | all addresses of the host are refused | `Invalid` |
+/// | a certificate is wrong | `Invalid` |
+/// | anything else of the handshake, the network, a time-out | `Unavailable` |
+/// | the request cannot be built | `Other` |
+pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> Error {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut network = None;
+    while let Some(error) = cause {
+        if let Some(Refused(reach)) = error.downcast_ref::<Refused>() {
+            return address_refused(*reach, at);
+        }
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return at.server().handshake_failed(tls);
+        }
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return at.server().handshake_failed(tls);
+            }
+            network = Some(io.kind());
+        }
+        cause = error.source();
+    }
+    if error.is_builder() {
+        return Error::other(format!("the request to {at} cannot be built"));
+    }
+    let why = match network {
+        _ if error.is_timeout() => format!("no answer came within {} s", limit.as_secs_f32()),
+        Some(io::ErrorKind::ConnectionRefused) => "nothing listens there".to_owned(),
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            "there is no way to it from here".to_owned()
+        }
+        _ if error.is_connect() => "the host's name is not known, or the connection failed".to_owned(),
+        _ => "the connection was closed before the answer was there".to_owned(),
+    };
+    let error_now = Error::unavailable(format!("{at} gave no answer: {why}"));
+    if error.is_connect() {
+        error_now.next("Check `base_url`, and the function's way to the service: its subnets, security group and NAT")
+    } else {
+        error_now
+    }
+}
+
+/// Says that requests may not go to an address.
+pub(crate) fn address_refused(reach: Reach, at: At<'_>) -> Error {
+    let (what, fix) = match reach {
+        Reach::Private => (
+            "a private address",
+            "If the service is in your network, set `private_addresses = true` in the provider file",
+        ),
+        Reach::Loopback => ("this very machine", "Correct `base_url`"),
+        _ => ("an address that no service has, such as that of an instance's credentials", "Correct `base_url`"),
+    };
+    Error::invalid(format!("{at} is at {what}, and no request goes there")).next(fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use fourstep::ErrorKind;
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(request: &'static str, administrator: bool) -> At<'static> {
+        At { service: "Acme", file: "acme.toml", host: "api.acme.example", port: 443, request, administrator }
+    }
+
+    fn request(text: &str) -> RequestSection {
+        toml::from_str(&format!("method = \"GET\"\npath = \"/x\"\n{text}")).unwrap()
+    }
+
+    fn kind(answer: &Answer, name: &'static str, administrator: bool) -> Result<Verdict, ErrorKind> {
+        classify(answer, &request(""), at(name, administrator)).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_status_means_what_the_table_says() {
+        use ErrorKind::{Conflict, Forbidden, Invalid, Other, Rejected, Unavailable};
+        for (status, expected) in [
+            (200, Ok(Verdict::Success)),
+            (204, Ok(Verdict::Success)),
+            (301, Err(Invalid)),
+            (400, Err(Invalid)),
+            (401, Err(Rejected)),
+            (402, Err(Forbidden)),
+            (403, Err(Forbidden)),
+            (404, Err(Invalid)),
+            (407, Err(Unavailable)),
+            (408, Err(Unavailable)),
+            (409, Err(Conflict)),
+            (410, Err(Invalid)),
+            (422, Err(Invalid)),
+            (429, Err(Unavailable)),
+            (500, Err(Unavailable)),
+            (503, Err(Unavailable)),
+            (199, Err(Other)),
+        ] {
+            assert_eq!(kind(&Answer::of(status), "test", false), expected, "{status}");
+        }
+        assert_eq!(kind(&Answer::of(409), "create", false), Err(Unavailable));
+        for gone in [404, 410] {
+            assert_eq!(kind(&Answer::of(gone), "revoke", false), Ok(Verdict::Success));
+        }
+        // Nothing that the service says of the administrator makes the engine try an older key.
+        assert_eq!(kind(&Answer::of(401), "create", true), Err(Forbidden));
+    }
+
+    #[test]
+    fn a_page_is_never_the_services_word() {
+        for status in [200, 302, 403, 404, 500] {
+            let page = Answer { is_page: true, ..Answer::of(status) };
+            assert_eq!(kind(&page, "revoke", false), Err(ErrorKind::Unavailable), "{status}");
+        }
+        let page = Answer { is_page: true, ..Answer::of(401) };
+        assert_eq!(kind(&page, "test", false), Err(ErrorKind::Unavailable));
+        let challenge = Answer { is_challenge: true, ..page };
+        assert_eq!(kind(&challenge, "test", false), Err(ErrorKind::Rejected));
+    }
+
+    #[test]
+    fn the_file_has_the_first_word() {
+        let request = request(
+            "expect = [200]\n[[answers]]\nstatus = 401\npointer = \"/reason\"\nequals = \"Not management user\"\nmeans = \"success\"\n\
+             [[answers]]\nstatus = 403\nmeans = \"rejected\"\n",
+        );
+        let of = |status, json| {
+            let answer = Answer { json, ..Answer::of(status) };
+            classify(&answer, &request, at("test", false)).map_err(|error| error.kind())
+        };
+        assert_eq!(of(401, Some(json!({"reason": "Not management user"}))), Ok(Verdict::Success));
+        assert_eq!(of(401, Some(json!({"reason": "Login failed"}))), Err(ErrorKind::Rejected));
+        assert_eq!(of(401, None), Err(ErrorKind::Rejected));
+        assert_eq!(of(403, None), Err(ErrorKind::Rejected));
+        assert_eq!(of(204, None), Err(ErrorKind::Invalid));
+    }
+
+    #[test]
+    fn a_wait_that_is_too_long_is_not_retried_before() {
+        let answer = Answer { retry_after: Some(Duration::from_secs(900)), ..Answer::of(429) };
+        let error = classify(&answer, &request(""), at("list", false)).unwrap_err();
+        assert!(!error.is_retryable() && error.to_string().contains("wait 900 s"), "{error}");
+        assert!(classify(&Answer::of(429), &request(""), at("list", false)).unwrap_err().is_retryable());
+    }
+}

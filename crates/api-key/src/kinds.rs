@@ -1,0 +1,140 @@
+mod minted;
+mod pushed;
+mod rolled;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fourstep::{Context, Done, Environment, Error, Minted, Result, Rotation, Settings};
+
+use crate::provider::Kind;
+use crate::service::{Caller, Service};
+use minted::ProviderKeys;
+use pushed::Pushed;
+use rolled::Rolled;
+
+/// Rotates the API keys of the providers that a function's variables name.
+///
+/// `API_PROVIDER` names files `providers/NAME.toml` in the function's zip or in a layer; `API_PROVIDER_FILE` gives the
+/// paths of others. The tag `fourstep:provider` of a secret chooses among them; without it, it is the first.
+pub struct ApiKeys {
+    environment: Environment,
+    only: Option<(PathBuf, Option<String>)>,
+    services: Mutex<BTreeMap<PathBuf, Arc<Service>>>,
+}
+
+impl ApiKeys {
+    /// Takes the function's variables, which may stand in a provider's `base_url`. Files are read when they are needed.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        Self { environment, only: None, services: Mutex::default() }
+    }
+
+    /// Takes one provider file for all secrets, and the place of the service in place of the file's `base_url`.
+    #[must_use]
+    pub fn only(mut self, file: impl Into<PathBuf>, base_url: Option<String>) -> Self {
+        self.only = Some((file.into(), base_url));
+        self
+    }
+
+    fn service(&self, settings: &Settings) -> Result<Arc<Service>> {
+        let (path, base_url) = match &self.only {
+            Some((path, base_url)) => (path.clone(), base_url.as_deref()),
+            None => (self.chosen(settings)?, None),
+        };
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(service) = services.get(&path) {
+            return Ok(Arc::clone(service));
+        }
+        let service = Arc::new(Service::open(&path, base_url, &self.environment, settings)?);
+        services.insert(path, Arc::clone(&service));
+        Ok(service)
+    }
+
+    /// Gives the file of the provider that the secret's tag names, or of the first.
+    fn chosen(&self, settings: &Settings) -> Result<PathBuf> {
+        let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
+        let named = settings.providers.iter().map(|name| (name.clone(), provided(root, name)));
+        let files = settings.provider_files.iter().map(|path| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (name, if path.is_absolute() { path.clone() } else { Path::new(root).join(path) })
+        });
+        let mut configured: Vec<_> = named.chain(files).collect();
+        let names: Vec<_> = configured.iter().map(|(name, _)| name.as_str()).collect();
+        let position = match &settings.provider {
+            None if configured.is_empty() => {
+                return Err(Error::invalid("the function has no provider of API keys").next(
+                    "Set its variable API_PROVIDER to a name such as gitlab, or API_PROVIDER_FILE to the path of a provider file",
+                ));
+            }
+            None => 0,
+            Some(tag) => names.iter().position(|name| name == tag).ok_or_else(|| {
+                Error::invalid(format!("the tag `fourstep:provider` names `{tag}`, which the function does not serve"))
+                    .next(format!(
+                        "Correct the tag, or add it to API_PROVIDER of the function; it serves: {}",
+                        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                    ))
+            })?,
+        };
+        Ok(configured.swap_remove(position).1)
+    }
+}
+
+/// Gives where a provider that is named is: in the zip, or in a layer, which Lambda unpacks into `/opt`.
+fn provided(root: &str, name: &str) -> PathBuf {
+    let file = format!("{name}.toml");
+    let own = Path::new(root).join("providers").join(&file);
+    let layer = Path::new("/opt/providers").join(&file);
+    if !own.exists() && layer.exists() { layer } else { own }
+}
+
+impl Rotation for ApiKeys {
+    async fn step(&self, cx: &Context<'_>) -> Result<Done> {
+        let service = self.service(cx.settings())?;
+        let kind = service.provider.kind;
+        let caller = Caller::new(service);
+        match kind {
+            Kind::Minted => Minted(ProviderKeys(caller)).step(cx).await,
+            Kind::Pushed => Pushed(caller).step(cx).await,
+            Kind::Rolled => Rolled(caller).step(cx).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKeys").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(variables: &[(&str, &str)], tag: Option<&str>) -> Result<PathBuf> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Environment = variables.iter().chain(&[("LAMBDA_TASK_ROOT", "/task")]).map(owned).collect();
+        let tags = tag.map(|tag| ("fourstep:provider".to_owned(), tag.to_owned())).into_iter().collect();
+        let settings = Settings::read(&environment, &tags).unwrap();
+        ApiKeys::new(environment).chosen(&settings)
+    }
+
+    #[test]
+    fn a_tag_chooses_among_the_providers_that_are_configured() {
+        let both = [("API_PROVIDER", "gitlab, grafana"), ("API_PROVIDER_FILE", "/x/acme.toml,own/other.toml")];
+        for (tag, file) in [
+            (None, "/task/providers/gitlab.toml"),
+            (Some("grafana"), "/task/providers/grafana.toml"),
+            (Some("acme"), "/x/acme.toml"),
+            (Some("other"), "/task/own/other.toml"),
+        ] {
+            assert_eq!(chosen(&both, tag).unwrap(), Path::new(file));
+        }
+        let error = chosen(&both, Some("cloudflare")).unwrap_err().to_string();
+        assert!(error.contains("`cloudflare`, which the function does not serve"), "{error}");
+        assert!(error.contains("it serves: gitlab, grafana, acme, other"), "{error}");
+        assert!(chosen(&[], None).unwrap_err().to_string().contains("API_PROVIDER_FILE"));
+        chosen(&[], Some("gitlab")).unwrap_err();
+    }
+}

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use fourstep::{Context, Key, KeyName, Keys, Mint, Result};
+
+use crate::error::Verdict;
+use crate::secret::Secret;
+use crate::service::Caller;
+
+/// The keys of a service that makes them itself. When each may go is the business of [`fourstep::Minted`].
+pub(super) struct ProviderKeys(pub(super) Caller);
+
+impl Keys for ProviderKeys {
+    type Secret = Secret;
+
+    fn id(&self, secret: &Secret) -> Option<String> {
+        let field = self.0.provider().secret.id.as_ref()?;
+        secret.text(field).map(|id| id.expose().to_owned())
+    }
+
+    fn administered(&self, secret: &Secret) -> bool {
+        self.0.is_administered(secret)
+    }
+
+    fn activation(&self) -> Duration {
+        self.0.provider().activation
+    }
+
+    async fn list(&self, with: &Secret, cx: &Context<'_>) -> Result<Option<Vec<Key>>> {
+        self.0.list(with, cx).await
+    }
+
+    async fn mint(&self, name: &KeyName, with: &Secret, cx: &Context<'_>) -> Result<Mint<Secret>> {
+        let create = self.0.provider().create.as_ref().expect("the file was checked");
+        let name = name.to_string();
+        let scope = self.0.scope_to_make(with, &name, cx).with("name", name.as_str());
+        let (answer, verdict) = self.0.perform("create", create, with, &scope, cx).await?;
+        if verdict == Verdict::LimitReached {
+            return Ok(Mint::LimitReached);
+        }
+        match self.0.made("create", create, &answer, cx) {
+            Ok(secret) => Ok(Mint::Made(secret)),
+            Err(error) => {
+                // Nobody can store it. Where the answer does not tell its id either, its name tells the next rotation.
+                let id = create.answer.id.as_deref().and_then(|pointer| answer.json.as_ref()?.pointer(pointer));
+                let id = id.and_then(|id| id.as_str().map(str::to_owned).or_else(|| Some(id.as_u64()?.to_string())));
+                if let Some(id) = id
+                    && let Err(error) = self.delete(&id, with, cx).await
+                {
+                    tracing::warn!(kind = error.kind().name(), message = %error, "a key that cannot be stored could not be removed yet");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn delete(&self, id: &str, with: &Secret, cx: &Context<'_>) -> Result<()> {
+        let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
+        let scope = self.0.scope(with).with("id", id);
+        self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop)
+    }
+
+    async fn test(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+        self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
+    }
+}

@@ -1,0 +1,61 @@
+use fourstep::{Context, Error, Lives, Login, Result, Rotator};
+use minijinja::value::Serde;
+
+use crate::secret::Secret;
+use crate::service::Caller;
+
+/// Rotates a value that is ours, and that the service stores: it replaces the old one at once.
+///
+/// Between setSecret and finishSecret the service refuses AWSCURRENT. HTTP offers no lock: an invocation that sleeps
+/// between its last look at the labels and its request, through a whole later rotation, pushes its old value over the
+/// newer one, which the next rotation mends only if a version still holds what the service accepts.
+pub(super) struct Pushed(pub(super) Caller);
+
+impl Rotator for Pushed {
+    type Secret = Secret;
+    const NAME: &'static str = "pushed-key";
+    const LIVES: Lives = Lives::One;
+
+    async fn create(&self, current: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
+        let provider = self.0.provider();
+        current.admit(&provider.secret, cx)?;
+        let value = cx.password(&provider.exclude_characters)?;
+        Ok(Secret::default().with([(provider.secret.value.as_str(), value)]))
+    }
+
+    async fn set(&self, pending: &Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let provider = self.0.provider();
+        let with = if self.0.is_administered(pending) { pending } else { login.working().await?.secret() };
+        self.same_place(pending, with)?;
+        let mut scope = self.0.scope(pending).with("new_key", pending.key(&provider.secret)?.expose());
+        if let Some(read) = &provider.read {
+            let (answer, _) = self.0.perform("read", read, with, &self.0.scope(pending), cx).await?;
+            scope = scope.with("found", Serde(answer.json.unwrap_or_default()));
+        }
+        cx.fence().await?;
+        let set = provider.set.as_ref().expect("the file was checked");
+        self.0.perform("set", set, with, &scope, cx).await.map(drop)
+    }
+
+    async fn test(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+        self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
+    }
+
+    async fn prove(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        cx.until_active(self.0.provider().activation, || self.test(pending, cx)).await
+    }
+}
+
+impl Pushed {
+    /// Refuses to store a value elsewhere than the secret that works says.
+    fn same_place(&self, pending: &Secret, working: &Secret) -> Result<()> {
+        let parameters = &self.0.provider().secret.parameters;
+        match parameters.iter().find(|name| pending.text(name) != working.text(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::conflict(format!(
+                "field `{name}` of the pending version differs from that of the version that the service accepts"
+            ))
+            .next("Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again")),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::place::Place;
+use crate::provider::{Auth, ProviderFile, RequestSection};
+use crate::request::{Credential, Scope, build, credential};
+use crate::template;
+
+/// A request as it would be sent, with `***` in place of each secret, and the name of a parameter in place of its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The name of the request in the file.
+    pub name: &'static str,
+    /// The method.
+    pub method: String,
+    /// What follows `base_url`, with the query.
+    pub path: String,
+    /// The headers, but for those that every request has.
+    pub headers: Vec<String>,
+    /// The body, if there is one.
+    pub body: Option<String>,
+}
+
+const MASK: &str = "***";
+const NAME: &str = "fourstep-AbCdEf-00000000-0000-4000-8000-000000000000-1800000000";
+
+impl ProviderFile {
+    /// Shows the requests that would be sent, in the order of a rotation.
+    ///
+    /// # Panics
+    ///
+    /// Never for a file that was read: what could be wrong with a request of placeholders is refused there.
+    #[must_use]
+    pub fn previews(&self) -> Vec<Preview> {
+        let order = ["list", "create", "read", "set", "roll", "test", "revoke"];
+        let requests: BTreeMap<_, _> = self.requests().collect();
+        order.into_iter().filter_map(|name| Some(self.preview(name, requests.get(name)?))).collect()
+    }
+
+    fn preview(&self, name: &'static str, request: &RequestSection) -> Preview {
+        let scope = self.placeholders(request);
+        let (auth, whose) = match &self.admin {
+            Some(admin) if name != "test" => (&admin.auth, " (the administrator's, where the secret has `masterarn`)"),
+            _ => (&self.auth, ""),
+        };
+        let base = Url::parse("https://base.invalid/").expect("it is a URL");
+        // What no placeholder can show is told in words.
+        let told = match auth {
+            Auth::Basic(basic) => Some(format!("{AUTHORIZATION}: Basic of `{}` and {MASK}", basic.username)),
+            Auth::OAuth2(oauth2) => {
+                Some(format!("{AUTHORIZATION}: Bearer {MASK}, by client credentials from {}", oauth2.token_url))
+            }
+            _ => None,
+        };
+        let credential = credential(auth, &scope).ok().flatten().filter(|_| told.is_none());
+        let of_auth = match &credential {
+            Some(Credential::Header(name, _)) => Some(name.clone()),
+            _ => None,
+        };
+        let outgoing = build(&base, request, credential.as_ref(), &scope).expect("placeholders fit everywhere");
+        let query = outgoing.url.query().map_or_else(String::new, |query| format!("?{query}"));
+        let own = |name: &HeaderName| {
+            !["accept", "content-type"].contains(&name.as_str())
+                || request.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()))
+        };
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            let whose = if of_auth.as_ref() == Some(name) { whose } else { "" };
+            format!("{name}: {}{whose}", String::from_utf8_lossy(value.as_bytes()))
+        };
+        let mut headers: Vec<_> = outgoing.headers.iter().filter(|(name, _)| own(name)).map(line).collect();
+        headers.extend(told.map(|told| told + whose));
+        Preview {
+            name,
+            method: reqwest::Method::from(outgoing.method).to_string(),
+            path: format!("{}{query}", outgoing.url.path()),
+            headers,
+            body: outgoing.body.map(|body| String::from_utf8_lossy(&body).into_owned()),
+        }
+    }
+
+    fn placeholders(&self, request: &RequestSection) -> Scope {
+        let names = |parameters: &[String], secrets: &[String]| -> Value {
+            let parameters = parameters.iter().map(|name| (name.clone(), Value::from(name.as_str())));
+            Value::from_pairs(parameters.chain(secrets.iter().map(|name| (name.clone(), Value::from(MASK)))))
+        };
+        let admin = self.admin.as_ref().map(|admin| names(&admin.parameters, &admin.secrets));
+        let expires = minijinja::context! { date => "2030-01-31", time => "2030-01-31T00:00:00Z", unix => 1_896_048_000, seconds => 7_776_000 };
+        Scope::default()
+            .with("secret", names(&self.secret.parameters, &self.secret.secrets))
+            .with("admin", admin.unwrap_or_default())
+            .with("key", MASK)
+            .with("new_key", MASK)
+            .with("name", NAME)
+            .with("idempotency_key", NAME)
+            .with("id", "id")
+            .with("expires", expires)
+            .with("found", found(request))
+    }
+}
+
+/// Makes something that has all that a request takes from what `read` found.
+fn found(request: &RequestSection) -> Value {
+    let mut root = serde_json::Value::Null;
+    let mut texts: Vec<(&str, Place)> = vec![(&request.path, Place::Path)];
+    texts.extend(request.query.values().map(|text| (text.as_str(), Place::Query)));
+    texts.extend(request.headers.values().map(|text| (text.as_str(), Place::Header)));
+    texts.extend(request.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
+    let json = request.json.as_ref().map(ToString::to_string);
+    texts.extend(json.iter().map(|text| (text.as_str(), Place::Json)));
+    for (text, place) in texts {
+        for path in template::variables(text, place).unwrap_or_default() {
+            let Some(path) = path.strip_prefix("found.") else { continue };
+            let mut place = &mut root;
+            for part in path.split('.') {
+                if !place.is_object() {
+                    *place = serde_json::json!({});
+                }
+                place = &mut place[part];
+            }
+            *place = format!("found.{path}").into();
+        }
+    }
+    Value::from(minijinja::value::Serde(root))
+}

@@ -1,0 +1,293 @@
+use std::collections::BTreeSet;
+
+use super::{Auth, Kind, Method, ProviderFile, RequestSection};
+use crate::place::Place;
+use crate::template::{self, Fault};
+
+/// What is wrong with a file, and where: `, request …, field …`.
+pub(super) struct Wrong {
+    pub(super) place: String,
+    pub(super) message: String,
+}
+
+type Result<T = ()> = std::result::Result<T, Wrong>;
+
+/// Checks what serde cannot: that the requests fit the kind, that templates can be filled in, that pointers are some.
+pub(super) fn check(provider: &ProviderFile) -> Result {
+    fits_kind(provider)?;
+    base(provider)?;
+    secret(provider)?;
+    let declared = declared("secret", &provider.secret.parameters, &provider.secret.secrets);
+    let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).collect();
+    auth(&provider.auth, "auth", &own)?;
+    if let Some(admin) = &provider.admin {
+        auth(&admin.auth, "admin.auth", &self::declared("admin", &admin.parameters, &admin.secrets))?;
+    }
+    for (name, request) in provider.requests() {
+        let mut known = declared.clone();
+        known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
+        self::request(name, request, &known)
+            .map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })?;
+    }
+    Ok(())
+}
+
+fn wrong<T>(field: &str, message: impl Into<String>) -> Result<T> {
+    let place = if field.is_empty() { String::new() } else { format!(", field `{field}`") };
+    Err(Wrong { place, message: message.into() })
+}
+
+fn fits_kind(provider: &ProviderFile) -> Result {
+    let (kind, needed, allowed): (_, &[&str], &[&str]) = match provider.kind {
+        Kind::Minted => ("minted", &["create", "revoke", "test"], &["create", "revoke", "test", "list"]),
+        Kind::Pushed => ("pushed", &["set", "test"], &["set", "test", "read"]),
+        Kind::Rolled => ("rolled", &["roll", "test"], &["roll", "test"]),
+    };
+    let present: Vec<_> = provider.requests().map(|(name, _)| name).collect();
+    if let Some(missing) = needed.iter().find(|name| !present.contains(name)) {
+        return wrong("kind", format!("a {kind} key needs the request `{missing}`, and there is none"));
+    }
+    if let Some(surplus) = present.iter().find(|name| !allowed.contains(name)) {
+        return wrong("kind", format!("a {kind} key has no request `{surplus}`"));
+    }
+    if provider.kind == Kind::Rolled && !provider.loss_possible {
+        return wrong(
+            "loss_possible",
+            "a rolled key is lost if the answer to `roll` does not arrive: the old one is dead, and nobody has the new one. Choose another kind if the service has one; if not, say `loss_possible = true`",
+        );
+    }
+    if provider.kind != Kind::Rolled && provider.loss_possible {
+        return wrong("loss_possible", format!("no {kind} key is lost with an answer; remove it"));
+    }
+    if provider.kind == Kind::Minted && provider.secret.id.is_none() {
+        return wrong(
+            "secret.id",
+            "a minted key needs the field in which its id is stored, or it could never be revoked",
+        );
+    }
+    Ok(())
+}
+
+fn base(provider: &ProviderFile) -> Result {
+    let urls = [("base_url", Some(&provider.base_url)), ("auth.oauth2.token_url", token_url(&provider.auth))];
+    for (field, url) in urls {
+        let Some(url) = url else { continue };
+        let used = template::variables(url, Place::Credential).or_else(|Fault(message)| wrong(field, message))?;
+        if let Some(other) = used.iter().find(|name| !name.starts_with("env.")) {
+            return wrong(
+                field,
+                format!("`{other}` cannot be in it: hosts come from the file and the function alone, as `env.NAME`"),
+            );
+        }
+        let fixed = url.starts_with("https://") || url.starts_with("http://") || url.starts_with("{{");
+        if !fixed {
+            return wrong(field, "it has to begin with https://, or with `{{ env.NAME }}` that does");
+        }
+    }
+    Ok(())
+}
+
+fn token_url(auth: &Auth) -> Option<&String> {
+    match auth {
+        Auth::OAuth2(oauth2) => Some(&oauth2.token_url),
+        _ => None,
+    }
+}
+
+fn secret(provider: &ProviderFile) -> Result {
+    let section = &provider.secret;
+    let mut seen = BTreeSet::new();
+    let fields = [&section.value].into_iter().chain(&section.id).chain(&section.parameters).chain(&section.secrets);
+    for field in fields {
+        if field == "masterarn" {
+            return wrong("secret", "`masterarn` names the administrator's secret, and is nothing else");
+        }
+        if !seen.insert(field) {
+            return wrong("secret", format!("`{field}` is there twice"));
+        }
+    }
+    Ok(())
+}
+
+fn declared(object: &str, parameters: &[String], secrets: &[String]) -> BTreeSet<String> {
+    parameters.iter().chain(secrets).map(|name| format!("{object}.{name}")).collect()
+}
+
+/// Gives what a request's templates may use beside the fields of the secret.
+fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
+    let lifetime = provider.lifetime.is_some();
+    let expires = ["expires.date", "expires.time", "expires.unix", "expires.seconds"].into_iter().filter(|_| lifetime);
+    match request {
+        "create" => ["name", "idempotency_key"].into_iter().chain(expires).collect(),
+        "roll" => ["idempotency_key"].into_iter().chain(expires).collect(),
+        "revoke" => vec!["id"],
+        "set" if provider.read.is_some() => vec!["new_key", "found"],
+        "set" => vec!["new_key"],
+        _ => Vec::new(),
+    }
+}
+
+fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
+    let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
+    match auth {
+        Auth::Bearer(value) => text(&format!("{field}.bearer"), value, Place::Header),
+        Auth::Header(header) => {
+            header_name(&format!("{field}.header.name"), &header.name)?;
+            text(&format!("{field}.header.value"), &header.value, Place::Header)
+        }
+        Auth::Basic(basic) => {
+            text(&format!("{field}.basic.username"), &basic.username, Place::Credential)?;
+            text(&format!("{field}.basic.password"), &basic.password, Place::Credential)
+        }
+        Auth::Query(query) => text(&format!("{field}.query.value"), &query.value, Place::Query),
+        Auth::OAuth2(oauth2) => {
+            text(&format!("{field}.oauth2.client_id"), &oauth2.client_id, Place::Credential)?;
+            text(&format!("{field}.oauth2.client_secret"), &oauth2.client_secret, Place::Credential)?;
+            oauth2
+                .parameters
+                .iter()
+                .try_for_each(|(name, value)| text(&format!("{field}.oauth2.parameters.{name}"), value, Place::Form))
+        }
+    }
+}
+
+fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Result {
+    let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
+    let literal = outside_of_braces(&request.path);
+    if !request.path.starts_with('/') || literal.contains("..") || literal.contains(['?', '#', '\\']) {
+        return wrong(
+            "path",
+            "it has to begin with `/`, without `..`, and without the query, which has a field of its own",
+        );
+    }
+    text("path", &request.path, Place::Path)?;
+    for (name, value) in &request.query {
+        text(&format!("query.{name}"), value, Place::Query)?;
+    }
+    for (name, value) in &request.headers {
+        header_name(&format!("headers.{name}"), name)?;
+        if value.contains(char::is_control) {
+            return wrong(&format!("headers.{name}"), "no header may have a line break");
+        }
+        text(&format!("headers.{name}"), value, Place::Header)?;
+    }
+    for (name, value) in request.form.iter().flatten() {
+        text(&format!("form.{name}"), value, Place::Form)?;
+    }
+    if let Some(json) = &request.json {
+        texts_of(json, &mut |value| text("json", value, Place::Json))?;
+    }
+    match (request.method, request.json.is_some(), request.form.is_some()) {
+        (_, true, true) => return wrong("form", "there is a body of JSON already"),
+        (Method::Get, json, form) if json || form => return wrong("method", "GET has no body"),
+        _ => {}
+    }
+    if matches!(name, "test" | "list" | "read") && !matches!(request.method, Method::Get | Method::Post) {
+        return wrong("method", "it has to change nothing: GET, or POST where the service asks for that");
+    }
+    for status in request.expect.iter().chain(request.answers.iter().map(|answer| &answer.status)) {
+        if !(200..=599).contains(status) {
+            return wrong("expect", format!("{status} is no status of an answer"));
+        }
+    }
+    answer(name, request)
+}
+
+fn answer(name: &str, request: &RequestSection) -> Result {
+    let answer = &request.answer;
+    let makes = matches!(name, "create" | "roll");
+    let lists = name == "list";
+    let fields: [(&str, &Option<String>, bool, bool); 5] = [
+        ("value", &answer.value, makes, makes),
+        ("id", &answer.id, makes || lists, name == "create" || lists),
+        ("expires", &answer.expires, makes, false),
+        ("keys", &answer.keys, lists, lists),
+        ("name", &answer.name, lists, false),
+    ];
+    for (field, pointer, allowed, needed) in fields {
+        let field = format!("answer.{field}");
+        match pointer {
+            Some(_) if !allowed => return wrong(&field, "nothing reads that in this request"),
+            None if needed => return wrong(&field, "it has to say where in the answer that is, as `/result/id`"),
+            Some(text) => pointer_is_one(&field, text)?,
+            None => {}
+        }
+    }
+    if !makes && !answer.save.is_empty() {
+        return wrong("answer.save", "nothing is stored of this request");
+    }
+    if !lists && (!answer.matching.is_empty() || request.pages.is_some()) {
+        return wrong("pages", "only a list has pages and a `where`");
+    }
+    answer.save.values().try_for_each(|text| pointer_is_one("answer.save", text))?;
+    answer.matching.keys().try_for_each(|text| pointer_is_one("answer.where", text))?;
+    for expected in &request.answers {
+        expected.pointer.iter().try_for_each(|text| pointer_is_one("answers.pointer", text))?;
+        if expected.pointer.is_some() != expected.equals.is_some() {
+            return wrong("answers", "`pointer` and `equals` go together");
+        }
+        if expected.means == super::Means::LimitReached && name != "create" {
+            return wrong("answers", "`limit-reached` is an answer to `create` alone");
+        }
+    }
+    request.pages.iter().flat_map(|pages| &pages.cursor).try_for_each(|text| pointer_is_one("pages.cursor", text))
+}
+
+fn pointer_is_one(field: &str, pointer: &str) -> Result {
+    if pointer.is_empty() || pointer.starts_with('/') {
+        return Ok(());
+    }
+    wrong(field, format!("`{pointer}` is no JSON Pointer: it begins with `/`, as `/result/id`"))
+}
+
+fn header_name(field: &str, name: &str) -> Result {
+    if name.parse::<reqwest::header::HeaderName>().is_err() {
+        return wrong(field, "that is no name of a header");
+    }
+    let own = ["host", "content-length", "transfer-encoding", "connection"];
+    if own.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return wrong(field, "that header is not for a file to set");
+    }
+    Ok(())
+}
+
+fn templates_know(field: &str, text: &str, place: Place, known: &BTreeSet<String>) -> Result {
+    let used = template::variables(text, place).or_else(|Fault(message)| wrong(field, message))?;
+    // What `read` found has any shape.
+    let is_known = |name: &String| {
+        known.contains(name) || (known.contains("found") && (name == "found" || name.starts_with("found.")))
+    };
+    match used.into_iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = Vec::from_iter(known.iter().map(String::as_str)).join(", ");
+            let known = if known.is_empty() { "nothing".to_owned() } else { known };
+            wrong(
+                field,
+                format!(
+                    "`{name}` is not known here. Known are: {known}. Fields of the secret are declared in `secret.parameters` or `secret.secrets`"
+                ),
+            )
+        }
+    }
+}
+
+fn texts_of(json: &serde_json::Value, each: &mut impl FnMut(&str) -> Result) -> Result {
+    match json {
+        serde_json::Value::String(text) => each(text),
+        serde_json::Value::Array(items) => items.iter().try_for_each(|item| texts_of(item, each)),
+        serde_json::Value::Object(fields) => fields.values().try_for_each(|value| texts_of(value, each)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a template's text without what stands in braces.
+fn outside_of_braces(text: &str) -> String {
+    let mut rest = text;
+    let mut outside = String::new();
+    while let Some((before, after)) = rest.split_once("{{") {
+        outside.push_str(before);
+        rest = after.split_once("}}").map_or("", |(_, after)| after);
+    }
+    outside + rest
+}

@@ -1,0 +1,233 @@
+use std::path::PathBuf;
+
+use fourstep::ErrorKind;
+use serde_json::Value;
+
+use super::*;
+
+fn providers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions/api-key/providers")
+}
+
+fn ready_made() -> Vec<PathBuf> {
+    let files = std::fs::read_dir(providers()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    files.sort();
+    files
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(providers().join("provider.schema.json")).unwrap()).unwrap()
+}
+
+/// The least that a file of each kind needs. What a test adds comes last.
+const MINTED: &str = r#"
+service = "Acme"
+kind = "minted"
+base_url = "https://api.acme.example"
+secret = { value = "key", id = "key_id", parameters = ["account"] }
+auth = { bearer = "{{ key }}" }
+create = { method = "POST", path = "/keys", json = { name = "{{ name }}" }, answer = { value = "/key", id = "/id" } }
+revoke = { method = "DELETE", path = "/keys/{{ id }}" }
+test = { method = "GET", path = "/me" }
+"#;
+
+fn refusal(text: &str) -> String {
+    let error = ProviderFile::parse("acme.toml", text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().ends_with("`fourstep provider check` shows what it would send."), "{error}");
+    error.message().to_owned()
+}
+
+fn changed(from: &str, to: &str) -> String {
+    assert!(MINTED.contains(from), "{from}");
+    refusal(&MINTED.replace(from, to))
+}
+
+#[test]
+fn the_schema_is_that_of_the_types() {
+    let generated = serde_json::to_value(schemars::schema_for!(ProviderFile)).unwrap();
+    let path = providers().join("provider.schema.json");
+    if std::env::var_os("FOURSTEP_WRITE_SCHEMA").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&generated).unwrap() + "\n").unwrap();
+    }
+    assert_eq!(generated, schema(), "write {} anew: set FOURSTEP_WRITE_SCHEMA and run this test", path.display());
+}
+
+#[test]
+fn every_ready_made_file_is_right_and_fits_the_schema() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let files = ready_made();
+    assert_eq!(files.len(), 5, "{files:?}");
+    for path in files {
+        let file = ProviderFile::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            file.documentation.iter().all(|line| line.contains(", read 20")),
+            "{path:?} names its source and the day"
+        );
+        let text = std::fs::read_to_string(&path).unwrap();
+        let value: Value = toml::from_str(&text).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{path:?}");
+        assert!(text.starts_with("#:schema provider.schema.json\n"), "{path:?}: editors find the schema by it");
+        assert!(!file.previews().is_empty());
+    }
+}
+
+#[test]
+fn what_the_schema_refuses_serde_refuses_too() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (from, to) in [
+        ("service = \"Acme\"", "service = \"Acme\"\nbase = \"x\""),
+        ("kind = \"minted\"", "kind = \"stolen\""),
+        ("kind = \"minted\"", ""),
+        ("method = \"GET\"", "method = \"get\""),
+        ("path = \"/me\"", ""),
+        ("bearer = ", "bear = "),
+        ("parameters = [\"account\"]", "parameters = \"account\""),
+    ] {
+        let text = MINTED.replace(from, to);
+        // Two of them are no TOML either, after what they lose.
+        if let Ok(value) = toml::from_str::<Value>(&text) {
+            assert!(!validator.is_valid(&value), "{to}");
+        }
+        refusal(&text);
+    }
+    assert!(validator.is_valid(&toml::from_str::<Value>(MINTED).unwrap()));
+}
+
+#[test]
+fn the_least_file_of_each_kind_is_enough() {
+    let minted = ProviderFile::parse("acme.toml", MINTED).unwrap();
+    assert_eq!((minted.kind, minted.timeout, minted.private_addresses), (Kind::Minted, Duration::from_secs(15), false));
+    for (kind, request) in [("pushed", "set"), ("rolled\"\nloss_possible = true #", "roll")] {
+        let answer = if request == "roll" { ", answer = { value = \"/key\" }" } else { "" };
+        let head = &MINTED[..MINTED.find("create =").unwrap()];
+        let text = format!(
+            "{}{request} = {{ method = \"PUT\", path = \"/key\"{answer} }}\ntest = {{ method = \"GET\", path = \"/me\" }}\n",
+            head.replace("minted", kind)
+        );
+        ProviderFile::parse("acme.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn an_error_names_the_file_the_request_the_field_and_the_fix() {
+    for (from, to, message) in [
+        (
+            "service = \"Acme\"",
+            "service = \"Acme\"\nbase = 1",
+            "provider file acme.toml, line 3, field `base`: unknown field `base`",
+        ),
+        ("path = \"/me\"", "pth = \"/me\"", "provider file acme.toml, line 9, field `test.pth`: unknown field `pth`"),
+        (
+            "method = \"GET\"",
+            "method = \"BREW\"",
+            "provider file acme.toml, line 9, field `test.method`: unknown variant `BREW`",
+        ),
+        (
+            "\"/me\"",
+            "\"/me/{{ secret.acount }}\"",
+            "provider file acme.toml, request `test`, field `path`: `secret.acount` is not known here. Known are: secret.account.",
+        ),
+        (
+            "\"/keys/{{ id }}\"",
+            "\"/keys/{{ id\"",
+            "provider file acme.toml, request `revoke`, field `path`: the template is wrong: ",
+        ),
+        (
+            "\"/keys/{{ id }}\"",
+            "\"/keys/../{{ id }}\"",
+            "provider file acme.toml, request `revoke`, field `path`: it has to begin with `/`, without `..`",
+        ),
+        ("\"/me\"", "\"/me?x=1\"", "provider file acme.toml, request `test`, field `path`: it has to begin with `/`"),
+        (
+            "value = \"/key\"",
+            "value = \"key\"",
+            "provider file acme.toml, request `create`, field `answer.value`: `key` is no JSON Pointer",
+        ),
+        (", id = \"/id\"", "", "provider file acme.toml, request `create`, field `answer.id`: it has to say where"),
+        (", id = \"key_id\"", "", "provider file acme.toml, field `secret.id`: a minted key needs the field"),
+        (
+            "{{ key }}",
+            "{{ secret.key }}",
+            "provider file acme.toml, field `auth.bearer`: `secret.key` is not known here. Known are: key, secret.account.",
+        ),
+        (
+            "https://api.acme.example",
+            "ftp://api.acme.example",
+            "provider file acme.toml, field `base_url`: it has to begin with https://",
+        ),
+        (
+            "https://api.acme.example",
+            "https://{{ secret.host }}",
+            "provider file acme.toml, field `base_url`: `secret.host` cannot be in it",
+        ),
+        (
+            "method = \"GET\", path = \"/me\"",
+            "method = \"DELETE\", path = \"/me\"",
+            "provider file acme.toml, request `test`, field `method`: it has to change nothing",
+        ),
+        (
+            "method = \"GET\"",
+            "method = \"GET\", headers = { Host = \"x\" }",
+            "provider file acme.toml, request `test`, field `headers.Host`: that header is not for a file to set",
+        ),
+        (
+            "method = \"GET\"",
+            "method = \"GET\", headers = { X-A = \"a\\r\\nb\" }",
+            "provider file acme.toml, request `test`, field `headers.X-A`: no header may have a line break",
+        ),
+        (
+            "method = \"GET\"",
+            "method = \"GET\", json = {}",
+            "provider file acme.toml, request `test`, field `method`: GET has no body",
+        ),
+        (
+            "method = \"GET\"",
+            "method = \"GET\", expect = [20]",
+            "provider file acme.toml, request `test`, field `expect`: 20 is no status",
+        ),
+        (
+            "kind = \"minted\"",
+            "kind = \"rolled\"",
+            "provider file acme.toml, field `kind`: a rolled key needs the request `roll`",
+        ),
+        (
+            "kind = \"minted\"",
+            "kind = \"minted\"\nloss_possible = true",
+            "provider file acme.toml, field `loss_possible`: no minted key is lost",
+        ),
+        (
+            "kind = \"minted\"",
+            "kind = \"minted\"\ntimeout = \"soon\"",
+            "provider file acme.toml, line 4, field `timeout`: expected a duration",
+        ),
+    ] {
+        let found = changed(from, to);
+        assert!(found.starts_with(message), "{found}\n{message}");
+    }
+}
+
+#[test]
+fn a_rolled_key_needs_its_owners_word() {
+    let head = MINTED[..MINTED.find("create =").unwrap()].replace("minted", "rolled");
+    let text = format!(
+        "{head}roll = {{ method = \"POST\", path = \"/roll\", answer = {{ value = \"/key\" }} }}\ntest = {{ method = \"GET\", path = \"/me\" }}\n"
+    );
+    let message = refusal(&text);
+    assert!(message.contains("field `loss_possible`") && message.contains("`loss_possible = true`"), "{message}");
+}
+
+#[test]
+fn a_preview_shows_the_requests_and_no_secret() {
+    let rabbitmq = ProviderFile::read(&providers().join("rabbitmq.toml")).unwrap();
+    let names: Vec<_> = rabbitmq.previews().iter().map(|preview| preview.name).collect();
+    assert_eq!(names, ["read", "set", "test"]);
+    let set = &rabbitmq.previews()[1];
+    assert_eq!((set.method.as_str(), set.path.as_str()), ("PUT", "/users/username"));
+    assert_eq!(set.body.as_deref(), Some(r#"{"password":"***","tags":"found.tags"}"#));
+    assert!(set.headers[0].contains("{{ admin.username }}") && set.headers[0].contains("masterarn"), "{set:?}");
+    let minted = ProviderFile::parse("acme.toml", MINTED).unwrap();
+    assert_eq!(minted.previews()[0].headers, ["authorization: Bearer ***"]);
+}

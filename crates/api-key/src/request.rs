@@ -1,0 +1,261 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fourstep::Sensitive;
+use minijinja::Value;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+use url::form_urlencoded::Serializer;
+use zeroize::Zeroizing;
+
+use crate::place::Place;
+use crate::provider::{Auth, Method, RequestSection};
+use crate::session::{Outgoing, Repeat};
+use crate::template::{self, Fault};
+
+/// What is wrong with a request that is to be sent, and in which of its fields.
+#[derive(Debug)]
+pub(crate) struct Unfit {
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+/// What templates are filled in with.
+#[derive(Clone, Default)]
+pub(crate) struct Scope(BTreeMap<&'static str, Value>);
+
+/// How a request proves who makes it: what `auth` comes to.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    Header(HeaderName, HeaderValue),
+    Query(String, Sensitive),
+}
+
+impl Scope {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.insert(name, value.into());
+        self
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        Value::from_pairs(self.0.iter().map(|(name, value)| (*name, value.clone())))
+    }
+}
+
+impl RequestSection {
+    /// Gives a request that expects any 2xx.
+    pub(crate) fn of(method: Method) -> Self {
+        Self {
+            method,
+            path: "/".to_owned(),
+            query: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            json: None,
+            form: None,
+            expect: Vec::new(),
+            answers: Vec::new(),
+            answer: Default::default(),
+            pages: None,
+        }
+    }
+
+    /// Whether the service is told by the request itself that it came before.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        let texts = self.headers.values().chain(self.query.values()).chain(self.form.iter().flat_map(BTreeMap::values));
+        let json = self.json.as_ref().map(ToString::to_string);
+        texts.chain(&json).any(|text| text.contains("idempotency_key"))
+    }
+}
+
+/// Fills a request in. Whatever the values are, it goes to the host of `base`, below its path.
+pub(crate) fn build(
+    base: &Url,
+    request: &RequestSection,
+    credential: Option<&Credential>,
+    scope: &Scope,
+) -> Result<Outgoing, Unfit> {
+    let values = scope.value();
+    let fill = |field: &str, source: &str, place| {
+        template::render(source, place, &values).map_err(|Fault(message)| Unfit { field: field.to_owned(), message })
+    };
+    let path = fill("path", &request.path, Place::Path)?;
+    let mut url = below(base, path.expose())?;
+    {
+        let mut query = url.query_pairs_mut();
+        for (name, value) in &request.query {
+            query.append_pair(name, fill(&format!("query.{name}"), value, Place::Query)?.expose());
+        }
+        if let Some(Credential::Query(name, value)) = credential {
+            query.append_pair(name, value.expose());
+        }
+    }
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, value) in &request.headers {
+        let field = format!("headers.{name}");
+        let value = fill(&field, value, Place::Header)?;
+        let (name, value) = header(&field, name, value.expose())?;
+        headers.insert(name, value);
+    }
+    if let Some(Credential::Header(name, value)) = credential {
+        headers.insert(name.clone(), value.clone());
+    }
+    let body = if let Some(json) = &request.json {
+        let json = template::render_json(json, &values)
+            .map_err(|Fault(message)| Unfit { field: "json".to_owned(), message })?;
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        Some(Zeroizing::new(json.to_string().into_bytes()))
+    } else if let Some(form) = &request.form {
+        let mut body = Serializer::new(String::new());
+        for (name, value) in form {
+            body.append_pair(name, fill(&format!("form.{name}"), value, Place::Form)?.expose());
+        }
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/x-www-form-urlencoded"));
+        Some(Zeroizing::new(body.finish().into_bytes()))
+    } else {
+        None
+    };
+    let repeat = if request.is_idempotent() { Repeat::Always } else { Repeat::IfNotDone };
+    Ok(Outgoing { method: request.method, url, headers, body, repeat })
+}
+
+/// Joins a path, in which all values are encoded, to the base.
+fn below(base: &Url, path: &str) -> Result<Url, Unfit> {
+    let full = format!("{}{path}", base.path().trim_end_matches('/'));
+    let mut url = base.clone();
+    url.set_path(&full);
+    // `url` resolves dot segments, which a template may make of parts that are none by themselves.
+    if url.path() != full || url.origin() != base.origin() {
+        let message = "the path would lead somewhere else than it says".to_owned();
+        return Err(Unfit { field: "path".to_owned(), message });
+    }
+    Ok(url)
+}
+
+/// Fills `auth` in, for all but OAuth 2.0, whose token has to be asked for.
+pub(crate) fn credential(auth: &Auth, scope: &Scope) -> Result<Option<Credential>, Unfit> {
+    let values = scope.value();
+    let fill = |field: &str, source: &str, place| {
+        template::render(source, place, &values)
+            .map_err(|Fault(message)| Unfit { field: format!("auth.{field}"), message })
+    };
+    Ok(Some(match auth {
+        Auth::Bearer(token) => bearer(&fill("bearer", token, Place::Header)?)?,
+        Auth::Header(named) => {
+            let value = fill("header.value", &named.value, Place::Header)?;
+            let (name, value) = header("auth.header", &named.name, value.expose())?;
+            Credential::Header(name, value)
+        }
+        Auth::Basic(basic) => {
+            let username = fill("basic.username", &basic.username, Place::Credential)?;
+            let password = fill("basic.password", &basic.password, Place::Credential)?;
+            if username.expose().contains(':') {
+                let message = "a user name with a colon cannot be sent: the password would begin there".to_owned();
+                return Err(Unfit { field: "auth.basic.username".to_owned(), message });
+            }
+            let both = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
+            let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(both.as_bytes())));
+            let (name, value) = header("auth.basic", AUTHORIZATION.as_str(), &text)?;
+            Credential::Header(name, value)
+        }
+        Auth::Query(named) => Credential::Query(named.name.clone(), fill("query.value", &named.value, Place::Query)?),
+        Auth::OAuth2(_) => return Ok(None),
+    }))
+}
+
+/// Makes the header of a token.
+pub(crate) fn bearer(token: &Sensitive) -> Result<Credential, Unfit> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+    let (name, value) = header("auth.bearer", AUTHORIZATION.as_str(), &text)?;
+    Ok(Credential::Header(name, value))
+}
+
+fn header(field: &str, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unfit> {
+    let unfit = |message: &str| Unfit { field: field.to_owned(), message: message.to_owned() };
+    let name = name.parse().map_err(|_| unfit("that is no name of a header"))?;
+    let mut value: HeaderValue = value.parse().map_err(|_| unfit("the value cannot stand in a header"))?;
+    // It is left out of what the HTTP library prints.
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn base() -> Url {
+        Url::parse("https://api.example.com/v1").unwrap()
+    }
+
+    fn section(text: &str) -> RequestSection {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn each_value_stays_in_its_place() {
+        let request = section(
+            "method = \"POST\"\npath = \"/users/{{ user }}/keys\"\nquery = { q = \"is {{ user }}\" }\n\
+             headers = { X-User = \"u {{ plain }}\" }\nform = { note = \"{{ user }}\", b = \"1\" }",
+        );
+        let scope = Scope::default().with("user", "a/b&c=d e").with("plain", "x");
+        let outgoing = build(&base(), &request, None, &scope).unwrap();
+        assert_eq!(
+            outgoing.url.as_str(),
+            "https://api.example.com/v1/users/a%2Fb%26c%3Dd%20e/keys?q=is+a%2Fb%26c%3Dd+e"
+        );
+        assert_eq!(outgoing.headers["x-user"].to_str().unwrap(), "u x");
+        assert_eq!(outgoing.body.unwrap().as_slice(), b"b=1&note=a%2Fb%26c%3Dd+e");
+    }
+
+    #[test]
+    fn a_value_that_would_break_out_is_refused_by_the_name_of_its_field() {
+        let request = section("method = \"GET\"\npath = \"/x/.{{ user }}\"\nheaders = { X-User = \"{{ user }}\" }");
+        let unfit = |user: &str| build(&base(), &request, None, &Scope::default().with("user", user)).err().unwrap();
+        assert_eq!(unfit("a\r\nX-Admin: 1").field, "headers.X-User");
+        assert_eq!(unfit(".").field, "path");
+        assert_eq!(unfit("..").field, "path");
+        assert_eq!(
+            unfit("").message,
+            "a value of the template is empty, `.` or `..`, which cannot be a part of a path"
+        );
+    }
+
+    #[test]
+    fn basic_authentication_takes_any_password_and_no_colon_in_the_name() {
+        let auth: Auth = serde_json::from_str(r#"{"basic":{"username":"{{ user }}","password":"{{ key }}"}}"#).unwrap();
+        let scope = Scope::default().with("user", "a").with("key", "p\"\u{e4}:\n");
+        let Some(Credential::Header(_, value)) = credential(&auth, &scope).unwrap() else { panic!() };
+        assert_eq!(value.to_str().unwrap(), format!("Basic {}", STANDARD.encode("a:p\"\u{e4}:\n")));
+        credential(&auth, &scope.with("user", "a:b")).err().unwrap();
+    }
+
+    proptest! {
+        /// Whatever a secret holds, the request goes to the host that the configuration names, below its path.
+        #[test]
+        fn no_value_changes_the_host(user in "\\PC{0,40}", other in "[./\\\\:@?#%a-z0-9]{0,40}") {
+            let request = section(
+                "method = \"GET\"\npath = \"/u/{{ user }}/{{ other }}/x{{ other }}{{ user }}\"\nquery = { a = \"{{ other }}\" }",
+            );
+            let scope = Scope::default().with("user", user).with("other", other);
+            if let Ok(outgoing) = build(&base(), &request, None, &scope) {
+                prop_assert_eq!(outgoing.url.origin(), base().origin());
+                prop_assert!(outgoing.url.path().starts_with("/v1/u/"));
+                prop_assert_eq!(outgoing.url.path_segments().unwrap().count(), 5);
+                prop_assert!(outgoing.url.username().is_empty() && outgoing.url.fragment().is_none());
+            }
+        }
+    }
+}

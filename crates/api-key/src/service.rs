@@ -1,0 +1,202 @@
+mod base;
+mod list;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fourstep::{Context, Environment, Error, Result, Sensitive, Settings, Version};
+use minijinja::Value;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::address::Allowed;
+use crate::answer::{Answer, moment};
+use crate::error::{At, Verdict, classify};
+use crate::oauth2;
+use crate::provider::{Auth, ProviderFile, RequestSection};
+use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
+use crate::secret::Secret;
+use crate::session::Session;
+
+/// A service, as its provider file describes it, and the way to it.
+pub(crate) struct Service {
+    pub(crate) provider: ProviderFile,
+    file: String,
+    base: Url,
+    token_url: Option<Url>,
+    admin_token_url: Option<Url>,
+    session: Session,
+}
+
+/// A service during one step: what was read of the administrator is kept.
+pub(crate) struct Caller {
+    service: Arc<Service>,
+    administrator: OnceCell<Arc<Version<Secret>>>,
+}
+
+impl Service {
+    /// Reads a provider file and prepares the way to its service, at another place than it names if `base_url` says so.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the file, the field and the fix.
+    pub(crate) fn open(
+        path: &Path,
+        base_url: Option<&str>,
+        environment: &Environment,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let provider = ProviderFile::read(path)?;
+        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let allowed = Allowed { private: provider.private_addresses, loopback: settings.api_loopback };
+        let session = Session::open(allowed, provider.timeout, settings)?;
+        let place = |field: &str, text: &str| base::url(&file, field, text, environment);
+        let token_url = |auth: &Auth| match auth {
+            Auth::OAuth2(oauth2) => place("token_url", &oauth2.token_url).map(Some),
+            _ => Ok(None),
+        };
+        let base = place("base_url", base_url.unwrap_or(&provider.base_url))?;
+        let admin = provider.admin.as_ref().map(|admin| token_url(&admin.auth)).transpose()?.flatten();
+        Ok(Self { base, token_url: token_url(&provider.auth)?, admin_token_url: admin, session, file, provider })
+    }
+
+    fn at<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> At<'a> {
+        let (service, file) = (&self.provider.service, &self.file);
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        At { service, file, host, port, request, administrator }
+    }
+
+    fn unfit(&self, request: &str, Unfit { field, message }: Unfit) -> Error {
+        Error::invalid(format!("provider file {}, request `{request}`, field `{field}`: {message}", self.file))
+            .next("Correct the field of the secret that stands there, or the file")
+    }
+}
+
+impl Caller {
+    pub(crate) fn new(service: Arc<Service>) -> Self {
+        Self { service, administrator: OnceCell::new() }
+    }
+
+    pub(crate) fn provider(&self) -> &ProviderFile {
+        &self.service.provider
+    }
+
+    /// Tells whether the administrator makes the requests that change something.
+    pub(crate) fn is_administered(&self, secret: &Secret) -> bool {
+        self.provider().admin.is_some() && secret.text("masterarn").is_some()
+    }
+
+    /// Gives what templates may use of a secret.
+    pub(crate) fn scope(&self, secret: &Secret) -> Scope {
+        let section = &self.provider().secret;
+        Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)))
+    }
+
+    /// Adds what a request that makes a key may use.
+    pub(crate) fn scope_to_make(&self, secret: &Secret, idempotency_key: &str, cx: &Context<'_>) -> Scope {
+        let scope = self.scope(secret).with("idempotency_key", idempotency_key);
+        match self.provider().lifetime {
+            Some(lifetime) => scope.with("expires", expires(cx.now() + lifetime, lifetime.as_secs())),
+            None => scope,
+        }
+    }
+
+    /// Makes a request: as the administrator if there is one and it is not `test`, else with the secret's own key.
+    pub(crate) async fn perform(
+        &self,
+        name: &'static str,
+        request: &RequestSection,
+        secret: &Secret,
+        scope: &Scope,
+        cx: &Context<'_>,
+    ) -> Result<(Answer, Verdict)> {
+        let service = &*self.service;
+        secret.admit(&self.provider().secret, cx)?;
+        let administrator = name != "test" && self.is_administered(secret);
+        let at = service.at(name, &service.base, administrator);
+        let credential = self.credential(name, secret, administrator, cx).await?;
+        let outgoing =
+            build(&service.base, request, Some(&credential), scope).map_err(|unfit| service.unfit(name, unfit))?;
+        let answer = service.session.exchange(&outgoing, at, cx).await?;
+        let verdict = classify(&answer, request, at)?;
+        Ok((answer, verdict))
+    }
+
+    /// Reads the new key out of the answer to the request that made it, and gives the fields of the secret that change.
+    pub(crate) fn made(
+        &self,
+        name: &'static str,
+        request: &RequestSection,
+        answer: &Answer,
+        cx: &Context<'_>,
+    ) -> Result<Secret> {
+        let (section, at) = (&self.provider().secret, self.service.at(name, &self.service.base, false));
+        let pointers = &request.answer;
+        let value = Sensitive::new(answer.text(pointers.value.as_deref().expect("the file was checked"), at)?);
+        cx.learn(&value);
+        let mut fields = vec![(section.value.as_str(), value)];
+        if let (Some(field), Some(pointer)) = (&section.id, &pointers.id) {
+            fields.push((field, Sensitive::new(answer.text(pointer, at)?)));
+        }
+        for (field, pointer) in &pointers.save {
+            fields.push((field, Sensitive::new(answer.text(pointer, at)?)));
+        }
+        if let Some(pointer) = &pointers.expires
+            && answer.json(at)?.pointer(pointer).is_none_or(|end| !end.is_null())
+        {
+            let end = moment(&answer.text(pointer, at)?).ok_or_else(|| {
+                Error::invalid(format!("{at} answered with an end of the key in `{pointer}` that is no time"))
+                    .next(format!("Correct `answer.expires` in {}", self.service.file))
+            })?;
+            if end <= cx.now() {
+                return Err(Error::invalid(format!("{at} made a key whose end, in `{pointer}`, is over already"))
+                    .next(format!("Correct the end that is asked for in {}", self.service.file)));
+            }
+        }
+        Ok(Secret::default().with(fields))
+    }
+
+    /// Gives what a request is made with.
+    async fn credential(
+        &self,
+        name: &'static str,
+        secret: &Secret,
+        administrator: bool,
+        cx: &Context<'_>,
+    ) -> Result<Credential> {
+        let service = &*self.service;
+        let (auth, scope, token_url) = match &self.provider().admin {
+            Some(admin) if administrator => {
+                let version = self.administrator(secret, cx).await?;
+                version.secret().learn(&admin.secrets, cx);
+                let values = version.secret().values(admin.parameters.iter().chain(&admin.secrets));
+                (&admin.auth, Scope::default().with("admin", values), &service.admin_token_url)
+            }
+            _ => {
+                let key = secret.key(&self.provider().secret)?;
+                (&self.provider().auth, self.scope(secret).with("key", key.expose()), &service.token_url)
+            }
+        };
+        if let (Auth::OAuth2(oauth2), Some(url)) = (auth, token_url) {
+            let at = service.at("token", url, administrator);
+            let token = oauth2::token(oauth2, url, &scope.value(), &service.session, at, cx).await?;
+            return bearer(&token).map_err(|unfit| service.unfit(name, unfit));
+        }
+        let credential = credential(auth, &scope).map_err(|unfit| service.unfit(name, unfit))?;
+        Ok(credential.expect("all but OAuth 2.0 are filled in at once"))
+    }
+
+    async fn administrator(&self, secret: &Secret, cx: &Context<'_>) -> Result<&Arc<Version<Secret>>> {
+        let arn = secret.text("masterarn").expect("the secret is administered");
+        self.administrator.get_or_try_init(|| cx.read(arn.expose())).await
+    }
+}
+
+/// Gives the end of a new key in the spellings that services ask for.
+fn expires(end: SystemTime, seconds: u64) -> Value {
+    let time = humantime::format_rfc3339_seconds(end).to_string();
+    let unix = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let date = time.split('T').next().unwrap_or_default().to_owned();
+    minijinja::context! { date, time, unix, seconds }
+}
