@@ -11,6 +11,7 @@ pub mod runtime_api;
 pub mod sshd;
 pub mod store_suite;
 mod tools;
+pub mod world;
 
 pub use json_api::{HttpApi, JsonApi};
 pub use moto::Moto;
