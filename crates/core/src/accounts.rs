@@ -31,6 +31,10 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     /// [`discard_password`](Self::discard_password).
     const TWO_PASSWORDS: bool = false;
 
+    /// Whether an account of this kind of server sees its own rights only, so that it takes a session of the base as
+    /// well to prove that a clone may do the same.
+    const RIGHTS_BY_BOTH: bool = false;
+
     /// Checks that the server can have an account of the secret's user name.
     ///
     /// # Errors
@@ -59,15 +63,14 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// Makes the clone exist and able to do what its base may, no more and no less, and marks it as the base's clone.
     ///
-    /// `known` tells that this secret used the clone before. A clone that is not known and bears no mark of ours is
-    /// another's: `Conflict`, unless the setting `adopt` allows it. A clone that it makes cannot log in before
-    /// [`set_password`](Self::set_password).
+    /// A clone that bears no mark of ours, and is not this secret's by the claim, is another's: `Conflict`, unless the
+    /// setting `adopt` allows it. A clone that it makes cannot log in before [`set_password`](Self::set_password).
     fn mirror(
         &self,
         session: &mut Self::Session,
         base: &str,
         clone: &str,
-        known: bool,
+        claim: &Claim,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -80,10 +83,14 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// Proves that the session's account may do what its base may, if it is a clone. `Forbidden`, naming what is
     /// missing and both ways out, if not.
+    ///
+    /// `of_base` is a session of the base where [`RIGHTS_BY_BOTH`](Self::RIGHTS_BY_BOTH) asks for one and the server lets
+    /// that account in.
     fn check_rights(
         &self,
         session: &mut Self::Session,
         account: &str,
+        of_base: Option<&mut Self::Session>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -133,6 +140,16 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// Ends a session that wrote nothing, or whose writes are to be undone.
     fn close(&self, session: Self::Session) -> impl Future<Output = ()> + Send;
+}
+
+/// What tells that a clone is this secret's own, beside a mark in the server.
+#[derive(Clone, Debug, Default)]
+pub struct Claim {
+    /// A version of this secret was current with the clone.
+    pub known: bool,
+    /// The passwords that this secret gave the clone, or was about to: the pending version's first, then those of
+    /// versions that were given up.
+    pub passwords: Vec<Sensitive>,
 }
 
 /// Tries whether the server accepts the secret's account, as its `test` in every strategy.

@@ -1,5 +1,7 @@
 use crate::accounts::{admin, opens, try_login};
-use crate::{AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator};
+use crate::{
+    AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Grants, Keep, Lives, Login, Result, Rotator,
+};
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
 ///
@@ -11,6 +13,9 @@ use crate::{AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, 
 pub struct AlternatingUsers<A>(pub A);
 
 const SUFFIX: &str = "_clone";
+
+/// How many versions without a label are read where a clone's owner is in doubt.
+const GIVEN_UP_READ: usize = 3;
 
 impl<A: Accounts> Rotator for AlternatingUsers<A> {
     type Secret = AccountSecret;
@@ -53,7 +58,8 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         if pending.username != base && cx.settings().grants == Grants::Mirror {
             let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
             let known = previous.is_some_and(|previous| previous.secret().username == pending.username);
-            self.0.mirror(&mut session, base, &pending.username, known, cx).await?;
+            let claim = Claim { known, passwords: vec![pending.password.clone()] };
+            self.mirror(&mut session, base, &pending.username, claim, cx).await?;
         }
         self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
         self.0.commit(session).await
@@ -67,7 +73,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         pending.check(A::ENGINES)?;
         let mut session = self.0.log_in(pending, cx).await?;
         let proof = match cx.settings().grants {
-            Grants::Mirror => self.0.check_rights(&mut session, &pending.username, cx).await,
+            Grants::Mirror => self.check_rights(&mut session, pending, cx).await,
             Grants::Leave => Ok(()),
         };
         self.0.close(session).await;
@@ -102,6 +108,55 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
 }
 
 impl<A: Accounts> AlternatingUsers<A> {
+    /// Makes the clone equal to its base. Where it looks like another's, a version that was given up may show that it is
+    /// this secret's own: those are only asked for then.
+    async fn mirror(
+        &self,
+        session: &mut A::Session,
+        base: &str,
+        clone: &str,
+        mut claim: Claim,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let conflict = match self.0.mirror(session, base, clone, &claim, cx).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && !claim.known => error,
+            mirrored => return mirrored,
+        };
+        let before = claim.passwords.len();
+        for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
+            let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
+            if version.secret().username == clone {
+                claim.passwords.push(version.secret().password.clone());
+            }
+        }
+        if claim.passwords.len() == before {
+            return Err(conflict);
+        }
+        self.0.mirror(session, base, clone, &claim, cx).await
+    }
+
+    /// Proves that a clone may do what its base may, by a session of the base too where the server needs one.
+    async fn check_rights(&self, session: &mut A::Session, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        let mut of_base = None;
+        if A::RIGHTS_BY_BOTH && pending.username.ends_with(SUFFIX) {
+            let current = cx.current::<AccountSecret>().await?;
+            let current = current.secret();
+            if base_of_pair(&current.username, &pending.username) == Some(&current.username) {
+                of_base = match self.0.log_in(current, cx).await {
+                    Ok(session) => Some(session),
+                    // Its password was changed by hand: setSecret compared the two.
+                    Err(error) if error.is_rejected() => None,
+                    Err(error) => return Err(error),
+                };
+            }
+        }
+        let proof = self.0.check_rights(session, &pending.username, of_base.as_mut(), cx).await;
+        if let Some(of_base) = of_base {
+            self.0.close(of_base).await;
+        }
+        proof
+    }
+
     /// Gives the name of the account that is not current.
     async fn other_account(
         &self,

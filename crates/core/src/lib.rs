@@ -81,7 +81,7 @@ mod store;
 mod strategies;
 
 pub use account::AccountSecret;
-pub use accounts::{Accounts, Passwords};
+pub use accounts::{Accounts, Claim, Passwords};
 pub use alternating_users::{AlternatingUsers, clone_of};
 pub use clock::{Clock, SystemClock};
 pub use context::Context;

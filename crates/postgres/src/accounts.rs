@@ -1,4 +1,4 @@
-use fourstep::{AccountSecret, Accounts, Act, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Act, Claim, Context, Error, Result, Sensitive};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -82,19 +82,25 @@ impl Accounts for Postgres {
         session: &mut Session,
         base: &str,
         clone: &str,
-        known: bool,
+        claim: &Claim,
         cx: &Context<'_>,
     ) -> Result<()> {
         identifier::check(base)?;
         identifier::check(clone)?;
-        mirror::make_equal(session, base, clone, known || cx.settings().adopt).await
+        mirror::make_equal(session, base, clone, claim.known || cx.settings().adopt).await
     }
 
     async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
         mirror::marked_base(session, account).await
     }
 
-    async fn check_rights(&self, session: &mut Session, account: &str, _cx: &Context<'_>) -> Result<()> {
+    async fn check_rights(
+        &self,
+        session: &mut Session,
+        account: &str,
+        _of_base: Option<&mut Session>,
+        _cx: &Context<'_>,
+    ) -> Result<()> {
         mirror::check_rights(session, account).await
     }
 

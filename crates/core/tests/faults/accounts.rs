@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{AccountSecret, Accounts, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Result, Sensitive};
 
 use crate::world::{Call, State, Target, World};
 
@@ -215,11 +215,11 @@ impl Accounts for ModelAccounts {
         session: &mut Session,
         base: &str,
         clone: &str,
-        known: bool,
+        claim: &Claim,
         _cx: &Context<'_>,
     ) -> Result<()> {
         let owner = self.world.state().target.accounts.get(clone).map(|account| account.clone_of.clone());
-        if owner.is_some_and(|owner| !known && owner.as_deref() != Some(base)) {
+        if owner.is_some_and(|owner| !claim.known && owner.as_deref() != Some(base)) {
             return Err(Error::conflict(format!("account `{clone}` is another's")));
         }
         let create = Statement::Create { base: base.into(), clone: clone.into() };
@@ -234,7 +234,13 @@ impl Accounts for ModelAccounts {
         self.world.call(Call::TargetRead, "read mark", base).await
     }
 
-    async fn check_rights(&self, _session: &mut Session, account: &str, _cx: &Context<'_>) -> Result<()> {
+    async fn check_rights(
+        &self,
+        _session: &mut Session,
+        account: &str,
+        _of_base: Option<&mut Session>,
+        _cx: &Context<'_>,
+    ) -> Result<()> {
         let check = |state: &mut State<Database>| {
             let accounts = &state.target.accounts;
             let base = accounts[account].clone_of.as_ref();
