@@ -1,0 +1,97 @@
+mod login;
+mod statement;
+
+use std::fmt;
+use std::io;
+
+use fourstep::{Act, Error, Server};
+use sqlx::mysql::MySqlDatabaseError;
+
+/// Where a session is or was to be, for messages.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) server: Server,
+    pub(crate) account: String,
+    pub(crate) database: Option<String>,
+    pub(crate) tls: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.server.fmt(f)
+    }
+}
+
+/// Says what an error of the driver means.
+///
+/// No text of the server or the driver gets out, because it may repeat a statement: only the code and what we know.
+///
+/// | shape | what it is |
+/// | --- | --- |
+/// | `Database` | the server's own answer, by its code: of a login in `login.rs`, of a statement in `statement.rs` |
+/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`] |
+/// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
+/// | `Protocol` | at login: something else than MySQL answered, or an account's plugin that the driver does not know. Later: the stream broke |
+/// | anything else | a defect of ours |
+pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
+    match error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<MySqlDatabaseError>() {
+            Some(answer) if act.login => login::by_code(answer.number(), place, act),
+            Some(answer) => statement::by_code(answer.number(), answer.message(), place, act),
+            None => Error::other(format!("{place} gave an answer of an unknown kind")),
+        },
+        sqlx::Error::Io(error) => place.server.failed(error, act),
+        sqlx::Error::Tls(error) => {
+            place.server.tls_not_begun(&**error, "ssl_cert and ssl_key, or require_secure_transport")
+        }
+        sqlx::Error::Protocol(text) if act.login => protocol(text, place, act),
+        sqlx::Error::Protocol(_) => {
+            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what))
+        }
+        _ => Error::other(format!("the driver could not {} at {place}", act.what)),
+    }
+}
+
+/// Says why a login failed.
+pub(crate) async fn explain(error: &sqlx::Error, place: &Place) -> Error {
+    if let sqlx::Error::Io(io) = error
+        && let Some(unresolved) = place.server.unresolved(io).await
+    {
+        return unresolved;
+    }
+    classify(error, place, &Act::log_in())
+}
+
+/// Tells whether the server's answer has this code.
+pub(crate) fn has_code(error: &sqlx::Error, code: u16) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    database.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|answer| answer.number() == code)
+}
+
+/// What the driver says before a plugin's name that it does not know.
+const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
+/// And where the account sends its password in clear, as one of PAM does.
+const CLEAR_PLUGIN: &str = "mysql_cleartext_plugin disabled";
+
+fn protocol(text: &str, place: &Place, act: &Act) -> Error {
+    let account = &place.account;
+    let plugin = text.rsplit_once(UNKNOWN_PLUGIN).map(|(_, plugin)| plugin);
+    let plugin = plugin.or_else(|| text.contains(CLEAR_PLUGIN).then_some("mysql_clear_password"));
+    if let Some(plugin) =
+        plugin.filter(|plugin| plugin.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    {
+        return Error::invalid(format!(
+            "account `{account}` of {place} logs in by the authentication plugin `{plugin}`, with which this function cannot log in"
+        ))
+        .next("Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)");
+    }
+    if text.contains("Packet empty") {
+        return place.server.network_failed(io::ErrorKind::UnexpectedEof, act);
+    }
+    Error::invalid(format!(
+        "what answers at {}:{} is not MySQL or MariaDB, or a version of their protocol that is not known",
+        place.server.host(),
+        place.server.port()
+    ))
+    .next("Correct `host` and `port` in the secret")
+}

@@ -1,0 +1,41 @@
+//! Rotates the passwords of MySQL and MariaDB accounts, with two passwords at once where the server can.
+//!
+//! [`Mysql`] is the [`Accounts`](fourstep::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora:
+//!
+//! ```
+//! use fourstep::Strategies;
+//! use fourstep_mysql::Mysql;
+//!
+//! let rotation = Strategies(Mysql::new());
+//! ```
+//!
+//! What it needs from the server: MySQL 8.0 or later, or MariaDB 10.4 or later. It is tested with MySQL 9.7 and MariaDB
+//! 10.11. Which of the two answers, the server says itself: the secret's `engine` may name the other one.
+//!
+//! # Which account is rotated
+//!
+//! An account of these servers is a user name and a host, as `'app'@'10.%'`, and one user name may have several.
+//!
+//! - An account that changes its own password changes the entry that the server matched at its login.
+//! - An administrator changes all entries of the user name, and each of them has its clone.
+//!
+//! # What a statement says of the password
+//!
+//! | who changes | MySQL | MariaDB |
+//! | --- | --- | --- |
+//! | the account itself | the password, because the server takes no hash from it, and masks it in its logs | a hash |
+//! | an administrator | a hash, after a look at the rules of `validate_password`, which a hash goes round | a hash |
+
+mod accounts;
+mod change;
+mod entry;
+mod error;
+mod grants;
+mod identifier;
+mod mirror;
+mod policy;
+mod session;
+mod verifier;
+
+pub use accounts::Mysql;
+pub use session::Session;

@@ -1,0 +1,249 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fourstep::{AccountSecret, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
+use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
+use tokio::time::timeout;
+use zeroize::Zeroize;
+
+use crate::error::{Place, classify, explain, has_code};
+use crate::identifier::{Account, literal};
+
+const DEFAULT_PORT: u16 = 3306;
+
+/// For the whole of name, connection, TLS and login: what AWS's functions allow too.
+const LOGIN_LIMIT: Duration = Duration::from_secs(5);
+/// For the answer to a statement, longer than the server waits for its own locks, after which it says why.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
+/// For a farewell that nothing depends on.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// What every session does first, as one message:
+///
+/// - A text means the same whatever the server's `sql_mode` is: backslashes are special, double quotes are no names.
+///   MariaDB makes no account because a GRANT names it; MySQL never does.
+/// - Each look at the accounts is at the present ones.
+/// - Nothing hangs, and a function that is frozen keeps the lock for 30 s at the most.
+const START: &str = "
+SET NAMES utf8mb4;
+SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%', 'STRICT_ALL_TABLES,NO_AUTO_CREATE_USER', 'STRICT_ALL_TABLES');
+SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5, wait_timeout = 30;
+SELECT CURRENT_USER(), VERSION(), CURRENT_ROLE()";
+
+/// Which of the two products a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Product {
+    MySql,
+    MariaDb,
+}
+
+impl Product {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+        }
+    }
+}
+
+/// A session at a MySQL or MariaDB server, as one account.
+pub struct Session {
+    connection: MySqlConnection,
+    place: Place,
+    product: Product,
+    version: String,
+    roles: Option<String>,
+    account: Account,
+    password: Sensitive,
+    lock: Option<String>,
+    patience: Patience,
+}
+
+impl Session {
+    /// Logs in, and makes sure that it is as the secret's account.
+    pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
+        let (host, port) = secret.endpoint(cx.settings(), DEFAULT_PORT)?;
+        if host.starts_with('/') {
+            return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
+                .next("Set `host` to the server's name"));
+        }
+        // Until the server says which it is.
+        let product = if secret.engine.as_deref() == Some("mariadb") { Product::MariaDb } else { Product::MySql };
+        let place = Place {
+            server: Server::new(product.name(), &host, port),
+            account: secret.username.clone(),
+            database: secret.dbname.clone(),
+            tls: secret.tls(),
+        };
+        if !place.tls {
+            place.server.warn_of_plaintext();
+        }
+        let options = options(secret, &place, cx)?;
+        let patience = Patience::of(cx);
+        let connection = match patience.wait(&place.server, LOGIN_LIMIT, "the login", options.connect()).await? {
+            Ok(connection) => connection,
+            Err(error) => return Err(explain(&error, &place).await),
+        };
+        let account = Account::new(&secret.username, "");
+        let password = secret.password.clone();
+        let (version, roles, lock) = Default::default();
+        let mut session = Self { connection, place, product, version, roles, account, password, lock, patience };
+        session.begin().await?;
+        Ok(session)
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        // An account that may only change its password is told so here, where the login has just succeeded.
+        let act = Act { login: true, ..Act::new("begin the session") };
+        let rows = self.run(START, &act).await?;
+        let row = rows.last();
+        let account = Account::parse(&row.and_then(|row| text(row, 0)).unwrap_or_default());
+        if account.name != self.place.account {
+            let taken = if account.name.is_empty() { "an anonymous account" } else { "another account" };
+            return Err(Error::invalid(format!(
+                "{} opened the session of {account} for user `{}`: {taken} takes its place here",
+                self.place, self.place.account
+            ))
+            .next(format!(
+                "Drop {account}, or give the user an entry for this host; if a proxy stands between that maps accounts, name the server itself in `host` or fourstep:endpoint"
+            )));
+        }
+        self.account = account;
+        self.version = row.and_then(|row| text(row, 1)).unwrap_or_default();
+        self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
+        self.roles = row.and_then(|row| text(row, 2)).filter(|roles| roles != "NONE");
+        self.place.server = Server::new(self.product.name(), self.place.server.host(), self.place.server.port());
+        Ok(())
+    }
+
+    /// Takes the lock of this name, which ends with the session. `false`: another session has it.
+    pub(crate) async fn lock(&mut self, name: &str) -> Result<bool> {
+        let name = literal(name);
+        let act = Act::new("take the lock of the secret");
+        let rows = self.run(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)"), &act).await?;
+        self.lock = Some(name);
+        Ok(rows.last().and_then(|row| text(row, 0)).as_deref() == Some("1"))
+    }
+
+    /// Reads, with statements of one message, and gives the rows of all of them.
+    pub(crate) async fn run(&mut self, statements: &str, act: &Act) -> Result<Vec<MySqlRow>> {
+        let answer = self.send(Arc::new(statements.to_owned()), act).await?;
+        answer.map_err(|error| classify(&error, &self.place, act))
+    }
+
+    /// Writes, with statements of one message, and wipes them.
+    ///
+    /// The message begins with a look at the lock: where a pooler gave this message to another session than the one
+    /// that has it, the first statement fails, and the server does none of those after it.
+    pub(crate) async fn write(&mut self, statements: &Sensitive, act: &Act) -> Result<()> {
+        match self.guarded(statements, act).await? {
+            Ok(()) => Ok(()),
+            Err(error) => Err(classify(&error, &self.place, act)),
+        }
+    }
+
+    /// Writes as [`write`](Self::write), and gives false where the server answered with this code.
+    pub(crate) async fn write_unless(&mut self, code: u16, statements: &Sensitive, act: &Act) -> Result<bool> {
+        match self.guarded(statements, act).await? {
+            Ok(()) => Ok(true),
+            Err(error) if has_code(&error, code) => Ok(false),
+            Err(error) => Err(classify(&error, &self.place, act)),
+        }
+    }
+
+    async fn guarded(&mut self, statements: &Sensitive, act: &Act) -> Result<sqlx::Result<()>> {
+        let guard = self.lock.as_ref().map(|name| {
+            format!("SET @fourstep = (SELECT 1 UNION SELECT IF(IS_USED_LOCK({name}) <=> CONNECTION_ID(), 1, 2)); ")
+        });
+        let text = Arc::new(guard.unwrap_or_default() + statements.expose());
+        let result = self.send(Arc::clone(&text), act).await;
+        // The driver is done with its share by now.
+        if let Some(mut text) = Arc::into_inner(text) {
+            text.zeroize();
+        }
+        Ok(result?.map(|_| ()))
+    }
+
+    async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<sqlx::Result<Vec<MySqlRow>>> {
+        // Safe: every name in a statement went through `identifier`. Not prepared: the protocol of prepared statements
+        // does not take each of them.
+        let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
+        let what = format!("the request to {}", act.what);
+        self.patience.wait(&self.place.server, STATEMENT_LIMIT, &what, query).await
+    }
+
+    /// Ends the session in an orderly way, so that the server does not log a lost client.
+    pub(crate) async fn close(self) {
+        // Whatever was to last was committed, and a connection that is dropped ends as well.
+        let _ = timeout(CLOSE_LIMIT, self.connection.close()).await;
+    }
+
+    /// Gives the account that the server matched.
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Gives the password with which the account logged in.
+    pub(crate) fn password(&self) -> &Sensitive {
+        &self.password
+    }
+
+    /// Gives which product the server is.
+    pub(crate) fn product(&self) -> Product {
+        self.product
+    }
+
+    /// Gives the server's version, as it says it.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Gives the roles that are in force, as SQL.
+    pub(crate) fn roles(&self) -> Option<&str> {
+        self.roles.as_deref()
+    }
+
+    /// Gives the server, for messages.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// Reads a column as text, whatever type of text the server gives it. `None`: it is NULL.
+pub(crate) fn text(row: &MySqlRow, column: usize) -> Option<String> {
+    row.try_get_unchecked(column).ok().flatten()
+}
+
+/// Sets everything that the driver would otherwise choose. Never print it: it shows the password.
+///
+/// The driver sends no statement of its own at the login: [`START`] says all of it.
+fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<MySqlConnectOptions> {
+    let mut options = MySqlConnectOptions::new()
+        .host(place.server.host())
+        .port(place.server.port())
+        .username(&place.account)
+        .password(secret.password.expose())
+        .charset("utf8mb4")
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .set_names(false)
+        .disable_statement_logging();
+    if let Some(database) = &place.database {
+        options = options.database(database);
+    }
+    Ok(if place.tls {
+        let roots = roots::trusted(cx.settings(), place.server.host())?;
+        options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(roots)
+    } else {
+        options.ssl_mode(MySqlSslMode::Disabled)
+    })
+}

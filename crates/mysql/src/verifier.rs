@@ -1,0 +1,124 @@
+//! What a server stores in place of a password, made here so that no statement holds the password.
+
+mod sha_crypt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fourstep::Sensitive;
+use hmac::Hmac;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroizing;
+
+use crate::identifier::hex;
+
+/// How an account logs in, for which a verifier can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plugin {
+    CachingSha2,
+    Sha256,
+    Native,
+}
+
+/// How the server stores a verifier of `caching_sha2_password`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Storage {
+    /// `caching_sha2_password_digest_rounds`: from 5000, in thousands.
+    pub(crate) rounds: u32,
+    /// `caching_sha2_password_storage_format` is PBKDF2_SHA512, which MySQL 9 has beside CRYPT5.
+    pub(crate) pbkdf2: bool,
+}
+
+impl Plugin {
+    /// Reads the column `plugin` of an account. MariaDB leaves it empty for old accounts.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "caching_sha2_password" => Some(Self::CachingSha2),
+            "sha256_password" => Some(Self::Sha256),
+            "mysql_native_password" | "" => Some(Self::Native),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CachingSha2 => "caching_sha2_password",
+            Self::Sha256 => "sha256_password",
+            Self::Native => "mysql_native_password",
+        }
+    }
+
+    /// Makes the verifier as SQL: a text in hexadecimal.
+    pub(crate) fn verifier(self, password: &Sensitive, salt: &Salt, storage: Storage) -> Sensitive {
+        let password = password.expose().as_bytes();
+        let text = match self {
+            Self::Native => return Sensitive::new(hex(native(password).expose().as_bytes())),
+            Self::Sha256 => {
+                let digest = sha_crypt::digest(password, salt.bytes(), SHA256_ROUNDS);
+                [b"$5$", salt.bytes(), b"$", digest.as_bytes()].concat()
+            }
+            Self::CachingSha2 if storage.pbkdf2 => {
+                let mut key = Zeroizing::new([0; 64]);
+                pbkdf2::pbkdf2::<Hmac<Sha512>>(password, salt.bytes(), storage.rounds, &mut key[..])
+                    .expect("HMAC takes a key of any length");
+                let digest = Zeroizing::new(STANDARD.encode(&key[..]));
+                [storage.prefix("B").as_bytes(), salt.bytes(), digest.as_bytes()].concat()
+            }
+            Self::CachingSha2 => {
+                let digest = sha_crypt::digest(password, salt.bytes(), storage.rounds);
+                [storage.prefix("A").as_bytes(), salt.bytes(), digest.as_bytes()].concat()
+            }
+        };
+        Sensitive::new(hex(&Zeroizing::new(text)))
+    }
+}
+
+/// The rounds of `sha256_password`, which no variable changes.
+const SHA256_ROUNDS: u32 = 5000;
+
+impl Storage {
+    /// Reads it from names and values of variables. A server without them stores as MySQL 8.0 does.
+    pub(crate) fn from_variables(variables: &[(String, String)]) -> Self {
+        let value = |name: &str| {
+            let named = |variable: &str| variable.strip_prefix("caching_sha2_password_") == Some(name);
+            variables.iter().find(|(variable, _)| named(variable)).map(|(_, value)| value.as_str())
+        };
+        let rounds = value("digest_rounds").and_then(|rounds| rounds.parse().ok());
+        Self { rounds: rounds.unwrap_or(5000), pbkdf2: value("storage_format") == Some("PBKDF2_SHA512") }
+    }
+
+    /// The rounds are counted in thousands, in hexadecimal.
+    fn prefix(self, kind: &str) -> String {
+        format!("${kind}${:03X}$", self.rounds / 1000)
+    }
+}
+
+/// Makes the verifier of `mysql_native_password`, as MariaDB's `SET PASSWORD` takes it.
+/// <https://mariadb.com/docs/server/reference/plugins/authentication-plugins/authentication-plugin-mysql_native_password>
+pub(crate) fn native(password: &[u8]) -> Sensitive {
+    let once: Zeroizing<[u8; 20]> = Zeroizing::new(Sha1::digest(password).into());
+    let twice = hex(&Sha1::digest(&once[..]));
+    Sensitive::new(format!("*{}", &twice[2..]))
+}
+
+/// What makes the verifiers of equal passwords differ: 20 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Salt(String);
+
+impl Salt {
+    /// Makes the salt of an account's verifier in one version of a secret: always the same one, so that a retry sends
+    /// the same statement. A salt is no secret: it only has to differ from those of other passwords.
+    pub(crate) fn of(secret_id: &str, token: &str, account: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in ["fourstep mysql salt", secret_id, token, account] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        // Neither NUL nor `$`, which the server forbids.
+        Self(STANDARD.encode(hash.finalize())[..20].to_owned())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
