@@ -1,7 +1,5 @@
-use std::sync::Arc;
-
 use crate::accounts::{opens, own, try_login};
-use crate::{AccountSecret, Accounts, Context, Error, Keep, Lives, Login, Passwords, Result, Rotator, Version};
+use crate::{AccountSecret, Accounts, Context, Error, Keep, Lives, Login, Passwords, Result, Rotator};
 
 /// Rotates the password of one account on a server that keeps two: the new one works from setSecret on, and the old
 /// one until the next setSecret, or until finishSecret with `retire` at-finish.
@@ -12,7 +10,7 @@ use crate::{AccountSecret, Accounts, Context, Error, Keep, Lives, Login, Passwor
 /// | the primary password is | the secondary one is | setSecret |
 /// | --- | --- | --- |
 /// | the one that logged in | any, or none | swaps it for the pending one and retains it, in one statement that compares |
-/// | the pending one | the one that logged in | does nothing: an earlier attempt installed it |
+/// | the pending one | the one that logged in, or AWSCURRENT is refused | does nothing: an earlier attempt installed it |
 /// | another: an attempt was abandoned | the one that logged in | sets the pending one and retains nothing |
 ///
 /// An administrator's session cannot compare, so none is used but for a password that is lost, by the tag
@@ -35,9 +33,7 @@ impl<A: Accounts> Rotator for DualPassword<A> {
     }
 
     async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        let Some(mut own) = own::open(&self.0, pending, login, cx).await? else {
-            return own::set_by_administrator(&self.0, pending, cx).await;
-        };
+        let Some(mut own) = own::open(&self.0, pending, login, cx).await? else { return Ok(()) };
         match self.0.passwords(&mut own.session, cx).await? {
             Passwords::Two => self.install(own, pending, cx).await,
             one => Err(one.refusal()),
@@ -57,29 +53,15 @@ impl<A: Accounts> DualPassword<A> {
     /// Makes the pending password work beside the one that opened the session.
     pub(crate) async fn install(&self, own: own::Own<A>, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let own::Own { working, mut session } = own;
-        let installed = self.is_installed(&working, &mut session, pending, cx).await?;
+        let working = &working.secret().password;
+        let installed = self.0.swap_password(&mut session, working, &pending.password, true, cx).await?
+            || opens(&self.0, pending, cx).await?;
         if !installed {
             // The primary password is an abandoned attempt's, or was set by hand. To retain it would push out the one
             // that logged in, which is the secondary one.
             self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
         }
         self.0.commit(session).await
-    }
-
-    async fn is_installed(
-        &self,
-        working: &Arc<Version<AccountSecret>>,
-        session: &mut A::Session,
-        pending: &AccountSecret,
-        cx: &Context<'_>,
-    ) -> Result<bool> {
-        let working = &working.secret().password;
-        // Where AWSCURRENT is refused, the pending one may be what logged in.
-        if *working == pending.password {
-            return Ok(true);
-        }
-        Ok(self.0.swap_password(session, working, &pending.password, true, cx).await?
-            || opens(&self.0, pending, cx).await?)
     }
 
     /// Makes the server refuse the password that is named as gone, if it still works.

@@ -28,7 +28,7 @@ impl<A: Accounts> Rotator for SingleUser<A> {
     async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         match own::open(&self.0, pending, login, cx).await? {
             Some(own) => own::set(&self.0, own.session, pending, cx).await,
-            None => own::set_by_administrator(&self.0, pending, cx).await,
+            None => Ok(()),
         }
     }
 

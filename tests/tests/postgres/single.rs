@@ -56,7 +56,7 @@ async fn a_finished_rotation_run_again_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_retry_sends_the_same_verifier() {
+async fn a_retry_finds_the_password_installed_and_sends_nothing() {
     let Some(server) = server().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     let token = world.start();
@@ -67,9 +67,7 @@ async fn a_retry_sends_the_same_verifier() {
     world.step(Step::Set, &token).await.unwrap();
     assert_eq!(server.roles().await, roles);
     let log = server.log();
-    let sent: Vec<&str> = log.lines().filter_map(|line| line.split("ALTER ROLE ").nth(1)).collect();
-    assert_eq!(sent.len(), 2, "{log}");
-    assert_eq!(sent[0], sent[1]);
+    assert_eq!(log.matches("ALTER ROLE").count(), 1, "{log}");
 }
 
 #[tokio::test]

@@ -18,13 +18,16 @@ pub(crate) fn next_secret<A: Accounts>(
 
 /// A session as the account itself, with the lock taken and the labels fenced.
 pub(crate) struct Own<A: Accounts> {
-    /// The version whose password opened it.
+    /// The version whose password opened it: another than the pending one.
     pub(crate) working: Arc<Version<AccountSecret>>,
     pub(crate) session: A::Session,
 }
 
-/// Opens the account's session with the version that the server accepts. None: no version opens it, and the
-/// administrator may set its password.
+/// Opens the account's session with the version that the server accepts. None: there is nothing left to do in it.
+///
+/// - Where AWSCURRENT is refused and the pending password opens, an earlier attempt installed it. It is not set again:
+///   a server that keeps a history of passwords would refuse that.
+/// - Where no version opens, the administrator sets the password, if a tag allows it.
 pub(crate) async fn open<A, R>(
     accounts: &A,
     pending: &AccountSecret,
@@ -37,6 +40,10 @@ where
 {
     pending.check(A::ENGINES)?;
     match login.open(async |version| accounts.log_in(version.secret(), cx).await).await {
+        Ok((working, session)) if working.id() == cx.token() => {
+            accounts.close(session).await;
+            Ok(None)
+        }
         Ok((working, mut session)) => {
             same_account(pending, working.secret())?;
             accounts.lock(&mut session, cx).await?;
@@ -46,6 +53,7 @@ where
         Err(error) if error.is_rejected() => {
             admin::may_reset_lost(pending, error, cx)?;
             same_account(pending, cx.current::<AccountSecret>().await?.secret())?;
+            set_by_administrator(accounts, pending, cx).await?;
             Ok(None)
         }
         Err(error) => Err(error),
@@ -73,11 +81,7 @@ pub(crate) async fn set<A: Accounts>(
 }
 
 /// Lets the administrator set the pending password.
-pub(crate) async fn set_by_administrator<A: Accounts>(
-    accounts: &A,
-    pending: &AccountSecret,
-    cx: &Context<'_>,
-) -> Result<()> {
+async fn set_by_administrator<A: Accounts>(accounts: &A, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
     let mut session = admin::open(accounts, pending, cx).await?;
     accounts.lock(&mut session, cx).await?;
     cx.fence().await?;
