@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, ErrorKind, Filter, Result, SecretStore,
-    Sensitive, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Result, Rotator,
+    SecretStore, Sensitive, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
 };
 
 /// What a rotator may know and ask during one step.
@@ -21,7 +21,7 @@ pub struct Context<'a> {
     description: Mutex<Description>,
     values: Mutex<BTreeMap<String, StoredValue>>,
     tried: Mutex<BTreeMap<String, bool>>,
-    strategy: OnceLock<&'static str>,
+    strategy: Mutex<Option<(&'static str, Lives)>>,
     attempts: AtomicU32,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Context<'a> {
             description: Mutex::new(description),
             values: Mutex::default(),
             tried: Mutex::default(),
-            strategy: OnceLock::new(),
+            strategy: Mutex::default(),
             attempts: AtomicU32::new(1),
         }
     }
@@ -292,12 +292,18 @@ impl<'a> Context<'a> {
         self.event.rotation_token.as_ref()
     }
 
-    pub(crate) fn set_strategy(&self, name: &'static str) {
-        self.strategy.get_or_init(|| name);
+    /// Notes how the credentials are rotated. What the target told last holds.
+    pub(crate) fn set_strategy<R: Rotator>(&self) {
+        *lock(&self.strategy) = Some((R::NAME, R::LIVES));
     }
 
     pub(crate) fn strategy(&self) -> Option<&'static str> {
-        self.strategy.get().copied()
+        lock(&self.strategy).map(|(name, _)| name)
+    }
+
+    /// Tells whether AWSCURRENT works at every moment of this rotation.
+    pub(crate) fn overlaps(&self) -> bool {
+        lock(&self.strategy).is_some_and(|(_, lives)| lives.overlaps())
     }
 
     /// Counts one more attempt at what the target did not answer.

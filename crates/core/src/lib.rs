@@ -43,7 +43,8 @@
 //! - **When faults stop, at most two more attempts** finish the rotation or end in an error that stays the same and says
 //!   what to do.
 //! - **No orphans.** After a rotation the target holds AWSCURRENT's credential and, where promised, AWSPREVIOUS's; during
-//!   one, one more at the most.
+//!   one, one more at the most. Where an account loses the right for two passwords, or its strategy changes, the one
+//!   that it retained stays until the next rotation by dual-password.
 //! - **No secret in any output**, in any encoding.
 //! - **Nothing else is touched:** no other account, host, key or right than the secret names.
 //! - **A clean-up that failed is completed** by the next call.

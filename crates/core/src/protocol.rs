@@ -9,7 +9,7 @@ use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
 
 /// Runs the context's step with `rotator`.
 pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
-    cx.set_strategy(R::NAME);
+    cx.set_strategy::<R>();
     let promoted = cx.is_promoted();
     match cx.step() {
         // Secrets Manager repeats a rotation from its first step, also when it was finished already.

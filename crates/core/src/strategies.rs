@@ -1,31 +1,38 @@
+mod one_or_two;
+
+use one_or_two::OneOrTwo;
+
 use crate::alternating_users::base_of_pair;
 use crate::engine::Done;
 use crate::{
-    AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, AlternatingUsers, Context, Error, Result, Rotation, SingleUser,
-    Step, StrategyChoice, protocol,
+    AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, AlternatingUsers, Context, DualPassword, Passwords, Result,
+    Rotation, SingleUser, Step, StrategyChoice, protocol,
 };
 
 /// Rotates accounts by the strategy that the secret asks for: its tag `fourstep:strategy`, or the variable `STRATEGY`.
 ///
-/// `auto` goes on with alternating-users where the secret's versions already alternate, and is single-user otherwise.
+/// `auto` goes on with alternating-users where the secret's versions already alternate. Otherwise it is dual-password
+/// where the server keeps two passwords for the account and the account may use them, and single-user where not: then
+/// setSecret logs why, and which right would change it. A `dual-password` that is asked for and not possible is
+/// `Invalid` (the server keeps one) or `Forbidden` (the account lacks the right).
+///
+/// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
+/// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
+/// that one goes on working until the next rotation by dual-password.
 #[derive(Clone, Copy, Debug)]
 pub struct Strategies<A>(pub A);
 
 impl<A: Accounts> Rotation for Strategies<A> {
     async fn step(&self, cx: &Context<'_>) -> Result<Done> {
-        let alternate = match cx.settings().strategy {
-            StrategyChoice::AlternatingUsers => true,
-            StrategyChoice::SingleUser => false,
-            StrategyChoice::Auto => alternates(cx).await?,
-            StrategyChoice::DualPassword => {
-                return Err(Error::invalid("the setting strategy is `dual-password`, and this kind of server keeps one password for an account")
-                    .next("Set the tag fourstep:strategy to single-user or alternating-users"));
-            }
-        };
-        if alternate {
-            protocol::run(&AlternatingUsers(self.0.clone()), cx).await
-        } else {
-            protocol::run(&SingleUser(self.0.clone()), cx).await
+        let accounts = self.0.clone();
+        match cx.settings().strategy {
+            StrategyChoice::AlternatingUsers => protocol::run(&AlternatingUsers(accounts), cx).await,
+            StrategyChoice::SingleUser => protocol::run(&SingleUser(accounts), cx).await,
+            StrategyChoice::DualPassword if A::TWO_PASSWORDS => protocol::run(&DualPassword(accounts), cx).await,
+            StrategyChoice::DualPassword => Err(Passwords::none_of_this_kind().refusal()),
+            StrategyChoice::Auto if alternates(cx).await? => protocol::run(&AlternatingUsers(accounts), cx).await,
+            StrategyChoice::Auto if A::TWO_PASSWORDS => protocol::run(&OneOrTwo(accounts), cx).await,
+            StrategyChoice::Auto => protocol::run(&SingleUser(accounts), cx).await,
         }
     }
 }
@@ -44,7 +51,7 @@ async fn alternates(cx: &Context<'_>) -> Result<bool> {
     let alternates = base_of_pair(&newer.secret().username, &older.secret().username).is_some();
     if !alternates && cx.step() == Step::Create {
         tracing::info!(
-            "the secret names an administrator by masterarn, and is rotated as single-user; the tag fourstep:strategy=alternating-users chooses two accounts"
+            "the secret names an administrator by masterarn, and one account is rotated; the tag fourstep:strategy=alternating-users chooses two"
         );
     }
     Ok(alternates)

@@ -24,6 +24,15 @@ impl Passwords {
         Self::One { server: "this kind of server".into() }
     }
 
+    /// Says why there is one password, and what would change that.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::Two => "the server keeps two passwords for the account".to_owned(),
+            Self::OneUntil { grant } => format!("the account may not keep two passwords, which {grant} would change"),
+            Self::One { server } => format!("{server} keeps one password for an account"),
+        }
+    }
+
     /// Gives why a rotation that was asked to use two passwords cannot.
     pub(crate) fn refusal(&self) -> Error {
         match self {
@@ -35,5 +44,26 @@ impl Passwords {
             ))
             .next("Set the tag fourstep:strategy to single-user or alternating-users"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_why_there_is_one_password_and_what_would_change_that() {
+        let without = Passwords::OneUntil { grant: "GRANT x TO y".into() };
+        assert_eq!(without.why(), "the account may not keep two passwords, which GRANT x TO y would change");
+        assert_eq!(
+            without.refusal().to_string(),
+            "the account may not keep two passwords. Let an administrator run GRANT x TO y; or set the tag fourstep:strategy=single-user."
+        );
+        let server = Passwords::One { server: "MariaDB 10.11".into() };
+        assert_eq!(server.why(), "MariaDB 10.11 keeps one password for an account");
+        assert_eq!(
+            server.refusal().to_string(),
+            "the setting strategy is `dual-password`, and MariaDB 10.11 keeps one password for an account. Set the tag fourstep:strategy to single-user or alternating-users."
+        );
     }
 }

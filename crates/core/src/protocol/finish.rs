@@ -23,11 +23,8 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         Err(error) => return Err(error),
     }
     promote(cx).await?;
-    let without_current = if R::LIVES.overlaps() {
-        Duration::ZERO
-    } else {
-        cx.now().duration_since(pending.created()).unwrap_or_default()
-    };
+    let without_current =
+        if cx.overlaps() { Duration::ZERO } else { cx.now().duration_since(pending.created()).unwrap_or_default() };
     if has_old_credentials(R::LIVES, cx) {
         see_promoted(cx).await?;
         tidy(rotator, cx).await?;
