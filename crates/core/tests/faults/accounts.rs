@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Passwords, Result, Sensitive};
 
 use crate::world::{Call, State, Target, World};
 
@@ -16,11 +16,15 @@ pub struct Database {
     sessions: u64,
     /// Whether an account may change its own password, as it may not on Amazon RDS with a parameter set.
     pub own_password: bool,
+    /// How many passwords it keeps for an account.
+    pub passwords: Passwords,
 }
 
 #[derive(Clone)]
 pub struct Account {
     pub password: String,
+    /// The password that was retained beside it.
+    pub secondary: Option<String>,
     /// What the account may do; a clone has to have its base's.
     pub rights: u32,
     pub clone_of: Option<String>,
@@ -28,22 +32,50 @@ pub struct Account {
 
 impl Database {
     pub fn new() -> Self {
-        let account = |password: &str| Account { password: password.into(), rights: 7, clone_of: None };
+        let account =
+            |password: &str| Account { password: password.into(), secondary: None, rights: 7, clone_of: None };
         let accounts = [("app".into(), account("first")), ("admin".into(), account("admin-password"))];
-        Self { accounts: accounts.into(), holder: None, sessions: 0, own_password: true }
+        Self { accounts: accounts.into(), holder: None, sessions: 0, own_password: true, passwords: Passwords::Two }
+    }
+}
+
+impl Account {
+    fn admits(&self, password: &Sensitive) -> bool {
+        let password = password.expose();
+        !password.is_empty() && (self.password == password || self.secondary.as_deref() == Some(password))
+    }
+}
+
+impl Database {
+    fn may_keep_two(&self) -> Result<()> {
+        match self.passwords {
+            Passwords::Two => Ok(()),
+            _ => Err(Error::forbidden("the account may not keep two passwords")),
+        }
     }
 }
 
 impl Target for Database {
     fn opens(&self, json: &str) -> bool {
         let secret: AccountSecret = serde_json::from_str(json).expect("every version has the kind's shape");
-        self.accounts.get(&secret.username).is_some_and(|account| account.password == secret.password.expose())
+        self.accounts.get(&secret.username).is_some_and(|account| account.admits(&secret.password))
     }
 
     fn live(&self) -> usize {
-        self.accounts.iter().filter(|(name, account)| *name != "admin" && !account.password.is_empty()).count()
+        let passwords =
+            |account: &Account| usize::from(!account.password.is_empty()) + usize::from(account.secondary.is_some());
+        self.accounts.iter().filter(|(name, _)| *name != "admin").map(|(_, account)| passwords(account)).sum()
+    }
+
+    fn change_rights(&mut self) {
+        self.passwords = match self.passwords {
+            Passwords::Two => Passwords::OneUntil { grant: GRANT.into() },
+            _ => Passwords::Two,
+        };
     }
 }
+
+pub const GRANT: &str = "GRANT TWO PASSWORDS TO app";
 
 /// Whether statements take effect one by one, or at COMMIT.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,9 +113,26 @@ impl Drop for Session {
 }
 
 enum Statement {
-    Password { account: String, password: String },
-    Create { base: String, clone: String },
-    Grant { base: String, clone: String },
+    Password {
+        account: String,
+        password: String,
+    },
+    /// Sets the password, and keeps the one that was.
+    Retain {
+        account: String,
+        password: String,
+    },
+    Discard {
+        account: String,
+    },
+    Create {
+        base: String,
+        clone: String,
+    },
+    Grant {
+        base: String,
+        clone: String,
+    },
 }
 
 impl Statement {
@@ -93,8 +142,16 @@ impl Statement {
                 let account = database.accounts.get_mut(account).expect("only existing accounts get a password");
                 account.password.clone_from(password);
             }
+            Self::Retain { account, password } => {
+                let account = database.accounts.get_mut(account).expect("a session is an existing account's");
+                account.secondary = Some(std::mem::replace(&mut account.password, password.clone()));
+            }
+            Self::Discard { account } => {
+                database.accounts.get_mut(account).expect("a session is an existing account's").secondary = None;
+            }
             Self::Create { base, clone } => {
-                let account = Account { password: String::new(), rights: 0, clone_of: Some(base.clone()) };
+                let account =
+                    Account { password: String::new(), secondary: None, rights: 0, clone_of: Some(base.clone()) };
                 database.accounts.entry(clone.clone()).or_insert(account);
             }
             Self::Grant { base, clone } => {
@@ -139,6 +196,18 @@ impl ModelAccounts {
 }
 
 impl ModelAccounts {
+    /// Sets the password and retains the one that is primary, whichever that is.
+    pub async fn retain(&self, session: &mut Session, pending: &AccountSecret) -> Result<()> {
+        let password = pending.password.expose().to_owned();
+        self.write(session, "retain", Statement::Retain { account: pending.username.clone(), password }).await
+    }
+
+    /// Discards whatever is secondary.
+    pub async fn discard(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        let mut session = self.log_in(secret, cx).await?;
+        self.discard_password(&mut session, cx).await
+    }
+
     /// Installs a pending account as a naive rotator would: no lock, no fence, the password first.
     pub async fn install(&self, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let admin = cx.read::<AccountSecret>("admin").await?;
@@ -160,6 +229,7 @@ impl Accounts for ModelAccounts {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["model"];
     const EXCLUDE_CHARACTERS: &'static str = "\"\\";
+    const TWO_PASSWORDS: bool = true;
 
     fn check_name(&self, _secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {
         Ok(())
@@ -169,7 +239,7 @@ impl Accounts for ModelAccounts {
         let account = secret.username.clone();
         let log_in = |state: &mut State<Database>| {
             let known = state.target.accounts.get(&secret.username);
-            if known.is_none_or(|known| known.password != secret.password.expose() || known.password.is_empty()) {
+            if known.is_none_or(|known| !known.admits(&secret.password)) {
                 return Err(Error::rejected(format!("the database refused account `{}`", secret.username)));
             }
             state.target.sessions += 1;
@@ -250,6 +320,49 @@ impl Accounts for ModelAccounts {
             }
         };
         self.world.call(Call::TargetRead, "check rights", check).await
+    }
+
+    async fn passwords(&self, _session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
+        self.world.call(Call::TargetRead, "ask for rights", |state| Ok(state.target.passwords.clone())).await
+    }
+
+    async fn swap_password(
+        &self,
+        session: &mut Session,
+        from: &Sensitive,
+        to: &Sensitive,
+        retain: bool,
+        _cx: &Context<'_>,
+    ) -> Result<bool> {
+        let (account, password) = (session.account.clone(), to.expose().to_owned());
+        let swap = |state: &mut State<Database>| {
+            session.lasts(&state.target)?;
+            if retain {
+                state.target.may_keep_two()?;
+            }
+            if state.target.accounts[&account].password != from.expose() {
+                return Ok(false);
+            }
+            let statement = if retain {
+                Statement::Retain { account, password }
+            } else {
+                Statement::Password { account, password }
+            };
+            statement.run(&mut state.target);
+            Ok(true)
+        };
+        self.world.call(Call::TargetWrite, "swap password", swap).await
+    }
+
+    async fn discard_password(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
+        let account = session.account.clone();
+        let discard = |state: &mut State<Database>| {
+            session.lasts(&state.target)?;
+            state.target.may_keep_two()?;
+            Statement::Discard { account }.run(&mut state.target);
+            Ok(())
+        };
+        self.world.call(Call::TargetWrite, "discard password", discard).await
     }
 
     async fn commit(&self, mut session: Session) -> Result<()> {

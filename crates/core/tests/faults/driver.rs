@@ -7,7 +7,8 @@ use std::time::Duration;
 use fourstep::memory::RotateSecret;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Engine, Environment, Error, ErrorKind, Report, Step, StepEvent};
 
-use crate::kinds::{Kind, Remedy, overlaps};
+use crate::accounts::GRANT;
+use crate::kinds::{Kind, Remedy};
 use crate::world::{State, Target as _, World, WorldClock, WorldStore};
 
 pub type Running = std::pin::Pin<Box<dyn Future<Output = Report> + Send>>;
@@ -52,7 +53,7 @@ pub fn rotate<K: Kind>(
 ) -> Result<(), String> {
     for rotation in rotations {
         // I8: AWSPREVIOUS works until the rotation that needs its place.
-        if rotation > 1 && overlaps::<K>() && !at_finish && !world.state().opens(AWSPREVIOUS) {
+        if rotation > 1 && K::OVERLAPS && !at_finish && !world.state().opens(AWSPREVIOUS) {
             return Err(format!("I8: AWSPREVIOUS does not open the target before rotation {rotation}"));
         }
         let token = start(&mut world.state(), rotation, 0);
@@ -113,6 +114,10 @@ pub fn converge<K: Kind>(
                 token = start(&mut state, rotation, attempt + 1);
                 clean = 0;
             }
+            (Remedy::Grant, ErrorKind::Forbidden) if error.to_string().contains(GRANT) => {
+                world.state().target.change_rights();
+                clean = 0;
+            }
             (Remedy::IssueByHand, ErrorKind::Rejected | ErrorKind::Conflict) => return Err(BY_HAND.into()),
             _ => return Err(format!("I3: it does not converge: {error:?}")),
         }
@@ -161,18 +166,15 @@ pub fn converged<K: Kind>(world: &Arc<World<K::Target>>, token: &str, at_finish:
         if !state.opens(AWSCURRENT) {
             return Err("I1: AWSCURRENT does not open the target after the rotation".into());
         }
-        let promised = overlaps::<K>() && K::PREVIOUS_WORKS && !at_finish;
+        let promised = K::OVERLAPS && !at_finish;
         if promised && !state.opens(AWSPREVIOUS) {
             return Err("I8: AWSPREVIOUS does not open the target after the rotation".into());
         }
         if at_finish && state.opens(AWSPREVIOUS) && state.labelled(AWSPREVIOUS) != state.labelled(AWSCURRENT) {
             return Err("AWSPREVIOUS opens the target though it is to be retired at finish".into());
         }
-        let (live, most) = (state.target.live(), if promised { 2 } else { 1 });
-        let accounts = at_finish
-            && K::MOST == 2
-            && std::any::TypeId::of::<K::Target>() == std::any::TypeId::of::<crate::accounts::Database>();
-        if live > most && !accounts {
+        let (live, most) = (state.target.live(), if promised { 2 } else { K::AT_REST });
+        if live > most {
             return Err(format!("I4: {live} credentials live after the rotation, and at most {most} are needed"));
         }
         // What was written is visible by the next rotation.

@@ -3,26 +3,33 @@
 use std::sync::Arc;
 
 use fourstep::memory::{CreateSecret, Model, RotateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPENDING, AlternatingUsers, Lives, Minted, Rotator, SingleUser};
+use fourstep::{AWSCURRENT, AWSPENDING, AlternatingUsers, DualPassword, Minted, Rotation, SingleUser, Strategies};
 
 use crate::accounts::{Database, ModelAccounts, Writes};
 use crate::fleet::{Fleet, ModelFleet};
 use crate::keys::{KeyService, ModelKeys};
 use crate::slot::{Pushed, Rolled, Slot};
-use crate::world::{State, Target, World};
+use crate::world::{Fault, State, Target, World};
 
 /// A target, the rotator for it, and what the invariants promise of it.
 pub trait Kind: 'static {
     type Target: Target;
-    type Rotator: Rotator;
+    type Rotator: Rotation;
 
     fn start() -> State<Self::Target>;
     fn rotator(world: &Arc<World<Self::Target>>) -> Self::Rotator;
 
     /// How many credentials may be alive at a time.
     const MOST: usize = 2;
-    /// Whether AWSPREVIOUS works after a rotation with `RETIRE=at-next-rotation`.
-    const PREVIOUS_WORKS: bool;
+    /// How many credentials may be alive after a rotation, where AWSPREVIOUS is promised nothing.
+    const AT_REST: usize = 1;
+    /// Whether old and new overlap: AWSCURRENT works at every moment, and AWSPREVIOUS after a rotation with
+    /// `RETIRE=at-next-rotation`.
+    const OVERLAPS: bool;
+    /// How many rotations the schedules of faults go over.
+    const ROTATIONS: usize = 3;
+    /// What may happen before a call, beside its faults.
+    const CHANGES: &'static [Fault] = &[];
     /// What a person does when the rotation ends in a stable error, for the kinds in which it may.
     const REMEDY: Remedy = Remedy::None;
 }
@@ -35,12 +42,18 @@ pub enum Remedy {
     RemovePending,
     /// The error says to issue a credential by hand.
     IssueByHand,
+    /// The error names the right to grant.
+    Grant,
 }
 
 pub struct Single;
 pub struct SingleAtOnce;
 pub struct Alternating;
 pub struct AlternatingAtOnce;
+pub struct Dual;
+pub struct Auto;
+pub struct AutoWithoutRight;
+pub struct RightThatComesAndGoes;
 pub struct Limited;
 pub struct Unlimited;
 pub struct Ssh;
@@ -54,11 +67,11 @@ const ACCOUNT: &str = r#"{"engine":"model","host":"h","username":"app","password
 impl Kind for Single {
     type Target = Database;
     type Rotator = SingleUser<ModelAccounts>;
-    const PREVIOUS_WORKS: bool = false;
+    const OVERLAPS: bool = false;
     const MOST: usize = 1;
 
     fn start() -> State<Database> {
-        State::new(model(ACCOUNT), Database::new(), one_slot)
+        State::new(model(ACCOUNT), Database::new(), Self::MOST, one_slot)
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
         SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
@@ -68,7 +81,7 @@ impl Kind for Single {
 impl Kind for SingleAtOnce {
     type Target = Database;
     type Rotator = SingleUser<ModelAccounts>;
-    const PREVIOUS_WORKS: bool = false;
+    const OVERLAPS: bool = false;
     const MOST: usize = 1;
 
     fn start() -> State<Database> {
@@ -82,10 +95,12 @@ impl Kind for SingleAtOnce {
 impl Kind for Alternating {
     type Target = Database;
     type Rotator = AlternatingUsers<ModelAccounts>;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
+    // An account that is retired at finish keeps a password, which nobody knows.
+    const AT_REST: usize = 2;
 
     fn start() -> State<Database> {
-        State::new(model(ACCOUNT), Database::new(), whole_rights)
+        State::new(model(ACCOUNT), Database::new(), Self::MOST, whole_rights)
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
         AlternatingUsers(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
@@ -95,7 +110,9 @@ impl Kind for Alternating {
 impl Kind for AlternatingAtOnce {
     type Target = Database;
     type Rotator = AlternatingUsers<ModelAccounts>;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
+    // An account that is retired at finish keeps a password, which nobody knows.
+    const AT_REST: usize = 2;
 
     fn start() -> State<Database> {
         Alternating::start()
@@ -105,15 +122,82 @@ impl Kind for AlternatingAtOnce {
     }
 }
 
+impl Kind for Dual {
+    type Target = Database;
+    type Rotator = DualPassword<ModelAccounts>;
+    const OVERLAPS: bool = true;
+
+    fn start() -> State<Database> {
+        State::new(model(ACCOUNT), Database::new(), Self::MOST, current_opens)
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        DualPassword(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+    }
+}
+
+impl Kind for Auto {
+    type Target = Database;
+    type Rotator = Strategies<ModelAccounts>;
+    const OVERLAPS: bool = true;
+
+    fn start() -> State<Database> {
+        Dual::start()
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        Strategies(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+    }
+}
+
+impl Kind for AutoWithoutRight {
+    type Target = Database;
+    type Rotator = Strategies<ModelAccounts>;
+    const OVERLAPS: bool = false;
+    const MOST: usize = 1;
+
+    fn start() -> State<Database> {
+        let mut state = State::new(model(ACCOUNT), Database::new(), Self::MOST, one_slot);
+        state.target.change_rights();
+        state
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        Auto::rotator(world)
+    }
+}
+
+impl Kind for RightThatComesAndGoes {
+    type Target = Database;
+    type Rotator = Strategies<ModelAccounts>;
+    const OVERLAPS: bool = false;
+    // Without the right the account cannot discard the password that it retained before.
+    const AT_REST: usize = 2;
+    const ROTATIONS: usize = 2;
+    const CHANGES: &'static [Fault] = &[Fault::Rights];
+    // At finish a password may be left that only the right can discard.
+    const REMEDY: Remedy = Remedy::Grant;
+
+    fn start() -> State<Database> {
+        State::new(model(ACCOUNT), Database::new(), Self::MOST, |state| {
+            // Without the right the rotation is single-user's.
+            match state.plan.iter().any(|(_, fault)| *fault == Fault::Rights) {
+                true => one_slot(state),
+                false => current_opens(state),
+            }
+        })
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        Auto::rotator(world)
+    }
+}
+
 impl Kind for Limited {
     type Target = KeyService;
     type Rotator = Minted<ModelKeys>;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
     // Stale reads that outlast a maker's deadline can leave a dead key pending, which only a person removes.
     const REMEDY: Remedy = Remedy::RemovePending;
 
     fn start() -> State<KeyService> {
-        State::new(model(KEY), KeyService::new(2), current_opens)
+        State::new(model(KEY), KeyService::new(2), Self::MOST, current_opens)
     }
     fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
         Minted(ModelKeys(Arc::clone(world)))
@@ -123,12 +207,12 @@ impl Kind for Limited {
 impl Kind for Unlimited {
     type Target = KeyService;
     type Rotator = Minted<ModelKeys>;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
     const MOST: usize = 3;
     const REMEDY: Remedy = Remedy::RemovePending;
 
     fn start() -> State<KeyService> {
-        State::new(model(KEY), KeyService::new(9), current_opens)
+        State::new(model(KEY), KeyService::new(9), Self::MOST, current_opens)
     }
     fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
         Limited::rotator(world)
@@ -138,10 +222,10 @@ impl Kind for Unlimited {
 impl Kind for Ssh {
     type Target = Fleet;
     type Rotator = ModelFleet;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
 
     fn start() -> State<Fleet> {
-        State::new(model(r#"{"public":"key-first","private":"key-first"}"#), Fleet::new(), current_opens)
+        State::new(model(r#"{"public":"key-first","private":"key-first"}"#), Fleet::new(), Self::MOST, current_opens)
     }
     fn rotator(world: &Arc<World<Fleet>>) -> Self::Rotator {
         ModelFleet(Arc::clone(world))
@@ -151,11 +235,11 @@ impl Kind for Ssh {
 impl Kind for Push {
     type Target = Slot;
     type Rotator = Pushed;
-    const PREVIOUS_WORKS: bool = false;
+    const OVERLAPS: bool = false;
     const MOST: usize = 1;
 
     fn start() -> State<Slot> {
-        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), one_slot)
+        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), Self::MOST, one_slot)
     }
     fn rotator(world: &Arc<World<Slot>>) -> Self::Rotator {
         Pushed(Arc::clone(world))
@@ -165,12 +249,12 @@ impl Kind for Push {
 impl Kind for Roll {
     type Target = Slot;
     type Rotator = Rolled;
-    const PREVIOUS_WORKS: bool = false;
+    const OVERLAPS: bool = false;
     const MOST: usize = 1;
     const REMEDY: Remedy = Remedy::IssueByHand;
 
     fn start() -> State<Slot> {
-        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), |_| Ok(()))
+        State::new(model(r#"{"value":"value-0"}"#), Slot::new(), Self::MOST, |_| Ok(()))
     }
     fn rotator(world: &Arc<World<Slot>>) -> Self::Rotator {
         Rolled(Arc::clone(world))
@@ -219,9 +303,4 @@ fn whole_rights(state: &State<Database>) -> Result<(), String> {
         true => Ok(()),
         false => Err("I1: AWSCURRENT's account lacks rights".into()),
     }
-}
-
-/// Whether this kind's old and new credential overlap.
-pub fn overlaps<K: Kind>() -> bool {
-    matches!(K::Rotator::LIVES, Lives::Displacing | Lives::Additive)
 }

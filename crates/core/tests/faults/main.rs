@@ -18,7 +18,10 @@ mod slot;
 mod world;
 
 use interleavings::{interleave, late_duplicates};
-use kinds::{Alternating, AlternatingAtOnce, Limited, Push, Roll, Single, SingleAtOnce, Ssh, Unlimited};
+use kinds::{
+    Alternating, AlternatingAtOnce, AutoWithoutRight, Dual, Limited, Push, RightThatComesAndGoes, Roll, Single,
+    SingleAtOnce, Ssh, Unlimited,
+};
 use people::{Act, interrupt};
 use schedules::{explore, none};
 
@@ -37,6 +40,10 @@ schedules! {
     alternating_users_survive_every_pair_of_faults: Alternating, false;
     alternating_users_at_finish_survive_every_pair_of_faults: Alternating, true;
     alternating_users_without_transactions_survive_every_pair_of_faults: AlternatingAtOnce, false;
+    dual_passwords_survive_every_pair_of_faults: Dual, false;
+    dual_passwords_at_finish_survive_every_pair_of_faults: Dual, true;
+    auto_survives_a_right_that_comes_and_goes: RightThatComesAndGoes, false;
+    auto_at_finish_survives_a_right_that_comes_and_goes: RightThatComesAndGoes, true;
     minted_keys_survive_every_pair_of_faults: Limited, false;
     minted_keys_at_finish_survive_every_pair_of_faults: Limited, true;
     minted_keys_without_a_limit_survive_every_pair_of_faults: Unlimited, false;
@@ -44,6 +51,16 @@ schedules! {
     a_fleet_at_finish_survives_every_pair_of_faults: Ssh, true;
     a_pushed_key_survives_every_pair_of_faults: Push, false;
     a_rolled_key_ends_well_or_says_what_to_do: Roll, false;
+}
+
+#[test]
+fn auto_without_the_right_survives_every_fault_and_every_person() {
+    for at_finish in [false, true] {
+        none(&explore::<AutoWithoutRight>(at_finish, false));
+        for act in [Act::Edit, Act::DropPending, Act::Cancel] {
+            none(&interrupt::<AutoWithoutRight>(act, at_finish));
+        }
+    }
 }
 
 macro_rules! each_kind {
@@ -72,6 +89,8 @@ each_kind! {
     alternating_users: Alternating, false;
     alternating_users_at_finish: Alternating, true;
     alternating_users_without_transactions: AlternatingAtOnce, false;
+    dual_passwords: Dual, false;
+    dual_passwords_at_finish: Dual, true;
     minted_keys: Limited, false;
     minted_keys_at_finish: Limited, true;
     minted_keys_without_a_limit: Unlimited, false;
@@ -95,6 +114,8 @@ sleepers! {
     alternating_users_outlive_an_invocation_that_sleeps: Alternating, false;
     alternating_users_at_finish_outlive_an_invocation_that_sleeps: Alternating, true;
     alternating_users_without_transactions_outlive_an_invocation_that_sleeps: AlternatingAtOnce, false;
+    dual_passwords_outlive_an_invocation_that_sleeps: Dual, false;
+    dual_passwords_at_finish_outlive_an_invocation_that_sleeps: Dual, true;
     minted_keys_outlive_an_invocation_that_sleeps: Limited, false;
     minted_keys_at_finish_outlive_an_invocation_that_sleeps: Limited, true;
     a_fleet_outlives_an_invocation_that_sleeps: Ssh, false;

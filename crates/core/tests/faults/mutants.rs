@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use fourstep::{
-    AccountSecret, AlternatingUsers, Context, Keep, Keys as _, Lives, Login, Minted, Result, Rotator, SingleUser,
+    AccountSecret, Accounts as _, AlternatingUsers, Context, DualPassword, Keep, Keys as _, Lives, Login, Minted,
+    Result, Rotator, SingleUser,
 };
 
 use crate::accounts::{Database, ModelAccounts, Writes};
+use crate::driver::rotate;
 use crate::interleavings::late_duplicates;
 use crate::keys::{KeySecret, KeyService, ModelKeys};
-use crate::kinds::{Alternating, Kind, Limited, Single};
+use crate::kinds::{Alternating, Dual, Kind, Limited, Single, Unlimited};
 use crate::people::{Act, interrupt};
+use crate::rules::two_passwords::{current_opens_after_a_late_finish, opens_after_labels_were_moved};
 use crate::schedules::explore;
 use crate::world::{State, World};
 
@@ -20,7 +23,7 @@ struct NoLock;
 impl Kind for NoLock {
     type Target = Database;
     type Rotator = SingleUser<ModelAccounts>;
-    const PREVIOUS_WORKS: bool = false;
+    const OVERLAPS: bool = false;
     const MOST: usize = 1;
 
     fn start() -> State<Database> {
@@ -44,7 +47,7 @@ struct SkippingRotator(AlternatingUsers<ModelAccounts>);
 impl Kind for SkipsSet {
     type Target = Database;
     type Rotator = SkippingRotator;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
 
     fn start() -> State<Database> {
         Alternating::start()
@@ -88,18 +91,21 @@ fn a_set_that_is_skipped_is_found() {
 /// Finding F1: retiring AWSPREVIOUS by its label destroys AWSCURRENT where both hold one credential.
 struct RetiresByLabel;
 
-struct LabelRotator(Minted<ModelKeys>);
+struct LabelRotator {
+    keys: Minted<ModelKeys>,
+    retires: bool,
+}
 
 impl Kind for RetiresByLabel {
     type Target = KeyService;
     type Rotator = LabelRotator;
-    const PREVIOUS_WORKS: bool = true;
+    const OVERLAPS: bool = true;
 
     fn start() -> State<KeyService> {
         Limited::start()
     }
     fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
-        LabelRotator(Minted(ModelKeys(Arc::clone(world))))
+        LabelRotator { keys: Minted(ModelKeys(Arc::clone(world))), retires: true }
     }
 }
 
@@ -110,7 +116,7 @@ impl Rotator for LabelRotator {
 
     async fn create(&self, _: &KeySecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeySecret> {
         let with = login.working().await?;
-        match self.0.0.mint(&fourstep::KeyName::new(cx), with.secret(), cx).await? {
+        match self.keys.0.mint(&fourstep::KeyName::new(cx), with.secret(), cx).await? {
             fourstep::Mint::Made(secret) => Ok(secret),
             fourstep::Mint::LimitReached => Err(fourstep::Error::unavailable("no more keys")),
         }
@@ -121,20 +127,183 @@ impl Rotator for LabelRotator {
     }
 
     async fn test(&self, secret: &KeySecret, cx: &Context<'_>) -> Result<()> {
-        self.0.test(secret, cx).await
+        self.keys.test(secret, cx).await
     }
 
     async fn retire(&self, _: &Keep<'_, KeySecret>, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        if cx.step() != fourstep::Step::Create {
+        if !self.retires || cx.step() != fourstep::Step::Create {
             return Ok(());
         }
         let with = login.working().await?;
         let Some(previous) = cx.labelled::<KeySecret>(fourstep::AWSPREVIOUS).await? else { return Ok(()) };
-        self.0.0.delete(&previous.secret().id, with.secret(), cx).await
+        self.keys.0.delete(&previous.secret().id, with.secret(), cx).await
     }
 }
 
 #[test]
 fn retiring_by_label_is_found() {
     assert_ne!(interrupt::<RetiresByLabel>(Act::Edit, false).len(), 0);
+}
+
+/// I4 is looked at after each write, not only after a rotation.
+struct RetiresNothing;
+
+impl Kind for RetiresNothing {
+    type Target = KeyService;
+    type Rotator = LabelRotator;
+    const OVERLAPS: bool = true;
+
+    fn start() -> State<KeyService> {
+        let mut state = Unlimited::start();
+        state.most = Self::MOST;
+        state
+    }
+    fn rotator(world: &Arc<World<KeyService>>) -> Self::Rotator {
+        LabelRotator { retires: false, ..RetiresByLabel::rotator(world) }
+    }
+}
+
+#[test]
+fn a_third_credential_is_found_when_it_is_made() {
+    let world = World::new(RetiresNothing::start());
+    let end = rotate::<RetiresNothing>(&world, 1..=2, false, &mut |_, _, _| {});
+    let expected = "I4: 3 credentials live, and at most 2 may, in createSecret of rotation 2, attempt 0";
+    assert_eq!(end, Err(expected.to_owned()));
+}
+
+/// Finding F2: RETAIN keeps the password that is primary, which need not be AWSCURRENT's.
+struct Retains<const WHEN: u8>;
+
+struct RetainingRotator<const WHEN: u8>(ModelAccounts);
+
+const ALWAYS: u8 = 0;
+const WITHOUT_COMPARING: u8 = 1;
+const AFTER_AN_ABANDONED_ATTEMPT: u8 = 2;
+
+impl<const WHEN: u8> Kind for Retains<WHEN> {
+    type Target = Database;
+    type Rotator = RetainingRotator<WHEN>;
+    const OVERLAPS: bool = true;
+
+    fn start() -> State<Database> {
+        Dual::start()
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        RetainingRotator(Dual::rotator(world).0)
+    }
+}
+
+impl<const WHEN: u8> RetainingRotator<WHEN> {
+    async fn refuses(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+        match self.test(secret, cx).await {
+            Err(error) if error.is_rejected() => Ok(true),
+            opens => opens.map(|()| false),
+        }
+    }
+}
+
+impl<const WHEN: u8> Rotator for RetainingRotator<WHEN> {
+    type Secret = AccountSecret;
+    const NAME: &'static str = "retaining";
+    const LIVES: Lives = Lives::Displacing;
+
+    async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
+        Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
+    }
+
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let (working, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
+        self.0.lock(&mut session, cx).await?;
+        cx.fence().await?;
+        let (from, to) = (&working.secret().password, &pending.password);
+        let retain = match WHEN {
+            ALWAYS => true,
+            WITHOUT_COMPARING => self.refuses(pending, cx).await?,
+            _ => !self.0.swap_password(&mut session, from, to, true, cx).await? && self.refuses(pending, cx).await?,
+        };
+        if retain {
+            self.0.retain(&mut session, pending).await?;
+        }
+        self.0.commit(session).await
+    }
+
+    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        let session = self.0.log_in(secret, cx).await?;
+        self.0.close(session).await;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_password_that_every_attempt_retains_is_found() {
+    assert_ne!(explore::<Retains<ALWAYS>>(false, false).len(), 0);
+}
+
+#[test]
+fn a_password_that_is_retained_without_comparing_is_found() {
+    assert_ne!(interrupt::<Retains<WITHOUT_COMPARING>>(Act::DropPending, false).len(), 0);
+}
+
+#[test]
+fn a_password_that_is_retained_after_an_abandoned_attempt_is_found() {
+    assert_ne!(interrupt::<Retains<AFTER_AN_ABANDONED_ATTEMPT>>(Act::DropPending, false).len(), 0);
+}
+
+/// Finding F2: the statement that discards names no password.
+struct Discards<const LOOKS: bool>;
+
+struct DiscardingRotator<const LOOKS: bool>(DualPassword<ModelAccounts>);
+
+impl<const LOOKS: bool> Kind for Discards<LOOKS> {
+    type Target = Database;
+    type Rotator = DiscardingRotator<LOOKS>;
+    const OVERLAPS: bool = true;
+
+    fn start() -> State<Database> {
+        Dual::start()
+    }
+    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
+        DiscardingRotator(Dual::rotator(world))
+    }
+}
+
+impl<const LOOKS: bool> Rotator for DiscardingRotator<LOOKS> {
+    type Secret = AccountSecret;
+    const NAME: &'static str = "discarding";
+    const LIVES: Lives = Lives::Displacing;
+
+    async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
+        Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
+    }
+
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let (working, mut session) = login.open(async |version| self.0.0.log_in(version.secret(), cx).await).await?;
+        let from = &working.secret().password;
+        self.0.0.swap_password(&mut session, from, &pending.password, true, cx).await.map(drop)
+    }
+
+    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        self.0.test(secret, cx).await
+    }
+
+    async fn retire(&self, keep: &Keep<'_, AccountSecret>, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        for gone in keep.gone(|secret| secret.password.clone()) {
+            if LOOKS && self.test(gone, cx).await.is_err_and(|error| error.is_rejected()) {
+                continue;
+            }
+            self.0.0.discard(keep.kept().next().expect("AWSCURRENT is kept"), cx).await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_password_that_is_discarded_unseen_is_found() {
+    assert!(current_opens_after_a_late_finish::<Discards<true>>());
+    assert!(!current_opens_after_a_late_finish::<Discards<false>>());
+}
+
+#[test]
+fn a_password_that_is_discarded_though_it_may_be_the_current_one_is_found() {
+    assert_eq!(opens_after_labels_were_moved::<Discards<true>>(), [false, true]);
 }

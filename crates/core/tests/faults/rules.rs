@@ -5,6 +5,7 @@ mod create;
 mod credentials;
 mod finish;
 mod staging;
+pub mod two_passwords;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use fourstep::memory::{ExceptionName, PutSecretValue};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Done, Error, ErrorKind, Outcome, Step};
 
 use crate::driver::{finish, invoke, rotate, start};
-use crate::kinds::{Alternating, Kind, Limited, Push, Single, Ssh};
+use crate::kinds::{Alternating, Dual, Kind, Limited, Push, Single, Ssh};
 use crate::world::{Call, Fault, World};
 
 type TheWorld<K> = Arc<World<<K as Kind>::Target>>;

@@ -1,12 +1,10 @@
-//! Every single fault, and every ordered pair of faults, over three rotations.
+//! Every single fault, and every ordered pair of faults, over a few rotations.
 
 use std::sync::Arc;
 
 use crate::driver::{BY_HAND, rotate};
 use crate::kinds::Kind;
 use crate::world::{Call, Fault, State, World};
-
-const ROTATIONS: usize = 3;
 
 /// A run of all rotations, with the world as it was before each, to go on from.
 struct Run<T> {
@@ -28,7 +26,7 @@ pub fn explore<K: Kind>(at_finish: bool, pairs: bool) -> Vec<String> {
     let mut broken = Vec::new();
     let calm = run::<K>(&[K::start()], Vec::new(), at_finish).expect("a rotation without a fault breaks no rule");
     for (at, (call, name)) in calm.journal.iter().enumerate() {
-        for fault in call.faults() {
+        for fault in call.faults().iter().chain(K::CHANGES) {
             count.single += 1;
             let first = (at + 1, *fault);
             let faulted = match run::<K>(&calm.before, vec![first], at_finish) {
@@ -41,8 +39,11 @@ pub fn explore<K: Kind>(at_finish: bool, pairs: bool) -> Vec<String> {
             if !pairs {
                 continue;
             }
+            // Where something may change, one of both is that: another kind has the pairs of faults.
+            let faults_too = K::CHANGES.is_empty() || K::CHANGES.contains(fault);
             for (later, (call, later_name)) in faulted.journal.iter().enumerate().skip(at + 1) {
-                for fault in call.faults() {
+                let faults = if faults_too { call.faults() } else { &[] };
+                for fault in faults.iter().chain(K::CHANGES) {
                     count.pairs += 1;
                     let second = (later + 1, *fault);
                     if let Err(end) = run::<K>(&faulted.before, vec![first, second], at_finish) {
@@ -68,7 +69,7 @@ fn run<K: Kind>(
     state.plan = plan;
     let world = World::new(state);
     let mut kept = before[..from].to_vec();
-    for rotation in from + 1..=ROTATIONS {
+    for rotation in from + 1..=K::ROTATIONS {
         kept.push(world.state().clone());
         rotate::<K>(&world, rotation..=rotation, at_finish, &mut |_, _, _| {})?;
     }

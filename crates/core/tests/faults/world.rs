@@ -24,6 +24,8 @@ pub enum Fault {
     CrashAfter,
     /// It reads the store as it was this many writes ago.
     Stale(usize),
+    /// Somebody gives the account a right before it, or takes that right away.
+    Rights,
 }
 
 /// What a call does: a read has no effect, so a lost reply is an error and both crashes are one.
@@ -53,6 +55,8 @@ pub trait Target: Clone + Send + 'static {
     fn opens(&self, json: &str) -> bool;
     /// Counts the credentials that open the target.
     fn live(&self) -> usize;
+    /// Changes what the credential may do, where it depends on that how it is rotated.
+    fn change_rights(&mut self) {}
 }
 
 pub struct World<T> {
@@ -77,10 +81,12 @@ pub struct State<T> {
     pub forbidden: Option<&'static str>,
     /// Looks at the world after each write.
     pub check: fn(&Self) -> Result<(), String>,
+    /// I4: how many credentials may be alive at any moment.
+    pub most: usize,
 }
 
 impl<T: Target> State<T> {
-    pub fn new(model: Model, target: T, check: fn(&Self) -> Result<(), String>) -> Self {
+    pub fn new(model: Model, target: T, most: usize, check: fn(&Self) -> Result<(), String>) -> Self {
         Self {
             model,
             past: VecDeque::new(),
@@ -94,6 +100,7 @@ impl<T: Target> State<T> {
             violation: None,
             forbidden: None,
             check,
+            most,
         }
     }
 
@@ -114,8 +121,13 @@ impl<T: Target> State<T> {
     }
 
     fn looked_at(&mut self) {
-        if self.violation.is_none() {
-            self.violation = (self.check)(self).err();
+        if self.violation.is_some() {
+            return;
+        }
+        self.violation = (self.check)(self).err();
+        let live = self.target.live();
+        if live > self.most {
+            self.violation = Some(format!("I4: {live} credentials live, and at most {} may", self.most));
         }
     }
 
@@ -162,6 +174,10 @@ impl<T: Target> World<T> {
         };
         match fault {
             None => self.apply(call, effect),
+            Some(Fault::Rights) => {
+                self.state().target.change_rights();
+                self.apply(call, effect)
+            }
             Some(Fault::Error) => Err(lost()),
             Some(Fault::ReplyLost) => {
                 let _ = self.apply(call, effect);

@@ -117,6 +117,7 @@ fn the_administrator_changes_the_password_where_the_account_may_not() {
 fn a_lost_password_is_reset_once_and_only_where_a_tag_names_the_current_version() {
     lost_password::<Single>();
     lost_password::<Alternating>();
+    lost_password::<Dual>();
 }
 
 fn lost_password<K: Kind<Target = crate::accounts::Database>>() {
@@ -125,7 +126,10 @@ fn lost_password<K: Kind<Target = crate::accounts::Database>>() {
     let lose = || {
         let accounts = &mut world.state().target.accounts;
         let lost = accounts.iter_mut().filter(|(name, _)| *name != "admin");
-        lost.for_each(|(_, account)| account.password = "changed by hand".into());
+        lost.for_each(|(_, account)| {
+            account.password = "changed by hand".into();
+            account.secondary = None;
+        });
     };
     lose();
     world.state().check = |_| Ok(());
