@@ -2,12 +2,17 @@
 //! hold all of them to the same rules.
 
 pub mod aws;
+mod certificates;
 pub mod function;
 mod json_api;
 mod moto;
+pub mod mysql;
+mod names;
 pub mod postgres;
+mod process;
 pub mod proxy;
 pub mod runtime_api;
+mod shared;
 pub mod sshd;
 pub mod store_suite;
 mod tools;

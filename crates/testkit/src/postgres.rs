@@ -1,7 +1,7 @@
-//! A throwaway PostgreSQL server.
+//! Throwaway PostgreSQL servers, of a test's own or shared by many.
 
-mod certificates;
-mod process;
+mod installation;
+mod log;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,20 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tempfile::TempDir;
 
-pub use certificates::Certificate;
-use certificates::Certificates;
-use process::{Installation, Process};
+use installation::Installation;
+
+pub use crate::certificates::Certificate;
+use crate::certificates::Certificates;
+use crate::names::Names;
+use crate::process::{Process, free_port};
+use crate::shared::{self, Shared, port_file};
 
 /// How a server is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The server's certificate. `None`: it speaks no TLS.
     pub certificate: Option<Certificate>,
-    /// The major version. `None`: the highest that is installed.
+    /// The major version. `None`: what `FOURSTEP_POSTGRES_VERSION` says, or else 15, or what is installed.
     pub version: Option<u32>,
     /// Settings beside those that every server has, as `("max_connections", "10")`.
     pub settings: Vec<(&'static str, &'static str)>,
@@ -33,14 +37,38 @@ pub struct Options {
 /// - Clients log in over TCP with a password (`scram-sha-256`); the superuser `postgres` over a socket, without one.
 /// - It logs every statement, and with an error the statement that had it; not those of [`execute`](Self::execute),
 ///   which may set passwords.
-/// - It ends when this value is dropped, and also when the test's process is killed.
+/// - One's own ends when this value is dropped, and also when the test's process is killed.
+///
+/// # Names
+///
+/// Names of roles and databases are the whole server's. So that tests can share one, each has names of its own: in the
+/// statements of [`execute`](Self::execute), [`rows`](Self::rows) and the like, `<app>` stands for
+/// [`name("app")`](Self::name). In what they give back, and in the log, the names are plain again. On a server of one's
+/// own all names are plain, and the same statements work.
 #[derive(Debug)]
 pub struct Postgres {
-    // Ended before its files are removed.
-    process: Process,
+    // Ended before its files are removed. `None`: it is shared, and ends with whom it belongs to.
+    own: Option<(Process, TempDir)>,
+    directory: PathBuf,
+    version: u32,
     port: u16,
-    directory: TempDir,
+    names: Names,
+    database: String,
+    /// The length of the log when this value was made.
+    log_start: usize,
 }
+
+/// Logins over TCP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// The server let the client in.
+    pub accepted: usize,
+    /// It did not, for the password, or because there is no such role.
+    pub refused: usize,
+}
+
+/// The name by which this program logs in.
+const TESTKIT: &str = "testkit";
 
 /// Longer than any machine needs.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -61,18 +89,21 @@ impl Postgres {
     ///
     /// If the server does not start; if none is installed and `CI` is set.
     pub async fn start_with(options: Options) -> Option<Self> {
-        let Some(installation) = Installation::find(options.version) else {
-            crate::skip("PostgreSQL is not installed; `cargo xtask setup` installs it");
+        let version = options.version.or_else(installation::wanted_version);
+        let Some(installation) = Installation::find(version) else {
+            let which = version.map_or_else(String::new, |version| format!(" {version}"));
+            crate::skip(&format!("PostgreSQL{which} is not installed; `cargo xtask setup` installs it"));
             return None;
         };
-        let mut directory = installation.directory();
+        let user = installation.user;
+        let mut directory = user.directory("pg");
         installation.copy_template(&directory.path().join("data"));
         let mut settings = options.settings.clone();
         fs::write(directory.path().join("hba.conf"), hba(&options)).expect("the directory is ours");
         if let Some(certificate) = options.certificate {
             let files = Certificates::make(certificate);
-            installation.write(&directory.path().join("server.pem"), &files.certificate);
-            installation.write(&directory.path().join("server.key"), &files.key);
+            user.write(&directory.path().join("server.pem"), &files.certificate);
+            user.write(&directory.path().join("server.key"), &files.key);
             fs::write(directory.path().join("authority.pem"), &files.authority).expect("the directory is ours");
             settings.push(("ssl", "on"));
         }
@@ -80,30 +111,72 @@ impl Postgres {
         for _ in 0..5 {
             let port = free_port();
             let process = installation.serve(directory.path(), port, &settings);
-            let mut server = Self { process, port, directory };
+            let path = directory.path().to_owned();
+            let own = Some((process, directory));
+            let (names, database, log_start) = (Names::default(), "postgres".to_owned(), 0);
+            let version = installation.version;
+            let mut server = Self { own, directory: path, version, port, names, database, log_start };
             if server.answers().await {
+                fs::write(port_file(&server.directory), port.to_string()).expect("the directory is ours");
                 return Some(server);
             }
-            directory = server.directory;
+            directory = server.own.take().expect("it is our own").1;
         }
         panic!("the server does not start: {}", fs::read_to_string(log_file(directory.path())).unwrap_or_default());
+    }
+
+    /// Gives the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
+    /// such a server it starts one.
+    ///
+    /// It is for tests that change nothing of the whole server: no settings, no certificates, no role of others.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start), and if the server that runs does not answer.
+    pub async fn shared() -> Option<Self> {
+        let version = installation::wanted_version().unwrap_or(installation::USUAL);
+        let mut server = match Shared::find(&kind(version)) {
+            None => Self::start().await?,
+            Some(Shared { directory, port }) => {
+                let (names, database) = (Names::default(), "postgres".to_owned());
+                Self { own: None, directory, version, port, names, database, log_start: 0 }
+            }
+        };
+        server.log_start = server.whole_log().len();
+        server.names = Names::unique();
+        let database = server.name("main");
+        server.execute(&format!("CREATE DATABASE {database}")).await;
+        server.database = database;
+        Some(server)
     }
 
     /// Waits until the server answers. `false`: it ended.
     async fn answers(&mut self) -> bool {
         let started = Instant::now();
         loop {
-            if self.process.ended() {
+            if self.own.as_mut().is_some_and(|(process, _)| process.ended()) {
                 return false;
             }
             if let Ok(connection) = self.superuser("postgres").connect().await {
                 connection.close().await.expect("the server answered just now");
                 return true;
             }
-            assert!(started.elapsed() < START_LIMIT, "the server does not answer: {}", self.log());
+            assert!(started.elapsed() < START_LIMIT, "the server does not answer: {}", self.whole_log());
             // Nothing can be awaited: there is no socket yet.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Gives the variable that tells tests of this version to share this server, and its value.
+    #[must_use]
+    pub fn told_by(&self) -> (String, String) {
+        shared::told_by(&kind(self.version), &self.directory)
+    }
+
+    /// Gives the server's major version.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     /// Gives the server's address.
@@ -121,26 +194,56 @@ impl Postgres {
     /// Gives the file with the certificate of the authority that clients are to trust, as for `TLS_CA_BUNDLE`.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
-        self.directory.path().join("authority.pem")
+        self.directory.join("authority.pem")
     }
 
-    /// Gives all that the server logged.
+    /// Gives the test's own name of a role or database.
+    #[must_use]
+    pub fn name(&self, name: &str) -> String {
+        self.names.name(name)
+    }
+
+    /// Makes the test's own names in a text plain again: those in an error, for example.
+    #[must_use]
+    pub fn plain(&self, text: &str) -> String {
+        self.names.take_out_of(text)
+    }
+
+    /// Gives the database that is the test's own; `postgres` on a server of one's own.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Gives what the server logged: of a shared one, what concerns this test, with plain names.
     ///
     /// # Panics
     ///
     /// If the log cannot be read.
     #[must_use]
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(log_file(self.directory.path())).expect("the server has a log")).into_owned()
+        let log = self.whole_log();
+        if self.names.are_shared() { self.plain(&log::of_test(&log, &self.names)) } else { log }
     }
 
-    /// Runs statements as the superuser, in database `postgres`. They are not logged.
+    /// Gives all that the server logged since this value was made, of other tests too: to search it for a secret.
+    ///
+    /// # Panics
+    ///
+    /// If the log cannot be read.
+    #[must_use]
+    pub fn whole_log(&self) -> String {
+        let log = fs::read(log_file(&self.directory)).expect("the server has a log");
+        String::from_utf8_lossy(&log[self.log_start..]).into_owned()
+    }
+
+    /// Runs statements as the superuser, in the test's database. They are not logged.
     ///
     /// # Panics
     ///
     /// If one fails.
     pub async fn execute(&self, statements: &str) {
-        self.execute_in("postgres", statements).await;
+        self.execute_in(&self.database, statements).await;
     }
 
     /// Runs statements as the superuser, in a database. They are not logged.
@@ -149,39 +252,56 @@ impl Postgres {
     ///
     /// If one fails.
     pub async fn execute_in(&self, database: &str, statements: &str) {
+        let statements = self.names.put_into(statements);
         let mut connection = self.superuser(database).connect().await.expect("the superuser can log in");
-        let result = sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await;
+        let result = sqlx::raw_sql(AssertSqlSafe(statements.as_str())).execute(&mut connection).await;
         result.unwrap_or_else(|error| panic!("{statements}: {error}"));
         connection.close().await.expect("the connection is idle");
     }
 
-    /// Asks for rows as the superuser, in database `postgres`: each as text, its columns joined by ` | `.
+    /// Asks for rows as the superuser, in the test's database: each as text, its columns joined by ` | `, with plain
+    /// names.
     ///
     /// # Panics
     ///
     /// If the query fails, or a column is not text.
     pub async fn rows(&self, query: &str) -> Vec<String> {
-        let mut connection = self.superuser("postgres").connect().await.expect("the superuser can log in");
-        let rows = sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(&mut connection).await;
+        let query = self.names.put_into(query);
+        let mut connection = self.superuser(&self.database).connect().await.expect("the superuser can log in");
+        let rows = sqlx::raw_sql(AssertSqlSafe(query.as_str())).fetch_all(&mut connection).await;
         let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
         connection.close().await.expect("the connection is idle");
         let column = |row: &sqlx::postgres::PgRow, at| {
             row.try_get::<Option<String>, _>(at).expect("every column is cast to text").unwrap_or_default()
         };
-        rows.iter().map(|row| (0..row.len()).map(|at| column(row, at)).collect::<Vec<_>>().join(" | ")).collect()
+        let text = |row| (0..Row::len(row)).map(|at| column(row, at)).collect::<Vec<_>>().join(" | ");
+        rows.iter().map(|row| self.plain(&text(row))).collect()
     }
 
-    /// Gives all that the server knows of its roles: names, verifiers, attributes, memberships, settings, comments.
+    /// Gives all that the server knows of its roles: names, verifiers, attributes, memberships, settings, comments. Of a
+    /// shared one, of the test's own roles.
     ///
     /// # Panics
     ///
     /// If the server does not answer.
     pub async fn roles(&self) -> Vec<String> {
-        let mut roles = self.rows("SELECT to_jsonb(r)::text FROM pg_authid r ORDER BY rolname").await;
-        roles.extend(self.rows("SELECT to_jsonb(m)::text FROM pg_auth_members m ORDER BY 1").await);
-        roles.extend(self.rows("SELECT to_jsonb(s)::text FROM pg_db_role_setting s ORDER BY 1").await);
-        roles.extend(self.rows("SELECT to_jsonb(d)::text FROM pg_shdescription d ORDER BY 1").await);
-        roles
+        let own = format!("SELECT oid FROM pg_roles WHERE starts_with(rolname, '{}')", self.name(""));
+        self.rows(&format!(
+            "SELECT to_jsonb(r)::text FROM pg_authid r WHERE oid IN ({own})
+             UNION ALL SELECT to_jsonb(m)::text FROM pg_auth_members m WHERE roleid IN ({own}) OR member IN ({own})
+             UNION ALL SELECT to_jsonb(s)::text FROM pg_db_role_setting s WHERE setrole IN ({own})
+             UNION ALL SELECT to_jsonb(d)::text FROM pg_shdescription d WHERE objoid IN ({own}) ORDER BY 1"
+        ))
+        .await
+    }
+
+    /// Counts the logins over TCP since this value was made, of the test's own roles: those that the server accepted,
+    /// and those that it refused.
+    #[must_use]
+    pub fn logins(&self) -> Logins {
+        let log = self.log();
+        let count = |text: &str| log.lines().filter(|line| line.contains(text) && !line.contains(TESTKIT)).count();
+        Logins { accepted: count("connection authorized: "), refused: count("authentication failed for user ") }
     }
 
     /// Logs in over TCP as a consumer would, in plaintext.
@@ -204,11 +324,11 @@ impl Postgres {
 
     fn superuser(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
-            .socket(self.directory.path())
+            .socket(&self.directory)
             .port(self.port)
             .username("postgres")
             .database(database)
-            .application_name("testkit")
+            .application_name(TESTKIT)
             .options([("log_statement", "none"), ("log_min_error_statement", "panic")])
             .disable_statement_logging()
     }
@@ -219,13 +339,13 @@ fn hba(options: &Options) -> String {
     options.hba.iter().copied().chain(usual).fold(String::new(), |lines, line| lines + line + "\n")
 }
 
-fn log_file(directory: &Path) -> PathBuf {
-    directory.join("server.log")
+/// Gives the kind by which a shared server is known.
+fn kind(version: u32) -> String {
+    format!("POSTGRES_{version}")
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
+fn log_file(directory: &Path) -> PathBuf {
+    directory.join("server.log")
 }
 
 #[cfg(test)]
@@ -242,9 +362,30 @@ mod tests {
         server.connect("app", "wrong", "postgres").await.unwrap_err();
         let log = server.log();
         assert!(log.contains("said by app") && !log.contains("right"), "{log}");
-        let (port, directory) = (server.port(), server.directory.path().to_owned());
+        assert_eq!(server.logins(), Logins { accepted: 1, refused: 1 });
+        let (port, directory) = (server.port(), server.directory.clone());
         drop(server);
         std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err();
         assert!(!directory.exists());
+    }
+
+    #[tokio::test]
+    async fn a_place_on_a_server_has_roles_a_log_and_a_database_of_its_own() {
+        let Some(server) = Postgres::shared().await else { return };
+        let Some(other) = Postgres::shared().await else { return };
+        for place in [&server, &other] {
+            place.execute("CREATE ROLE <app> LOGIN PASSWORD 'right'; CREATE TABLE t (i int)").await;
+        }
+        assert_eq!(server.rows("SELECT current_database()::text").await, ["main"]);
+        assert_eq!(server.roles().await.len(), 1);
+        let mut client = server.connect(&server.name("app"), "right", server.database()).await.unwrap();
+        sqlx::raw_sql("SELECT 'said by app'").execute(&mut client).await.unwrap();
+        client.close().await.unwrap();
+        server.connect(&server.name("app"), "wrong", server.database()).await.unwrap_err();
+        let log = server.log();
+        assert!(log.contains("app@main consumer LOG:  statement: SELECT 'said by app'"), "{log}");
+        assert_eq!(server.logins(), Logins { accepted: 1, refused: 1 });
+        assert_eq!(other.logins(), Logins::default(), "{}", other.log());
+        assert!(server.whole_log().contains("SELECT 'said by app'"));
     }
 }

@@ -17,14 +17,14 @@ pub enum Certificate {
 const OTHER_NAME: &str = "db.example.com";
 
 /// A server's files, in PEM.
-pub(super) struct Certificates {
-    pub(super) certificate: String,
-    pub(super) key: String,
-    pub(super) authority: String,
+pub(crate) struct Certificates {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    pub(crate) authority: String,
 }
 
 impl Certificates {
-    pub(super) fn make(kind: Certificate) -> Self {
+    pub(crate) fn make(kind: Certificate) -> Self {
         let (authority, issuer) = authority("Testkit authority");
         let names = match kind {
             Certificate::OtherName => vec![OTHER_NAME.to_owned()],
