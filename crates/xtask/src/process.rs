@@ -1,17 +1,18 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::{env, fmt};
 
 use crate::failure::{Failure, Result};
 use crate::workspace;
 
 /// A command, as it is run and as it is shown.
+#[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     program: String,
     arguments: Vec<String>,
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(String, String)>,
 }
 
 impl Invocation {
@@ -32,8 +33,8 @@ impl Invocation {
     }
 
     /// Sets an environment variable for it.
-    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.push((name, value.into()));
+    pub(crate) fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
         self
     }
 
@@ -50,6 +51,12 @@ impl Invocation {
     pub(crate) fn output(&self) -> Option<String> {
         let output = self.command().stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Starts it beside this program: it reads and writes what we hold the other ends of.
+    pub(crate) fn start(&self) -> Result<Child> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| self.not_started(&error))
     }
 
     fn command(&self) -> Command {
