@@ -31,9 +31,9 @@ fn texts() -> impl Iterator<Item = String> {
 
 #[tokio::test]
 async fn the_server_reads_names_and_values_as_they_were() {
-    let Some(server) = Postgres::start().await else { return };
-    server.execute("CREATE ROLE app LOGIN PASSWORD 'app'").await;
-    let mut client = server.connect("app", "app", "postgres").await.unwrap();
+    let Some(server) = Postgres::shared().await else { return };
+    server.execute("CREATE ROLE <app> LOGIN PASSWORD 'app'").await;
+    let mut client = server.connect(&server.name("app"), "app", server.database()).await.unwrap();
     for (number, text) in texts().take(400).enumerate() {
         let conforming = if number % 2 == 0 { "on" } else { "off" };
         let query = format!(
@@ -55,17 +55,17 @@ async fn the_server_reads_names_and_values_as_they_were() {
 
 #[tokio::test]
 async fn a_setting_that_is_copied_is_stored_as_the_same_value() {
-    let Some(server) = Postgres::start().await else { return };
-    server.execute("CREATE ROLE app; CREATE ROLE app_clone").await;
+    let Some(server) = Postgres::shared().await else { return };
+    server.execute("CREATE ROLE <app>; CREATE ROLE <app_clone>").await;
     let settings = |role: &str| {
-        format!("SELECT entry FROM pg_db_role_setting, unnest(setconfig) entry WHERE setrole = '{role}'::regrole")
+        format!("SELECT entry FROM pg_db_role_setting, unnest(setconfig) entry WHERE setrole = '<{role}>'::regrole")
     };
     let mut texts = texts();
     for number in 0..100 {
         let list: Vec<String> = texts.by_ref().take(number % 4 + 1).map(|text| literal(&text)).collect();
         let change = format!(
-            "ALTER ROLE app SET search_path = {}; ALTER ROLE app SET application_name = {};
-             ALTER ROLE app SET DateStyle = 'SQL, MDY'; ALTER ROLE app SET myapp.\"user\" = {}",
+            "ALTER ROLE <app> SET search_path = {}; ALTER ROLE <app> SET application_name = {};
+             ALTER ROLE <app> SET DateStyle = 'SQL, MDY'; ALTER ROLE <app> SET myapp.\"user\" = {}",
             list.join(", "),
             literal(&texts.next().unwrap()),
             literal(&texts.next().unwrap())
@@ -76,7 +76,7 @@ async fn a_setting_that_is_copied_is_stored_as_the_same_value() {
         for setting in &found {
             let (name, value) = setting.split_once('=').unwrap();
             let (parameter, value) = (quote_parameter(name), quote_value(name, value));
-            server.execute(&format!("ALTER ROLE app_clone SET {parameter} TO {value}")).await;
+            server.execute(&format!("ALTER ROLE <app_clone> SET {parameter} TO {value}")).await;
         }
         assert_eq!(server.rows(&settings("app_clone")).await, found);
     }
@@ -84,12 +84,12 @@ async fn a_setting_that_is_copied_is_stored_as_the_same_value() {
 
 #[tokio::test]
 async fn a_verifier_is_the_one_that_the_server_makes_of_the_password_and_salt() {
-    let Some(server) = Postgres::start().await else { return };
-    server.execute("CREATE ROLE app LOGIN").await;
+    let Some(server) = Postgres::shared().await else { return };
+    server.execute("CREATE ROLE <app> LOGIN").await;
     let passwords = ["plain", "a\u{A0}b", "I\u{AD}X", "\u{2168}ª", "pass😀", "\u{AD}", "\u{627}1", "a\tb", "größe"];
     for password in passwords.map(str::to_owned).into_iter().chain(texts().take(20)) {
-        server.execute(&format!("ALTER ROLE app PASSWORD {}", literal(&password))).await;
-        let theirs = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await.remove(0);
+        server.execute(&format!("ALTER ROLE <app> PASSWORD {}", literal(&password))).await;
+        let theirs = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await.remove(0);
         let salt = theirs.split(['$', ':']).nth(2).unwrap();
         let salt = STANDARD.decode(salt).unwrap().try_into().unwrap();
         assert_eq!(verifier(&Sensitive::new(&password), &salt).expose(), theirs, "{password:?}");
@@ -98,11 +98,12 @@ async fn a_verifier_is_the_one_that_the_server_makes_of_the_password_and_salt() 
 
 #[tokio::test]
 async fn the_server_stores_a_verifier_as_it_is_and_lets_its_password_in() {
-    let Some(server) = Postgres::start().await else { return };
+    let Some(server) = Postgres::shared().await else { return };
+    let app = server.name("app");
     let password = Sensitive::new("it's \"a\" pass\\word; --");
     let verifier = verifier(&password, &[7; 16]);
-    server.execute(&format!("CREATE ROLE app LOGIN PASSWORD {}", literal(verifier.expose()))).await;
-    assert_eq!(server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await, [verifier.expose()]);
-    server.connect("app", password.expose(), "postgres").await.unwrap().close().await.unwrap();
-    server.connect("app", "another", "postgres").await.unwrap_err();
+    server.execute(&format!("CREATE ROLE <app> LOGIN PASSWORD {}", literal(verifier.expose()))).await;
+    assert_eq!(server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await, [verifier.expose()]);
+    server.connect(&app, password.expose(), server.database()).await.unwrap().close().await.unwrap();
+    server.connect(&app, "another", server.database()).await.unwrap_err();
 }

@@ -4,16 +4,16 @@ use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, Proxy, When};
 use serde_json::Value;
 
-use crate::world::{FIRST, World, opens, proxy, secret_at, server, server_with_admin};
+use crate::world::{FIRST, World, opens, proxy, secret_by, shared, shared_with_admin};
 
 /// Secrets Manager's first attempt, and the two more that may be needed once the fault is over.
 const ATTEMPTS: usize = 3;
 
 #[tokio::test]
 async fn single_user_survives_a_fault_at_each_message() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let world = World::new(&secret_by(&proxy, &server, "app", FIRST));
     let faults = survive(&server, &proxy, world, async |world, current| {
         let pending = world.labelled("AWSPENDING");
         opens(&server, current).await || opens(&server, &pending.expect("a rotation is under way")).await
@@ -24,10 +24,10 @@ async fn single_user_survives_a_fault_at_each_message() {
 
 #[tokio::test]
 async fn alternating_users_survive_a_fault_at_each_message() {
-    let Some((server, _)) = server_with_admin().await else { return };
+    let Some((server, _)) = shared_with_admin().await else { return };
     let proxy = proxy(&server).await;
-    let at_proxy = |user: &str, password: &str| secret_at(proxy.host(), proxy.port(), user, password);
-    let world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
+    let by_proxy = |name: &str, password: &str| secret_by(&proxy, &server, name, password);
+    let world = World::alternating(&by_proxy("app", FIRST), &by_proxy("boss", "admin-password"));
     let faults = survive(&server, &proxy, world, async |_, current| opens(&server, current).await).await;
     println!("{faults} rotations, each with a fault at one message");
 }

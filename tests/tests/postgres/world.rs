@@ -8,9 +8,18 @@ pub(crate) use fourstep_testkit::world::{SECRET, assert_error};
 
 pub(crate) type World = fourstep_testkit::world::World<Accounts>;
 
-/// A secret of an account, in plaintext.
-pub(crate) fn secret(server: &Postgres, username: &str, password: &str) -> Value {
-    secret_at(server.host(), server.port(), username, password)
+/// A secret of an account by its plain name, for connections without TLS.
+pub(crate) fn secret(server: &Postgres, name: &str, password: &str) -> Value {
+    let mut secret = secret_at(server.host(), server.port(), &server.name(name), password);
+    secret["dbname"] = server.database().into();
+    secret
+}
+
+/// The same, by a proxy before the server.
+pub(crate) fn secret_by(proxy: &Proxy, server: &Postgres, name: &str, password: &str) -> Value {
+    let mut secret = secret(server, name, password);
+    secret["port"] = proxy.port().into();
+    secret
 }
 
 pub(crate) fn secret_at(host: &str, port: u16, username: &str, password: &str) -> Value {
@@ -23,7 +32,7 @@ pub(crate) fn secret_at(host: &str, port: u16, username: &str, password: &str) -
 /// Logs in as a consumer with a secret's value, and runs statements.
 pub(crate) async fn consume(server: &Postgres, secret: &Value, statements: &str) -> sqlx::Result<()> {
     let text = |field: &str| secret[field].as_str().unwrap();
-    let mut client = server.connect(text("username"), text("password"), "postgres").await?;
+    let mut client = server.connect(text("username"), text("password"), server.database()).await?;
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut client).await?;
     client.close().await
 }
@@ -36,27 +45,49 @@ pub(crate) async fn opens(server: &Postgres, secret: &Value) -> bool {
     }
 }
 
-/// A server with a role `app`, password `first`, which owns a table.
+/// A place on the server that tests share, with a role `<app>`, which owns a table.
+pub(crate) async fn shared() -> Option<Postgres> {
+    let server = Postgres::shared().await?;
+    make_app(&server).await;
+    Some(server)
+}
+
+/// The same on a server of the test's own.
 pub(crate) async fn server() -> Option<Postgres> {
     let server = Postgres::start().await?;
+    make_app(&server).await;
+    Some(server)
+}
+
+async fn make_app(server: &Postgres) {
     server
         .execute(
-            "CREATE ROLE app LOGIN PASSWORD 'first-password'; CREATE SCHEMA data AUTHORIZATION app;
-             SET ROLE app; CREATE TABLE data.t (i int)",
+            "CREATE ROLE <app> LOGIN PASSWORD 'first-password'; CREATE SCHEMA data AUTHORIZATION <app>;
+             SET ROLE <app>; CREATE TABLE data.t (i int)",
         )
         .await;
-    Some(server)
 }
 
 pub(crate) const FIRST: &str = "first-password";
 
-/// The same with an administrator as Amazon RDS makes it: no superuser.
+/// A place with an administrator as Amazon RDS makes it: no superuser.
+pub(crate) async fn shared_with_admin() -> Option<(Postgres, World)> {
+    let server = shared().await?;
+    let world = make_admin(&server).await;
+    Some((server, world))
+}
+
+/// The same on a server of the test's own.
 pub(crate) async fn server_with_admin() -> Option<(Postgres, World)> {
     let server = server().await?;
-    server.execute("CREATE ROLE boss LOGIN CREATEROLE CREATEDB PASSWORD 'admin-password'").await;
-    let_administer(&server, "app").await;
-    let world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    let world = make_admin(&server).await;
     Some((server, world))
+}
+
+async fn make_admin(server: &Postgres) -> World {
+    server.execute("CREATE ROLE <boss> LOGIN CREATEROLE CREATEDB PASSWORD 'admin-password'").await;
+    let_administer(server, "<app>").await;
+    World::alternating(&secret(server, "app", FIRST), &secret(server, "boss", "admin-password"))
 }
 
 /// The same with a second database.
@@ -74,7 +105,7 @@ pub(crate) async fn has_grantors(server: &Postgres) -> bool {
 /// Gives the administrator what it would have had it made the role itself.
 pub(crate) async fn let_administer(server: &Postgres, role: &str) {
     if has_grantors(server).await {
-        server.execute(&format!("GRANT {role} TO boss WITH ADMIN OPTION")).await;
+        server.execute(&format!("GRANT {role} TO <boss> WITH ADMIN OPTION")).await;
     }
 }
 
