@@ -143,6 +143,7 @@ impl<'a> Context<'a> {
             let Some(delay) = backoff.next(self.remaining()) else {
                 return Err(Error::unavailable("the target does not accept the new credential yet")
                     .retried()
+                    .still_works("The pending version keeps it, and the next attempt tests it again")
                     .next("Secrets Manager tries again by itself. If this goes on, raise the function's time-out"));
             };
             self.engine.clock.sleep(delay.min(limit.saturating_sub(waited))).await;

@@ -92,6 +92,13 @@ impl KeyName {
         Some(Self { secret: suffix(&cx.secret_id()), token: token.to_owned(), deadline })
     }
 
+    /// Gives this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.
+    #[must_use]
+    pub(crate) fn unlike(self, other: &Self) -> Self {
+        let deadline = if self.token == other.token { self.deadline.max(other.deadline + 1) } else { self.deadline };
+        Self { deadline, ..self }
+    }
+
     /// Gives the version that the key was made for.
     #[must_use]
     pub fn token(&self) -> &str {

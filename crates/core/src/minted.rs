@@ -19,12 +19,15 @@ impl<K: Keys> Rotator for Minted<K> {
     async fn create(&self, current: &K::Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<K::Secret> {
         let with = if self.0.administered(current) { current } else { login.working().await?.secret() };
         let mut young = None;
+        let mut next = KeyName::new(cx);
         for (key, name) in self.own(with, cx).await? {
             if name.token() != cx.token() {
                 continue;
             }
             // Its maker may be about to store it: only after the maker's deadline is it certain that nobody will.
             if name.deadline() >= cx.now() {
+                // Two names that are the same would make the service refuse one, or nobody tell whose key it is.
+                next = next.unlike(&name);
                 young = Some(name);
                 continue;
             }
@@ -34,7 +37,7 @@ impl<K: Keys> Rotator for Minted<K> {
             }
             self.0.delete(&key.id, with, cx).await?;
         }
-        match self.0.mint(&KeyName::new(cx), with, cx).await? {
+        match self.0.mint(&next, with, cx).await? {
             Mint::Made(secret) => Ok(secret),
             Mint::LimitReached => Err(match young {
                 Some(name) => Error::unavailable(format!(
