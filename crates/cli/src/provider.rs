@@ -1,0 +1,25 @@
+mod check;
+mod rotation;
+
+use clap::{Args, Subcommand};
+
+use crate::ending::Ending;
+
+/// What is done with provider files.
+#[derive(Debug, Args)]
+pub(crate) struct Provider {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validates a file and shows the requests that it would send, with secrets masked
+    Check(check::Check),
+}
+
+pub(crate) async fn run(provider: Provider) -> Result<(), Ending> {
+    match provider.command {
+        Command::Check(command) => check::run(command).await,
+    }
+}
