@@ -9,7 +9,6 @@ mod call;
 mod fault;
 mod rotation;
 mod server;
-mod wire;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -27,9 +26,9 @@ pub use call::{Call, Operation};
 pub use fault::{Action, At, Fault, Moment, Refusal};
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
+use crate::wire::{Wire, WireListener};
 use api::Input;
 use server::{Shared, lock, serve};
-use wire::{Wire, WireListener};
 
 /// Performs an operation on a store as the emulation does, without HTTP. What RotateSecret would run is not run.
 ///

@@ -15,10 +15,19 @@ use std::{env, io};
 ///
 /// If the build fails, or the binary is not where it has to be.
 pub fn binary(name: &str) -> io::Result<PathBuf> {
+    binary_of(name, name)
+}
+
+/// Gives a binary of a package that has another name. Otherwise it is as [`binary`].
+///
+/// # Errors
+///
+/// As [`binary`].
+pub fn binary_of(package: &str, name: &str) -> io::Result<PathBuf> {
     if let Some(directory) = env::var_os("FOURSTEP_BINARIES") {
         return existing(Path::new(&directory).join(name));
     }
-    built(name, &["--package", name, "--bin", name], Path::new(name))
+    built(name, &["--package", package, "--bin", name], Path::new(name))
 }
 
 /// Gives an example of a package: a function that exists for tests only. Otherwise it is as [`binary`], but that it is

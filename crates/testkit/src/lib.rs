@@ -4,18 +4,24 @@
 pub mod aws;
 mod certificates;
 pub mod function;
+mod http;
 mod json_api;
+pub mod jupyterhub;
+pub mod key_service;
 mod moto;
 pub mod mysql;
 mod names;
 pub mod postgres;
 mod process;
 pub mod proxy;
+pub mod rabbitmq;
 pub mod runtime_api;
+pub mod script;
 mod shared;
 pub mod sshd;
 pub mod store_suite;
 mod tools;
+mod wire;
 pub mod world;
 
 pub use json_api::{HttpApi, JsonApi};

@@ -14,7 +14,7 @@ use super::api::{self, Answer, Input};
 use super::call::{Call, Journal, Operation};
 use super::fault::{Action, Fault, Moment, Refusal};
 use super::rotation::{Invoke, Rotations};
-use super::wire::Wire;
+use crate::wire::Wire;
 
 pub(super) type Hook = Arc<dyn Fn(&Call, Moment) -> Action + Send + Sync>;
 

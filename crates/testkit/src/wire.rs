@@ -11,13 +11,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A connection, as the code that answers on it sees it: it can be cut.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     cut: Arc<AtomicBool>,
 }
 
 impl Wire {
     /// Closes the connection in place of the next answer, so that the client gets not one byte.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
 
@@ -27,7 +27,7 @@ impl Wire {
 }
 
 /// A listener whose connections can be cut.
-pub(super) struct WireListener(pub(super) TcpListener);
+pub(crate) struct WireListener(pub(super) TcpListener);
 
 impl Listener for WireListener {
     type Io = WireStream;
@@ -50,7 +50,7 @@ impl Connected<IncomingStream<'_, WireListener>> for Wire {
     }
 }
 
-pub(super) struct WireStream {
+pub(crate) struct WireStream {
     stream: TcpStream,
     wire: Wire,
 }
