@@ -1,7 +1,7 @@
 mod cargo;
 mod debian;
-mod moto;
 mod prefix;
+mod python;
 mod servers;
 
 use std::time::Instant;
@@ -35,7 +35,9 @@ pub(crate) fn run(extras: Extras) -> Result {
         servers::MARIADB,
         debian::OPENSSH,
         debian::BUSYBOX,
-        moto::MOTO,
+        debian::RABBITMQ,
+        python::MOTO,
+        python::JUPYTERHUB,
     ];
     needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));
     for need in needs {

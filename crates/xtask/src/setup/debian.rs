@@ -9,7 +9,14 @@ pub(super) const OPENSSH: Need = Need {
     name: "OpenSSH's server",
     why: "the tests and the demo start hosts of their own; no service is started",
     find: || found("/usr/sbin/sshd"),
-    install: install_openssh,
+    install: || install_without_a_start("openssh-server", &["ssh.service", "ssh.socket"]),
+};
+
+pub(super) const RABBITMQ: Need = Need {
+    name: "RabbitMQ",
+    why: "a real service whose passwords are rotated by the tests; no service is started",
+    find: || found("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+    install: || install_without_a_start("rabbitmq-server", &["rabbitmq-server.service", "epmd.service", "epmd.socket"]),
 };
 
 pub(super) const BUSYBOX: Need = Need {
@@ -26,7 +33,7 @@ fn found(program: &str) -> Option<String> {
 /// What Debian's packages ask before they start a service. It says no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-fn install_openssh() -> Result {
+fn install_without_a_start(package: &str, units: &[&str]) -> Result {
     let has_policy = Path::new(POLICY).exists();
     if !has_policy {
         let says_no = env::temp_dir().join(format!("fourstep-policy-{}", std::process::id()));
@@ -34,14 +41,14 @@ fn install_openssh() -> Result {
             .map_err(|error| Failure::new(format!("{} cannot be written: {error}", says_no.display())))?;
         as_root(&format!("install -m 755 {} {POLICY}", says_no.display()))?;
     }
-    let outcome = install(&["openssh-server"]);
+    let outcome = install(&[package]);
     if !has_policy {
         as_root(&format!("rm {POLICY}"))?;
     }
     outcome?;
     if find("systemctl").is_some() {
         // Nor is it started when the machine starts.
-        as_root("systemctl disable ssh.service ssh.socket")?;
+        as_root(&format!("systemctl disable {}", units.join(" ")))?;
     }
     Ok(())
 }

@@ -1,0 +1,83 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Need, debian};
+use crate::failure::{Failure, Result};
+use crate::process::Invocation;
+use crate::workspace;
+
+pub(super) const MOTO: Need = Need {
+    name: "moto",
+    why: "emulates Secrets Manager too, and ours is compared to it; in Python",
+    find: || MOTO_ENVIRONMENT.installed(),
+    install: || MOTO_ENVIRONMENT.install(),
+};
+
+pub(super) const JUPYTERHUB: Need = Need {
+    name: "JupyterHub",
+    why: "a real service whose tokens are rotated by the tests; in Python",
+    find: || JUPYTERHUB_ENVIRONMENT.installed(),
+    install: || JUPYTERHUB_ENVIRONMENT.install(),
+};
+
+const MOTO_ENVIRONMENT: Environment =
+    Environment { name: "moto", program: "bin/moto_server", requirements: include_str!("moto.txt") };
+
+const JUPYTERHUB_ENVIRONMENT: Environment =
+    Environment { name: "jupyterhub", program: "bin/jupyterhub", requirements: include_str!("jupyterhub.txt") };
+
+/// A virtual environment of Python, in a folder of its own among the tools.
+struct Environment {
+    name: &'static str,
+    program: &'static str,
+    /// Every package of the environment, with its version.
+    requirements: &'static str,
+}
+
+impl Environment {
+    fn folder(&self) -> PathBuf {
+        workspace::tools_dir().join(self.name)
+    }
+
+    /// Holds the requirements as they were when they were installed, written last.
+    fn receipt(&self) -> PathBuf {
+        self.folder().join("requirements.txt")
+    }
+
+    fn installed(&self) -> Option<String> {
+        let same = fs::read_to_string(self.receipt()).is_ok_and(|receipt| receipt == self.requirements);
+        let folder = self.folder();
+        (same && folder.join(self.program).is_file()).then(|| folder.display().to_string())
+    }
+
+    fn install(&self) -> Result {
+        let folder = self.folder();
+        make_environment(&folder)?;
+        let wanted = folder.join("wanted.txt");
+        write(&wanted, self.requirements)?;
+        let python = folder.join("bin/python");
+        let arguments =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", &text(&wanted)?];
+        Invocation::new(text(&python)?, arguments).run()?;
+        write(&self.receipt(), self.requirements)
+    }
+}
+
+/// Makes an empty environment. Debian keeps a part of `venv` in a package of its own.
+fn make_environment(folder: &Path) -> Result {
+    let make = Invocation::new("python3", ["-m", "venv", "--clear", &text(folder)?]);
+    if make.output().is_some() {
+        return Ok(());
+    }
+    debian::install(&["python3-venv"])?;
+    make.run()
+}
+
+fn text(path: &Path) -> Result<String> {
+    let path = path.to_str().map(str::to_owned);
+    path.ok_or_else(|| Failure::new("the target directory has a name that is not Unicode; set CARGO_TARGET_DIR"))
+}
+
+fn write(path: &Path, text: &str) -> Result {
+    fs::write(path, text).map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))
+}
