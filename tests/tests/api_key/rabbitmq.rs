@@ -1,0 +1,68 @@
+//! A real RabbitMQ, rotated by the function's binary and the ready-made file.
+
+use std::path::Path;
+
+use fourstep::memory::{CreateSecret, SecretValue};
+use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, Sensitive};
+use fourstep_testkit::aws::Aws;
+use fourstep_testkit::function;
+use fourstep_testkit::rabbitmq::{ADMINISTRATOR, RabbitMq};
+use fourstep_testkit::runtime_api::Sandbox;
+use serde_json::json;
+
+use crate::account::{Account, Strategy};
+use crate::jupyterhub::attempt;
+
+/// A user of the management interface, one of queues alone, and the administrator itself.
+#[tokio::test]
+async fn users_of_a_real_rabbitmq_get_new_passwords_and_keep_their_tags() {
+    let Some(server) = RabbitMq::start().await.unwrap() else { return };
+    let aws = Aws::start().await.unwrap();
+    let sandbox = Sandbox::new(function::binary("rotate-api-key").unwrap()).unwrap();
+    let sandbox = sandbox
+        .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
+        .variable("LAMBDA_TASK_ROOT", Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/api-key"))
+        .variable("API_PROVIDER", "rabbitmq")
+        .variable("API_LOOPBACK", "on")
+        .variable("RABBITMQ_URL", server.url());
+    let boss = json!({"username": ADMINISTRATOR.0, "password": ADMINISTRATOR.1}).to_string();
+    aws.secrets().with(|model| {
+        let value = Some(SecretValue::text(boss));
+        model.create_secret(CreateSecret { name: "admin", value, ..CreateSecret::default() }).unwrap();
+    });
+    let filter = Filter::new();
+    for (name, tags) in
+        [("watcher", &["monitoring", "policymaker"][..]), ("app/1 ü", &[]), (ADMINISTRATOR.0, &["administrator"])]
+    {
+        let first = if name == ADMINISTRATOR.0 { ADMINISTRATOR.1 } else { "first-password-1" };
+        let in_path = name.replace('/', "%2F").replace(' ', "%20").replace('ü', "%C3%BC");
+        let mut value = json!({"username": name, "password": first});
+        if name != ADMINISTRATOR.0 {
+            server.make_user(&in_path, first, tags).await.unwrap();
+            value["masterarn"] = "admin".into();
+        }
+        filter.learn(&Sensitive::new(first));
+        let mut account =
+            Account::make(&format!("secret-of-{}", tags.len()), &value, Strategy::SingleUser, aws.secrets());
+        for _ in 0..2 {
+            account.begin_rotation(aws.secrets());
+            attempt(&sandbox, &account, aws.secrets()).await.unwrap();
+            account.check_promoted(aws.secrets());
+            let password =
+                |label| account.labelled(label, aws.secrets()).unwrap().1["password"].as_str().unwrap().to_owned();
+            let (current, previous) = (password(AWSCURRENT), password(AWSPREVIOUS));
+            filter.learn(&Sensitive::new(current.as_str()));
+            // A user without a tag may not use this interface, which the server says only after a right password.
+            let (status, answer) = server.who_am_i(name, &current).await.unwrap();
+            let expected = if tags.is_empty() { (401, &json!("Not management user")) } else { (200, &json!(null)) };
+            assert_eq!((status, &answer["reason"]), expected, "{name}");
+            let (status, answer) = server.who_am_i(name, &previous).await.unwrap();
+            assert_eq!((status, &answer["reason"]), (401, &json!("Login failed")), "{name}");
+            if name != ADMINISTRATOR.0 {
+                assert_eq!(server.user(&in_path).await.unwrap()["tags"], json!(tags), "{name} keeps its tags");
+            }
+        }
+    }
+    let output = sandbox.output().unwrap();
+    assert!(output.contains("step done") && filter.apply(&output) == output, "no password is in the function's output");
+}
