@@ -1,10 +1,11 @@
-//! Rotates the password of a real PostgreSQL user, twice with each strategy, by a function's own binary, and shows it as
-//! it happens. `cargo xtask demo` runs it.
+//! Rotates the password of a real PostgreSQL user, twice with each strategy, and the key of an HTTP service, by the
+//! functions' own binaries, and shows it as it happens. `cargo xtask demo` runs it.
 
+mod api_key;
 mod consumer;
 mod screen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,17 +22,25 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Some(function) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        screen::failed("name the function's binary: demo target/release/rotate-postgres");
+    let functions: Vec<_> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [postgres, api_key] = functions.as_slice() else {
+        screen::failed(
+            "name the functions' binaries: demo target/release/rotate-postgres target/release/rotate-api-key",
+        );
         return ExitCode::from(2);
     };
-    match demo(function).await {
+    match both(postgres.clone(), api_key).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             screen::failed(&error.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+async fn both(postgres: PathBuf, api_key: &Path) -> Result<()> {
+    demo(postgres).await?;
+    api_key::show(api_key).await
 }
 
 /// What a strategy is, and what a consumer may notice of it.

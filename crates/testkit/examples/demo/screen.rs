@@ -26,7 +26,7 @@ impl Labels {
             let id = &version.id[version.id.len().saturating_sub(8)..];
             let account = version.text().and_then(|text| {
                 let value: serde_json::Value = serde_json::from_str(text.expose()).ok()?;
-                value["username"].as_str().map(str::to_owned)
+                value["username"].as_str().or(value["key_id"].as_str()).map(str::to_owned)
             });
             Some((label, format!("…{id} {}", account.as_deref().unwrap_or("(no value yet)"))))
         };
@@ -90,6 +90,23 @@ pub(crate) fn consumer(seen: &Seen, calls: usize) {
         anstream::println!("  {:<19} AWSCURRENT was refused for {style}{window:.0} ms{style:#}", "");
     }
     anstream::println!("  {:<19} {calls} to Secrets Manager\n", "calls");
+}
+
+/// Shows a file's text.
+pub(crate) fn file(text: &str) {
+    text.lines().for_each(|line| anstream::println!("    {FAINT}{line}{FAINT:#}"));
+    anstream::println!();
+}
+
+/// Shows what a consumer of keys saw, and how many keys the service holds at the end.
+pub(crate) fn keys(accepted: usize, refused: usize, left: usize) {
+    let style = if refused == 0 { GOOD } else { BAD };
+    anstream::println!(
+        "  {:<19} {} uses of AWSCURRENT: {GOOD}{accepted} accepted{GOOD:#}, {style}{refused} refused{style:#}",
+        "consumer",
+        accepted + refused
+    );
+    anstream::println!("  {:<19} {left} at the service: those of AWSCURRENT and AWSPREVIOUS\n", "keys");
 }
 
 pub(crate) fn usage(first_poll: Option<Duration>, cpu: Duration, memory: u64, rotations: usize) {

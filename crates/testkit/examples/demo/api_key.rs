@@ -1,0 +1,115 @@
+//! The key of an HTTP service: rotated twice by its provider file alone, while a consumer asks with AWSCURRENT.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use fourstep_testkit::HttpApi;
+use fourstep_testkit::aws::{Aws, Operation, Outcome};
+use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
+use fourstep_testkit::runtime_api::Sandbox;
+use serde_json::{Value, json};
+
+use crate::{Result, screen};
+
+const SECRET: &str = "demo/api-key";
+const ROTATIONS: usize = 2;
+
+/// The whole of what is special about the service.
+const PROVIDER: &str = r#"service = "Keys"
+kind = "minted"
+base_url = "{{ env.KEYS_URL }}"
+secret = { value = "key", id = "key_id" }
+auth = { bearer = "{{ key }}" }
+
+[create]
+method = "POST"
+path = "/keys"
+json = { name = "{{ name }}" }
+answer = { value = "/key", id = "/id" }
+
+[list]
+method = "GET"
+path = "/keys"
+answer = { keys = "/keys", id = "/id", name = "/name" }
+
+[revoke]
+method = "DELETE"
+path = "/keys/{{ id }}"
+
+[test]
+method = "GET"
+path = "/me"
+"#;
+
+pub(crate) async fn show(function: &Path) -> Result<()> {
+    screen::strategy("minted-key", "the service makes each key, as this file says");
+    screen::file(PROVIDER);
+    let (aws, service) = (Aws::start().await?, Arc::new(KeyService::start().await?));
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("keys.toml");
+    std::fs::write(&file, PROVIDER)?;
+    let sandbox = Sandbox::new(function)?
+        .variable("AWS_ENDPOINT_URL", aws.url())
+        .variable("API_PROVIDER_FILE", &file)
+        .variable("API_LOOPBACK", "on")
+        .variable("KEYS_URL", service.url());
+    let sandbox = Arc::new(sandbox);
+    let api = HttpApi::new(aws.url());
+    let value = json!({"key": FIRST_KEY, "key_id": "key-0"}).to_string();
+    crate::call(&api, Operation::CreateSecret, &json!({"Name": SECRET, "SecretString": value})).await?;
+    for rotation in 1..=ROTATIONS {
+        rotate(&aws, &service, &sandbox, rotation).await?;
+    }
+    Ok(())
+}
+
+async fn rotate(aws: &Aws, service: &Arc<KeyService>, sandbox: &Arc<Sandbox>, rotation: usize) -> Result<()> {
+    let labels = || aws.secrets().with(|model| screen::Labels::of(model, SECRET));
+    screen::labels(&format!("rotation {rotation}, before"), &labels());
+    let stop = Arc::new(AtomicBool::new(false));
+    let consumer = tokio::spawn(consume(Arc::clone(&stop), HttpApi::new(aws.url()), Arc::clone(service)));
+    aws.on_rotate({
+        let (sandbox, store) = (Arc::clone(sandbox), Arc::clone(aws.secrets()));
+        move |event: Value| {
+            let (sandbox, store) = (Arc::clone(&sandbox), Arc::clone(&store));
+            async move {
+                let step = event["Step"].as_str().unwrap_or_default().to_owned();
+                let started = Instant::now();
+                let invocation = sandbox.invoke(event).await;
+                let cold = invocation.cold.then(|| started.elapsed().saturating_sub(invocation.duration));
+                let labels = store.with(|model| screen::Labels::of(model, SECRET));
+                screen::step(&step, invocation.duration, cold, invocation.result.as_ref().err(), &labels);
+                invocation.result
+            }
+        }
+    });
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:rotate-api-key";
+    let request = json!({"SecretId": SECRET, "RotationLambdaARN": arn});
+    crate::call(&HttpApi::new(aws.url()), Operation::RotateSecret, &request).await?;
+    let end = aws.rotation_end(SECRET).await.ok_or("no rotation was started")?;
+    stop.store(true, Ordering::Relaxed);
+    let (accepted, refused) = consumer.await??;
+    screen::labels("after", &labels());
+    let keys = service.state().keys.len();
+    screen::keys(accepted, refused, keys);
+    match end.outcome {
+        Outcome::Succeeded if refused == 0 && keys == 2 => Ok(()),
+        Outcome::Succeeded => Err(format!("{refused} requests were refused, and {keys} keys are left").into()),
+        outcome => Err(format!("the rotation ended otherwise: {outcome:?}").into()),
+    }
+}
+
+/// Reads AWSCURRENT and uses it, all the while. Gives how often it was accepted and refused.
+async fn consume(stop: Arc<AtomicBool>, api: HttpApi, service: Arc<KeyService>) -> Result<(usize, usize)> {
+    let (mut accepted, mut refused) = (0, 0);
+    while !stop.load(Ordering::Relaxed) {
+        let answer = crate::call(&api, Operation::GetSecretValue, &json!({"SecretId": SECRET})).await?;
+        let value: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap_or_default())?;
+        // It is asked, not by a request, so that the requests of the function alone are counted.
+        let opens = service.state().accepts(value["key"].as_str().unwrap_or_default());
+        if opens { accepted += 1 } else { refused += 1 }
+    }
+    Ok((accepted, refused))
+}
