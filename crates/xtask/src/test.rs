@@ -57,7 +57,8 @@ fn check(name: &str, shown: &Invocation, invocation: &Invocation) -> Result<Dura
 }
 
 fn checks(nextest: &[String]) -> Vec<(&'static str, Invocation)> {
-    let build = ("build", Invocation::cargo("build --workspace --bins --locked"));
+    // Examples have the tests' dependencies, with their features: built without, each would be compiled twice.
+    let build = ("build", Invocation::cargo("build --workspace --bins --examples --locked"));
     if !nextest.is_empty() {
         return vec![build];
     }
