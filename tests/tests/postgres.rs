@@ -5,14 +5,20 @@
 mod alternating;
 #[path = "postgres/attributes.rs"]
 mod attributes;
+#[path = "postgres/bad_input.rs"]
+mod bad_input;
 #[path = "postgres/equality.rs"]
 mod equality;
 #[path = "postgres/faults.rs"]
 mod faults;
+#[path = "postgres/md5.rs"]
+mod md5;
 #[path = "postgres/names.rs"]
 mod names;
 #[path = "postgres/network.rs"]
 mod network;
+#[path = "postgres/read_only.rs"]
+mod read_only;
 #[path = "postgres/rights.rs"]
 mod rights;
 #[path = "postgres/secrecy.rs"]

@@ -135,6 +135,17 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         async { Err(Passwords::none_of_this_kind().refusal()) }
     }
 
+    /// Refuses a session at a server that as a whole writes nothing: a replica, or one that is being moved. A session whose
+    /// owner set its account so is none. A kind of server that has no such state leaves it out.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`: after a failover it passes.
+    fn check_writable(&self, session: &Self::Session) -> Result<()> {
+        let _ = session;
+        Ok(())
+    }
+
     /// Makes what was written lasting, gives the lock back and ends the session.
     fn commit(&self, session: Self::Session) -> impl Future<Output = Result<()>> + Send;
 

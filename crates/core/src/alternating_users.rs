@@ -76,8 +76,13 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             Grants::Mirror => self.check_rights(&mut session, pending, cx).await,
             Grants::Leave => Ok(()),
         };
+        let writable = self.0.check_writable(&session);
         self.0.close(session).await;
-        proof
+        proof?;
+        match writable {
+            Ok(()) => Ok(()),
+            Err(error) => self.read_only_as_ever(error, cx).await,
+        }
     }
 
     /// Gives the account of a secret that is gone a password that nobody knows: no lock, no drop, so that the next
@@ -155,6 +160,18 @@ impl<A: Accounts> AlternatingUsers<A> {
             self.0.close(of_base).await;
         }
         proof
+    }
+
+    /// Lets a session be read only where that of AWSCURRENT is so too: then `host` names a replica on purpose, and the
+    /// administrator's secret its primary. Else a failover came in between.
+    async fn read_only_as_ever(&self, error: Error, cx: &Context<'_>) -> Result<()> {
+        let current = cx.current::<AccountSecret>().await?;
+        let Ok(session) = cx.noted(current.id(), self.0.log_in(current.secret(), cx).await) else {
+            return Err(error);
+        };
+        let writable = self.0.check_writable(&session);
+        self.0.close(session).await;
+        if writable.is_ok() { Err(error) } else { Ok(()) }
     }
 
     /// Gives the name of the account that is not current.

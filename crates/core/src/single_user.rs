@@ -35,4 +35,21 @@ impl<A: Accounts> Rotator for SingleUser<A> {
     async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         try_login(&self.0, secret, cx).await
     }
+
+    /// Nothing but the server at which the password was set accepts one that was made a moment ago, or a copy of that
+    /// server: and a copy is no place for consumers who write.
+    async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let session = self.0.log_in(pending, cx).await?;
+        let writable = self.0.check_writable(&session);
+        self.0.close(session).await;
+        match writable {
+            // The administrator may have set it elsewhere, and the host be a replica on purpose.
+            Err(error) if pending.masterarn.is_some() => {
+                tracing::warn!(message = %error, "what field `host` of the secret names writes nothing");
+                Ok(())
+            }
+            writable => writable,
+        }
+    }
 }

@@ -2,16 +2,19 @@ use fourstep::{AccountSecret, Accounts, Act, Claim, Context, Error, Result, Sens
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
+use crate::error::read_only;
 use crate::identifier::{self, literal, quote};
 use crate::mirror;
 use crate::session::Session;
-use crate::verifier::{salt, verifier};
+use crate::verifier::{md5, salt, scram};
 
 /// The accounts of a PostgreSQL server.
 ///
 /// A session is one connection; TLS verifies the chain and the host name unless the secret says `"ssl": false`. The
-/// lock is `pg_try_advisory_xact_lock` in the transaction that writes, so a pooler that shares connections between
-/// transactions does not break it.
+/// lock is `pg_try_advisory_xact_lock` in the transaction that writes, and nothing is set for longer than a transaction:
+/// so a pooler that shares connections between transactions breaks nothing, and nothing of ours stays in one of them.
+///
+/// A password is sent as its verifier: of SCRAM, or of MD5 where the server's `password_encryption` says so.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postgres(());
 
@@ -40,8 +43,8 @@ impl Accounts for Postgres {
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
         let key = lock_key(&cx.secret_id());
-        let lock = format!("BEGIN; SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
-        let rows = session.run(&lock, &Act::new("take the lock of the secret")).await?;
+        let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
+        let rows = session.begin(&lock, &Act::new("take the lock of the secret")).await?;
         if rows.last().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() == Some("true") {
             return Ok(());
         }
@@ -57,7 +60,15 @@ impl Accounts for Postgres {
         cx: &Context<'_>,
     ) -> Result<()> {
         identifier::check(account)?;
-        let verifier = verifier(password, &salt(&cx.secret_id(), cx.token(), account));
+        let verifier = match stores_md5(session).await? {
+            true => {
+                tracing::warn!(
+                    "password_encryption is md5 at the server, and so this password's verifier is of MD5: whoever reads it, as in the server's log, can log in with it; set password_encryption to scram-sha-256"
+                );
+                md5(password, account)
+            }
+            false => scram(password, &salt(&cx.secret_id(), cx.token(), account)),
+        };
         cx.learn(&verifier);
         let own = account == session.account();
         // As its base, a clone may not change its own password. An administrator may be one only as another role.
@@ -104,8 +115,12 @@ impl Accounts for Postgres {
         mirror::check_rights(session, account).await
     }
 
+    fn check_writable(&self, session: &Session) -> Result<()> {
+        if session.is_read_only() { Err(read_only(session.place())) } else { Ok(()) }
+    }
+
     async fn commit(&self, mut session: Session) -> Result<()> {
-        session.run("COMMIT", &Act::new("commit the change")).await?;
+        session.commit().await?;
         session.close().await;
         Ok(())
     }
@@ -115,16 +130,35 @@ impl Accounts for Postgres {
     }
 }
 
+/// Tells whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
+/// nothing better. Not where a password of that kind would lock the account out.
+async fn stores_md5(session: &mut Session) -> Result<bool> {
+    if !session.encrypts_by_md5() || !session.is_at_least(16) {
+        return Ok(session.encrypts_by_md5());
+    }
+    // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
+    let rows = session.run("SELECT system_user", &Act::new("look up the method of the login")).await?;
+    let method = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+    Ok(!method.is_some_and(|method| method.starts_with("scram-sha-256:")))
+}
+
 fn change_of_password(session: &Session, account: &str, own: bool) -> Act {
     let (role, by) = (quote(account), quote(session.account()));
     let act = Act::new(format!("change the password of role {role}"));
-    if own {
+    if own && session.replicates() && !session.is_at_least(16) {
+        // Since 16, such a role is like any other here.
+        act.allowed_by(format!(
+            "ALTER ROLE {role} NOREPLICATION; or name a superuser's secret in `masterarn`: before version 16, only a superuser changes the password of a role that has REPLICATION"
+        ))
+    } else if own {
         // PostgreSQL lets every role do this; Amazon RDS does not under rds.restrict_password_commands.
         act.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
     } else if session.is_at_least(16) {
         act.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
     } else {
-        act.allowed_by(format!("ALTER ROLE {by} CREATEROLE"))
+        act.allowed_by(format!(
+            "ALTER ROLE {by} CREATEROLE; or, where {role} has REPLICATION, ALTER ROLE {by} SUPERUSER"
+        ))
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Column, Connection, Row};
 
 use crate::identifier::{literal, quote};
 use crate::mirror::{quote_parameter, quote_value};
-use crate::verifier::verifier;
+use crate::verifier::{md5, scram};
 
 /// Texts of up to 63 bytes, with more of what is special in SQL than chance would give.
 fn texts() -> impl Iterator<Item = String> {
@@ -92,7 +92,19 @@ async fn a_verifier_is_the_one_that_the_server_makes_of_the_password_and_salt() 
         let theirs = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await.remove(0);
         let salt = theirs.split(['$', ':']).nth(2).unwrap();
         let salt = STANDARD.decode(salt).unwrap().try_into().unwrap();
-        assert_eq!(verifier(&Sensitive::new(&password), &salt).expose(), theirs, "{password:?}");
+        assert_eq!(scram(&Sensitive::new(&password), &salt).expose(), theirs, "{password:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_md5_verifier_is_the_one_that_the_server_makes_of_the_password() {
+    let Some(server) = Postgres::shared().await else { return };
+    server.execute("CREATE ROLE <app> LOGIN").await;
+    for password in ["plain", "größe", "a\tb"].map(str::to_owned).into_iter().chain(texts().take(20)) {
+        let change = format!("SET password_encryption = md5; ALTER ROLE <app> PASSWORD {}", literal(&password));
+        server.execute(&change).await;
+        let theirs = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await.remove(0);
+        assert_eq!(md5(&Sensitive::new(&password), &server.name("app")).expose(), theirs, "{password:?}");
     }
 }
 
@@ -101,7 +113,7 @@ async fn the_server_stores_a_verifier_as_it_is_and_lets_its_password_in() {
     let Some(server) = Postgres::shared().await else { return };
     let app = server.name("app");
     let password = Sensitive::new("it's \"a\" pass\\word; --");
-    let verifier = verifier(&password, &[7; 16]);
+    let verifier = scram(&password, &[7; 16]);
     server.execute(&format!("CREATE ROLE <app> LOGIN PASSWORD {}", literal(verifier.expose()))).await;
     assert_eq!(server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await, [verifier.expose()]);
     server.connect(&app, password.expose(), server.database()).await.unwrap().close().await.unwrap();

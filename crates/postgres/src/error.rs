@@ -35,7 +35,9 @@ impl fmt::Display for Place {
 pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
     match error {
         sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
-            Some(answer) => by_sqlstate(answer.code(), answer.routine().unwrap_or_default(), place, act),
+            Some(answer) => {
+                by_pooler(answer, place, act).unwrap_or_else(|| by_sqlstate(answer.code(), routine(answer), place, act))
+            }
             None => Error::other(format!("{place} gave an answer of an unknown kind")),
         },
         sqlx::Error::Io(error) => place.server.failed(error, act),
@@ -85,6 +87,93 @@ pub(crate) fn driver_cannot(error: &sqlx::Error, place: &Place) -> Option<Error>
     }
 }
 
+fn routine(answer: &PgDatabaseError) -> &str {
+    answer.routine().unwrap_or_default()
+}
+
+/// Says what a pooler means that answers in the server's place. The server names the routine of its source in each
+/// error; a pooler has none, and gives most of its own errors one code: so its text has to tell them apart.
+///
+/// | text | means | kind |
+/// | --- | --- | --- |
+/// | `SASL authentication failed`, `no such user`, … | PgBouncer's own list lacks the account, or has another password | `Invalid` |
+/// | `has no credentials for the role` | [Amazon RDS Proxy] has no secret of the account | `Invalid` |
+/// | `requires TLS`, `unencrypted connections` | Amazon RDS Proxy takes no plaintext | `Invalid` |
+/// | `no such database` | PgBouncer does not serve it | `Invalid` |
+/// | `transaction blocks not allowed` | PgBouncer's pool_mode is `statement` | `Invalid` |
+/// | `query_wait_timeout`, `server login`, `no more connections`, … | it has no way to the server just now | `Unavailable` |
+///
+/// [Amazon RDS Proxy]: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html
+fn by_pooler(answer: &PgDatabaseError, place: &Place, act: &Act) -> Option<Error> {
+    if answer.routine().is_some() {
+        return None;
+    }
+    let (host, port, account, what) = (place.server.host(), place.server.port(), &place.account, &act.what);
+    let text = answer.message();
+    let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if says(&["has no credentials for the role"]) {
+        return Some(
+            Error::invalid(format!("the RDS Proxy at {host}:{port} has no credentials of account `{account}`"))
+                .next(format!("{NAME_THE_SERVER}; a proxy knows the accounts alone whose secrets it was given, and not both of alternating-users")),
+        );
+    }
+    if says(&["RDS Proxy requires TLS", "unencrypted connections"]) {
+        return Some(
+            Error::invalid(format!("the RDS Proxy at {host}:{port} takes no unencrypted connection"))
+                .next("Remove \"ssl\": false from the secret"),
+        );
+    }
+    if says(&["SASL authentication failed", "password authentication failed", "no such user", "auth failed"]) {
+        return Some(
+            Error::invalid(format!(
+                "a pooler at {host}:{port} does not let account `{account}` in: its own list lacks the account, or has another password"
+            ))
+            .next(format!("{NAME_THE_SERVER}; or let the pooler ask the server for passwords (auth_query of PgBouncer)")),
+        );
+    }
+    if says(&["no such database", "database \""]) && act.login {
+        return Some(
+            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", place.database))
+                .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
+        );
+    }
+    if says(&["transaction blocks not allowed", "Transaction blocks not allowed"]) {
+        return Some(
+            Error::invalid(format!(
+                "a pooler at {host}:{port} allows no transactions (pool_mode = statement): could not {what}"
+            ))
+            .next(NAME_THE_SERVER),
+        );
+    }
+    let passing = [
+        "query_wait_timeout",
+        "server login",
+        "no more connections",
+        "cannot connect",
+        "server conn",
+        "shutting down",
+        "server_login_retry",
+        "Timed-out waiting",
+        "exceeded",
+    ];
+    says(&passing).then(|| {
+        Error::unavailable(format!(
+            "a pooler at {host}:{port} has no connection to the server for account `{account}`: could not {what}"
+        ))
+        .next(format!("If this goes on, look at the pooler's log. {NAME_THE_SERVER}"))
+    })
+}
+
+const NAME_THE_SERVER: &str = "Name the server itself in the tag fourstep:endpoint";
+
+/// Says that nothing can be written.
+pub(crate) fn read_only(place: &Place) -> Error {
+    Error::unavailable(format!("{place} is read only (SQLSTATE 25006)")).next(WRITER)
+}
+
+const WRITER: &str =
+    "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's";
+
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 ///
 /// | SQLSTATE | means | kind |
@@ -93,7 +182,8 @@ pub(crate) fn driver_cannot(error: &sqlx::Error, place: &Place) -> Option<Error>
 /// | 28000 | NOLOGIN (checked after the password), or no line in pg_hba.conf; told apart by the routine | `Forbidden`, `Invalid` |
 /// | 3D000, 55000 at login | the database is absent, or takes no connections | `Invalid` |
 /// | 42501 | a right is missing. A login needs CONNECT on the database | `Forbidden` |
-/// | 42704 | a role is absent | `Invalid` |
+/// | 2BP01 | a REVOKE would take from others what was passed on to them | `Conflict` |
+/// | 42704 | a role is absent, or a parameter; told apart by the routine | `Invalid` |
 /// | 42710 | a role was made by somebody else in this moment | `Conflict` |
 /// | 0LP01 | the two roles would be members of each other | `Conflict` |
 /// | 22023 at a password | a module of the server takes no verifier, or the password breaks its rules | `Invalid` |
@@ -141,6 +231,12 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
                 None => error,
             }
         }
+        "2BP01" => Error::conflict(format!("others hold at {place} what the role passed on (SQLSTATE 2BP01): could not {what}"))
+            .next("Nothing was changed. Revoke it from them, or run the REVOKE with CASCADE"),
+        "42704" if !routine.to_lowercase().contains("role") => {
+            Error::invalid(format!("{place} does not know a name in the request (SQLSTATE 42704): could not {what}"))
+                .next("If it is a parameter, reset it at the base account: no session of that can have it either")
+        }
         "42704" => Error::invalid(format!("{place} has no such role (SQLSTATE 42704): could not {what}"))
             .next("Create the role, or correct `username` in the secret's JSON"),
         "42710" => Error::conflict(format!("somebody else made the role at {place} in this moment (SQLSTATE 42710): could not {what}"))
@@ -149,15 +245,13 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
             .next("Nothing was changed. Revoke the clone's role from its base"),
         "22023" => Error::invalid(format!("{place} does not take the value (SQLSTATE 22023): could not {what}"))
             .next("If a module checks passwords there, let it take SCRAM-SHA-256 verifiers"),
-        "25006" => later("is read only").next(
-            "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's",
-        ),
+        "25006" => later("is read only").next(WRITER),
         "53300" => later("has no connection left, for this role, this database or at all")
             .next("Close idle connections, or raise CONNECTION LIMIT or max_connections"),
         "55P03" | "57014" => later("was held up by a lock or by its load"),
         "57P01" | "57P02" | "57P03" => later("is starting or shutting down"),
         "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.server.host(), place.server.port()))
-            .next("If a proxy or pooler stands between, name the server itself in `host` or fourstep:endpoint"),
+            .next("If a proxy or pooler stands between, name the server itself in `host` or in the tag fourstep:endpoint"),
         _ if code.starts_with("53") => later("has no room left"),
         _ if code.starts_with("57P") => later("ended the session"),
         _ if code.starts_with("40") || code == "XX000" => later("was changed by somebody else at the same time"),

@@ -20,28 +20,32 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
 /// For a farewell that nothing depends on.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// What every session does first, as one message:
+/// What holds in each transaction, and for nobody after it: a pooler may give the session to somebody else then.
 ///
 /// - Functions and operators are the server's own. The database may be the account's, and an administrator must not
 ///   run what the account put before `pg_catalog`.
 /// - A date is written as any other session reads it.
 /// - Nothing hangs, and a function that is frozen in a transaction keeps the lock for 30 s at the most.
-/// - What a role or a database sets for its sessions (read only, no wait for the disk) does not hold for a change of
-///   password. A server that as a whole is read only stays so: somebody is moving it.
+const WITHIN: &str = "
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL datestyle = 'ISO, YMD';
+SET LOCAL timezone = 'UTC';
+SET LOCAL statement_timeout = '10s';
+SET LOCAL lock_timeout = '5s';
+SET LOCAL idle_in_transaction_session_timeout = '30s';
+SET LOCAL client_min_messages = 'error';
+";
+
+/// Asks who we are, and what the server is. What a role or a database sets for its sessions (read only) is told from
+/// what holds for the server as a whole.
 const START: &str = "
-SET search_path = pg_catalog, pg_temp;
-SET datestyle = 'ISO, YMD';
-SET timezone = 'UTC';
-SET statement_timeout = '10s';
-SET lock_timeout = '5s';
-SET idle_in_transaction_session_timeout = '30s';
-SET client_min_messages = 'error';
-SELECT set_config('default_transaction_read_only', 'off', false)
- WHERE current_setting('default_transaction_read_only') = 'on' AND EXISTS (
-       SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
-          AND source IN ('database', 'user', 'database user'));
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-SELECT session_user::text, current_user::text, current_setting('server_version_num')";
+SELECT session_user::text, current_user::text, current_setting('server_version_num'),
+       current_setting('password_encryption'), rolreplication::text,
+       CASE WHEN pg_is_in_recovery() THEN 'server' WHEN current_setting('transaction_read_only') = 'off' THEN 'nothing'
+            WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
+                            AND source IN ('database', 'user', 'database user')) THEN 'account'
+            ELSE 'server' END
+  FROM pg_roles WHERE rolname = session_user";
 
 /// A session at a PostgreSQL server, as one account.
 pub struct Session {
@@ -50,7 +54,23 @@ pub struct Session {
     session_user: String,
     current_user: String,
     version: u32,
+    /// How the server would store a password that it was given in plaintext.
+    encrypts_by_md5: bool,
+    replicates: bool,
+    read_only: ReadOnly,
+    /// A transaction is under way that lasts longer than one message.
+    in_transaction: bool,
     patience: Patience,
+}
+
+/// What forbids all writing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReadOnly {
+    Nothing,
+    /// The owner set the account so, or the database. A change of its password is none of what that is for.
+    Account,
+    /// The server is a replica, or is being moved.
+    Server,
 }
 
 impl Session {
@@ -78,15 +98,33 @@ impl Session {
             Err(error) => return Err(explain(&error, &place).await),
         };
         let (session_user, current_user) = Default::default();
-        let mut session = Self { connection, place, session_user, current_user, version: 0, patience };
-        session.begin().await?;
+        let mut session = Self {
+            connection,
+            place,
+            session_user,
+            current_user,
+            version: 0,
+            encrypts_by_md5: false,
+            replicates: false,
+            read_only: ReadOnly::Nothing,
+            in_transaction: false,
+            patience,
+        };
+        session.look_around().await?;
         Ok(session)
     }
 
-    async fn begin(&mut self) -> Result<()> {
+    async fn look_around(&mut self) -> Result<()> {
         let rows = self.run(START, &Act::new("begin the session")).await?;
         let text = |column| rows.last().and_then(|row| row.try_get::<String, _>(column).ok()).unwrap_or_default();
         let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
+        self.encrypts_by_md5 = text(3) == "md5";
+        self.replicates = text(4) == "true";
+        self.read_only = match text(5).as_str() {
+            "server" => ReadOnly::Server,
+            "account" => ReadOnly::Account,
+            _ => ReadOnly::Nothing,
+        };
         if session_user != self.place.account {
             return Err(Error::invalid(format!(
                 "{} opened the session of `{session_user}` for account `{}`",
@@ -99,20 +137,47 @@ impl Session {
         Ok(())
     }
 
-    /// Runs statements as one message, and gives the rows of all of them.
+    /// Begins a transaction that lasts until [`commit`](Self::commit), with these statements in the same message, and
+    /// gives the rows of all of them.
+    pub(crate) async fn begin(&mut self, statements: &str, act: &Act) -> Result<Vec<PgRow>> {
+        self.in_transaction = true;
+        // A change of password that an owner waits for is on the disk, whatever the account's sessions do.
+        let durable =
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+        self.send(Arc::new(format!("{}{durable}; {statements}", self.opening())), act).await
+    }
+
+    /// Makes what the transaction wrote lasting.
+    pub(crate) async fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT", &Act::new("commit the change")).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Runs statements as one message, and gives the rows of all of them. If no transaction is under way, they have one of
+    /// their own, of which nothing lasts: only under the lock is anything written.
     pub(crate) async fn run(&mut self, statements: &str, act: &Act) -> Result<Vec<PgRow>> {
-        self.send(Arc::new(statements.to_owned()), act).await
+        self.send(Arc::new(self.message(statements)), act).await
     }
 
     /// Runs statements that hold a verifier as one message, wipes them, and gives the rows.
     pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, act: &Act) -> Result<Vec<PgRow>> {
-        let text = Arc::new(statement.expose().to_owned());
+        let text = Arc::new(self.message(statement.expose()));
         let result = self.send(Arc::clone(&text), act).await;
         // The driver is done with its share by now.
         if let Some(mut text) = Arc::into_inner(text) {
             text.zeroize();
         }
         result
+    }
+
+    fn message(&self, statements: &str) -> String {
+        if self.in_transaction { statements.to_owned() } else { format!("{}{statements}; ROLLBACK", self.opening()) }
+    }
+
+    fn opening(&self) -> String {
+        let begin = if self.read_only == ReadOnly::Account { "BEGIN READ WRITE;" } else { "BEGIN;" };
+        format!("{begin}{WITHIN}")
     }
 
     async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {
@@ -139,6 +204,21 @@ impl Session {
         &self.current_user
     }
 
+    /// Tells whether the server, were it given a password in plaintext, would store it as MD5.
+    pub(crate) fn encrypts_by_md5(&self) -> bool {
+        self.encrypts_by_md5
+    }
+
+    /// Tells whether the account has the attribute REPLICATION.
+    pub(crate) fn replicates(&self) -> bool {
+        self.replicates
+    }
+
+    /// Tells whether the server as a whole writes nothing: it is a replica, or it is being moved.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only == ReadOnly::Server
+    }
+
     /// Tells whether the server is of this major version or a later one.
     pub(crate) fn is_at_least(&self, major: u32) -> bool {
         self.version >= major * 10_000
@@ -158,7 +238,7 @@ impl std::fmt::Debug for Session {
 
 /// Sets everything that the driver would otherwise take from PG* variables. Never print it: it shows the password.
 ///
-/// No start-up options: RDS Proxy and older poolers refuse them.
+/// No start-up options, and no parameter beside those that every pooler knows: RDS Proxy and PgBouncer refuse others.
 fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::new_without_pgpass()
         .host(place.server.host())
@@ -167,6 +247,7 @@ fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<Pg
         .password(secret.password.expose())
         .database(&place.database)
         .application_name("fourstep")
+        .extra_float_digits(None)
         .disable_statement_logging();
     Ok(if place.tls {
         options

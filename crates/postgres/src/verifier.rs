@@ -1,9 +1,11 @@
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fourstep::Sensitive;
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -16,7 +18,7 @@ type Key = Zeroizing<[u8; 32]>;
 ///
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, all in base64.
 /// <https://www.postgresql.org/docs/current/catalog-pg-authid.html>
-pub(crate) fn verifier(password: &Sensitive, salt: &[u8; 16]) -> Sensitive {
+pub(crate) fn scram(password: &Sensitive, salt: &[u8; 16]) -> Sensitive {
     let salted = salted_password(prepare(password.expose()).as_bytes(), salt);
     let client_key = hmac(&salted[..], &[b"Client Key"]);
     let server_key = hmac(&salted[..], &[b"Server Key"]);
@@ -27,6 +29,19 @@ pub(crate) fn verifier(password: &Sensitive, salt: &[u8; 16]) -> Sensitive {
         *Zeroizing::new(STANDARD.encode(&stored_key[..])),
         *Zeroizing::new(STANDARD.encode(&server_key[..])),
     ))
+}
+
+/// Makes the text that is stored where the server is set to MD5: `md5` and the hexadecimal hash of password and name.
+///
+/// Unlike SCRAM's, it opens the account to whoever reads it, as in the server's log. The password itself stays unknown.
+/// <https://www.postgresql.org/docs/current/auth-password.html>
+pub(crate) fn md5(password: &Sensitive, account: &str) -> Sensitive {
+    let hash = Md5::new().chain_update(password.expose()).chain_update(account).finalize();
+    let digits = hash.iter().fold(String::from("md5"), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    });
+    Sensitive::new(digits)
 }
 
 /// Makes the salt of an account's verifier in one version of a secret: always the same one.
@@ -83,7 +98,7 @@ mod tests {
     fn agrees_with_the_exchange_in_the_rfc() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
         assert_eq!(
-            verifier(&Sensitive::new("pencil"), &salt).expose(),
+            scram(&Sensitive::new("pencil"), &salt).expose(),
             "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
         );
     }

@@ -45,7 +45,7 @@ pub(crate) fn capture() -> (Captured, tracing::subscriber::DefaultGuard) {
 }
 
 /// Checks that a text holds none of the secrets in any form.
-fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
+pub(crate) fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
     let filter = Filter::new();
     secrets.iter().for_each(|secret| filter.learn(secret));
     assert!(secrets.len() > 1 && filter.apply(FIRST) == "[redacted]", "the check itself works");

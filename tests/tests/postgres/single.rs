@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::{Options, Postgres};
 use fourstep_testkit::proxy::{Fault, When};
-use sqlx::Connection;
 use tokio::sync::oneshot;
 
 use crate::world::{
@@ -141,51 +139,6 @@ async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_that_was_dropped_or_has_expired_is_rejected() {
-    let Some(server) = server().await else { return };
-    let mut world = World::new(&secret(&server, "absent", FIRST));
-    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["the role does not exist"]);
-    server.execute("ALTER ROLE app VALID UNTIL '2020-01-01'").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["its VALID UNTIL has passed"]);
-}
-
-#[tokio::test]
-async fn an_account_that_may_not_log_in_is_forbidden_and_no_other_version_is_tried() {
-    let Some(server) = server().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    server.execute("ALTER ROLE app NOLOGIN").await;
-    assert_error(&world.failing_set().await, ErrorKind::Forbidden, &["NOLOGIN", "ALTER ROLE \"app\" LOGIN"]);
-    server.execute("ALTER ROLE app LOGIN; REVOKE CONNECT ON DATABASE postgres FROM public").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    assert_error(
-        &world.failing_set().await,
-        ErrorKind::Forbidden,
-        &["GRANT CONNECT ON DATABASE \"postgres\" TO \"app\""],
-    );
-}
-
-#[tokio::test]
-async fn a_full_server_is_unavailable() {
-    let Some(server) = server().await else { return };
-    server.execute("ALTER ROLE app CONNECTION LIMIT 1").await;
-    let client = server.connect("app", FIRST, "postgres").await.unwrap();
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    world.limit = Duration::from_secs(12);
-    assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["53300", "CONNECTION LIMIT"]);
-    client.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_database_that_is_absent_is_named_with_its_field() {
-    let Some(server) = server().await else { return };
-    let mut secret = secret(&server, "app", FIRST);
-    secret["dbname"] = "nowhere".into();
-    let mut world = World::new(&secret);
-    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["no database `nowhere`", "`dbname`"]);
-}
-
-#[tokio::test]
 async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written() {
     let Some(server) = server().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
@@ -215,56 +168,6 @@ async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written
         _ = other.step(Step::Set, &token) => panic!("the other one hangs"),
     }
     assert_eq!(server.roles().await, roles);
-}
-
-#[tokio::test]
-async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
-    let Some(server) = server().await else { return };
-    server
-        .execute(
-            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '20ms';
-             ALTER ROLE app SET synchronous_commit = off; ALTER ROLE app SET standard_conforming_strings = off;
-             ALTER ROLE app SET search_path = data, pg_catalog;
-             CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
-        )
-        .await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    world.rotate().await.unwrap();
-    // The consumer below has no more patience than its role.
-    server.execute("ALTER ROLE app RESET statement_timeout").await;
-    assert!(opens(&server, &world.current()).await);
-}
-
-#[tokio::test]
-async fn a_server_that_is_read_only_as_a_whole_is_unavailable_and_not_written_to() {
-    let Some(server) = server().await else { return };
-    let roles = server.roles().await;
-    server.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
-    server.execute("SELECT pg_reload_conf()").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    world.limit = Duration::from_secs(12);
-    assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["read only", "replica", "writer"]);
-    assert_eq!(server.roles().await, roles);
-}
-
-#[tokio::test]
-async fn a_password_under_md5_is_replaced_as_well() {
-    let options = Options {
-        settings: vec![("password_encryption", "md5")],
-        hba: vec!["host all all 127.0.0.1/32 md5"],
-        ..Options::default()
-    };
-    let Some(server) = Postgres::start_with(options).await else { return };
-    server.execute("CREATE ROLE app LOGIN PASSWORD 'first-password'").await;
-    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
-    assert!(verifier[0].starts_with("md5"), "{verifier:?}");
-    let mut world = World::new(&secret(&server, "app", FIRST));
-    for _ in 0..2 {
-        world.rotate().await.unwrap();
-        assert!(opens(&server, &world.current()).await);
-    }
-    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
-    assert!(verifier[0].starts_with("SCRAM-SHA-256$"), "{verifier:?}");
 }
 
 #[tokio::test]

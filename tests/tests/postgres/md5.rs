@@ -1,0 +1,68 @@
+//! Servers whose owner keeps passwords as MD5, because a consumer knows nothing better.
+
+use fourstep_testkit::postgres::{Options, Postgres};
+
+use crate::secrecy::{assert_clean, capture};
+use crate::world::{FIRST, World, has_grantors, opens, secret};
+
+async fn md5_server(method: &'static str) -> Option<Postgres> {
+    let options = Options { settings: vec![("password_encryption", "md5")], hba: vec![method], ..Options::default() };
+    let server = Postgres::start_with(options).await?;
+    server.execute("CREATE ROLE app LOGIN PASSWORD 'first-password'").await;
+    Some(server)
+}
+
+async fn verifier(server: &Postgres, role: &str) -> String {
+    server.rows(&format!("SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")).await.remove(0)
+}
+
+#[tokio::test]
+async fn a_server_set_to_md5_gets_a_verifier_of_md5_and_no_password() {
+    let Some(server) = md5_server("host all all 127.0.0.1/32 md5").await else { return };
+    assert!(verifier(&server, "app").await.starts_with("md5"));
+    let (log, _guard) = capture();
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    for _ in 0..2 {
+        let before = verifier(&server, "app").await;
+        world.rotate().await.unwrap();
+        assert!(opens(&server, &world.current()).await);
+        let after = verifier(&server, "app").await;
+        assert!(after.starts_with("md5") && after != before, "{after}");
+        assert!(!log.text().contains(&after), "what opens an account is not in our log");
+    }
+    assert_clean("the server's log", &server.log(), &world.passwords());
+    assert_clean("our log", &log.text(), &world.passwords());
+    assert!(log.text().contains("set password_encryption to scram-sha-256"), "{}", log.text());
+    // What the owner sets for the account counts more, here as for every other client.
+    server.execute("ALTER ROLE app SET password_encryption = 'scram-sha-256'").await;
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+    assert!(verifier(&server, "app").await.starts_with("SCRAM-SHA-256$"));
+}
+
+#[tokio::test]
+async fn two_accounts_of_a_server_set_to_md5_take_turns() {
+    let Some(server) = md5_server("host all all 127.0.0.1/32 md5").await else { return };
+    server.execute("CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'admin-password'").await;
+    let mut world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    for role in ["app_clone", "app", "app_clone"] {
+        world.rotate().await.unwrap();
+        assert_eq!(world.current()["username"], role);
+        assert!(opens(&server, &world.current()).await && opens(&server, &world.previous()).await);
+        assert!(verifier(&server, role).await.starts_with("md5"));
+    }
+}
+
+/// Since version 16, a session knows by which method it came in.
+#[tokio::test]
+async fn a_server_that_admits_by_scram_alone_gets_a_verifier_of_scram_whatever_it_is_set_to() {
+    let Some(server) = md5_server("host all all 127.0.0.1/32 scram-sha-256").await else { return };
+    if !has_grantors(&server).await {
+        return;
+    }
+    server.execute("SET password_encryption = 'scram-sha-256'; ALTER ROLE app PASSWORD 'first-password'").await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+    assert!(verifier(&server, "app").await.starts_with("SCRAM-SHA-256$"));
+}

@@ -1,0 +1,72 @@
+//! Servers and accounts that write nothing: on purpose, or by accident.
+
+use std::time::Duration;
+
+use fourstep::{ErrorKind, Step};
+
+use crate::world::{FIRST, World, assert_error, consume, opens, secret, server, server_with_admin};
+
+const WRITER: &str =
+    " After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's.";
+
+#[tokio::test]
+async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
+    let Some(server) = server().await else { return };
+    server
+        .execute(
+            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '20ms';
+             ALTER ROLE app SET synchronous_commit = off; ALTER ROLE app SET standard_conforming_strings = off;
+             ALTER ROLE app SET search_path = data, pg_catalog;
+             CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+        )
+        .await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.rotate().await.unwrap();
+    let error = consume(&server, &world.current(), "SET statement_timeout = 0; INSERT INTO data.t VALUES (1)").await;
+    let error = error.expect_err("the account is read only for its consumers");
+    assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("25006"));
+    // The consumer below has no more patience than its role.
+    server.execute("ALTER ROLE app RESET statement_timeout").await;
+    assert!(opens(&server, &world.current()).await);
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_as_a_whole_is_unavailable_and_not_written_to() {
+    let Some(server) = server().await else { return };
+    let roles = server.roles().await;
+    server.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    server.execute("SELECT pg_reload_conf()").await;
+    let mut world = World::new(&secret(&server, "app", FIRST));
+    world.limit = Duration::from_secs(12);
+    assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["read only", "replica", "writer"]);
+    assert_eq!(server.roles().await, roles);
+}
+
+#[tokio::test]
+async fn a_server_that_became_read_only_after_set_is_not_promoted_to() {
+    let Some((server, alternating)) = server_with_admin().await else { return };
+    for alone in [true, false] {
+        let mut world = if alone { World::new(&secret(&server, "app", FIRST)) } else { alternating.copy() };
+        let token = world.start();
+        world.step(Step::Create, &token).await.unwrap();
+        world.step(Step::Set, &token).await.unwrap();
+        world.limit = Duration::from_secs(3);
+        // The owner moves the server; as the account of AWSCURRENT was before, it is not.
+        server.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
+        server.execute("SELECT pg_reload_conf()").await;
+        let result = world.step(Step::Test, &token).await;
+        if alone {
+            let error = result.unwrap_err();
+            assert_error(&error, ErrorKind::Unavailable, &[" is read only (SQLSTATE 25006). ", WRITER]);
+        } else {
+            // Both accounts of the pair log in to the same server, and so to one that is read only for both.
+            result.unwrap();
+        }
+        server.execute("ALTER SYSTEM RESET default_transaction_read_only").await;
+        server.execute("SELECT pg_reload_conf()").await;
+        world.limit = Duration::from_secs(30);
+        world.run(&token).await.unwrap();
+        assert!(opens(&server, &world.current()).await);
+        server.execute("ALTER ROLE app PASSWORD 'first-password'").await;
+    }
+}
