@@ -167,13 +167,10 @@ pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> 
         if let Some(Refused(reach)) = error.downcast_ref::<Refused>() {
             return address_refused(*reach, at);
         }
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        if let Some(tls) = tls_in(error) {
             return at.server().handshake_failed(tls);
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return at.server().handshake_failed(tls);
-            }
             network = Some(io.kind());
         }
         cause = error.source();
@@ -195,6 +192,15 @@ pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> 
         error_now.next("Check `base_url`, and the function's way to the service: its subnets, security group and NAT")
     } else {
         error_now
+    }
+}
+
+/// Finds the error of a TLS handshake. The client puts it into an error of the system, and that into another, of which
+/// `source` shows neither.
+fn tls_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<io::Error>() {
+        Some(io) => tls_in(io.get_ref()?),
+        None => error.downcast_ref(),
     }
 }
 
