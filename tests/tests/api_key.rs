@@ -22,5 +22,7 @@ mod killed;
 mod rabbitmq;
 #[path = "api_key/rotations.rs"]
 mod rotations;
+#[path = "api_key/tls.rs"]
+mod tls;
 #[path = "api_key/world.rs"]
 mod world;

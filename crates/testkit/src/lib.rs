@@ -20,6 +20,7 @@ pub mod script;
 mod shared;
 pub mod sshd;
 pub mod store_suite;
+pub mod tls;
 mod tools;
 mod wire;
 pub mod world;
