@@ -15,7 +15,11 @@ pub(crate) struct Entry {
     /// What MariaDB stores in place of the password. MySQL's is not read.
     pub(crate) stored: Sensitive,
     pub(crate) locked: bool,
-    /// REQUIRE, limits, expiry and rules of passwords, each as `ALTER USER` takes it.
+    /// What REQUIRE demands, as `ALTER USER` takes it.
+    pub(crate) requirement: String,
+    /// The limits, each by its name; 0 is none.
+    pub(crate) limits: Vec<(&'static str, String)>,
+    /// The expiry and the rules of passwords, each as `ALTER USER` takes it.
     pub(crate) options: Vec<String>,
     /// As SQL, sorted.
     pub(crate) default_roles: Vec<String>,
@@ -65,6 +69,8 @@ impl Entry {
             plugin: column(3),
             stored: Sensitive::new(column(4)),
             locked: column(5) == "Y",
+            requirement: requirement(&column(7), &column(8), &column(9), &column(10)),
+            limits: LIMITS.iter().filter_map(|(name, at)| Some((*name, text(row, *at)?))).collect(),
             options: options(row),
             default_roles: default_role.iter().map(|role| quote(role)).collect(),
             proxies: Vec::new(),
@@ -79,21 +85,18 @@ impl Entry {
     }
 }
 
+/// The limits of an account, and their columns. MySQL has not the last one.
+const LIMITS: [(&str, usize); 5] = [
+    ("MAX_QUERIES_PER_HOUR", 11),
+    ("MAX_UPDATES_PER_HOUR", 12),
+    ("MAX_CONNECTIONS_PER_HOUR", 13),
+    ("MAX_USER_CONNECTIONS", 14),
+    ("MAX_STATEMENT_TIME", 15),
+];
+
 fn options(row: &MySqlRow) -> Vec<String> {
-    let column = |at| text(row, at).unwrap_or_default();
     let number = |at| text(row, at).unwrap_or_else(|| "0".to_owned());
-    let mut options = vec![requirement(&column(7), &column(8), &column(9), &column(10))];
-    let mut limits = format!(
-        "WITH MAX_QUERIES_PER_HOUR {} MAX_UPDATES_PER_HOUR {} MAX_CONNECTIONS_PER_HOUR {} MAX_USER_CONNECTIONS {}",
-        number(11),
-        number(12),
-        number(13),
-        number(14)
-    );
-    if let Some(seconds) = text(row, 15) {
-        limits += &format!(" MAX_STATEMENT_TIME {seconds}");
-    }
-    options.push(limits);
+    let mut options = Vec::new();
     options.push(match text(row, 16).as_deref() {
         None | Some("-1") => "PASSWORD EXPIRE DEFAULT".to_owned(),
         Some("0") => "PASSWORD EXPIRE NEVER".to_owned(),

@@ -75,7 +75,8 @@ const CLEAR_PLUGIN: &str = "mysql_cleartext_plugin disabled";
 
 fn protocol(text: &str, place: &Place, act: &Act) -> Error {
     let account = &place.account;
-    let plugin = text.rsplit_once(UNKNOWN_PLUGIN).map(|(_, plugin)| plugin);
+    // The driver adds the place in its source.
+    let plugin = text.split_once(UNKNOWN_PLUGIN).and_then(|(_, plugin)| plugin.split(' ').next());
     let plugin = plugin.or_else(|| text.contains(CLEAR_PLUGIN).then_some("mysql_clear_password"));
     if let Some(plugin) =
         plugin.filter(|plugin| plugin.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))

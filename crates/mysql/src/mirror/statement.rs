@@ -53,7 +53,8 @@ impl Writer {
         attributes: &Map<String, Value>,
     ) -> Statement {
         let by = &self.by;
-        let options = base.options.join(" ");
+        let limits = limits(&base.limits, |(_, value)| !value.trim_matches(['0', '.']).is_empty());
+        let options = [&[base.requirement.clone()], &limits[..], &base.options[..]].concat().join(" ");
         let lock = lock(base.locked);
         let plugin = literal(base.takes().map_or("", |plugin| plugin.name()));
         let (identified, marked) = match self.product {
@@ -74,10 +75,14 @@ impl Writer {
 
     /// Gives the clone the requirements, limits and rules of its base.
     pub(super) fn alter(&self, base: &Entry, clone: &Entry) -> Option<Statement> {
-        let mut options: Vec<&str> =
-            base.options.iter().filter(|option| !clone.options.contains(option)).map(String::as_str).collect();
+        let mut options = Vec::new();
+        if base.requirement != clone.requirement {
+            options.push(base.requirement.clone());
+        }
+        options.extend(limits(&base.limits, |limit| !clone.limits.contains(limit)));
+        options.extend(base.options.iter().filter(|option| !clone.options.contains(option)).cloned());
         if base.locked != clone.locked {
-            options.push(lock(base.locked));
+            options.push(lock(base.locked).to_owned());
         }
         if options.is_empty() {
             return None;
@@ -160,8 +165,10 @@ impl Writer {
         let whole = matches!(object, Object::Role(_) | Object::Dynamic(_) | Object::Proxy(_));
         let all = |privileges: &BTreeSet<(String, Option<String>)>| privileges.contains(&(ALL.to_owned(), None));
         let mut statements = Vec::new();
-        // What has one option only is taken and given again without it; so is what was all.
-        if any && (whole && loses_option || all(&extra)) {
+        // What has one option only is taken and given again without it; so is what was all. MariaDB says that it gave the
+        // option of PROXY later, and goes on without it.
+        let proxy = matches!(object, Object::Proxy(_));
+        if any && (whole && loses_option || proxy || all(&extra)) {
             statements.extend(self.take(account, object, found));
             statements.push(self.give(account, object, &wanted.privileges, wanted.grantable));
             return statements;
@@ -236,6 +243,13 @@ impl Writer {
         let what = text.clone();
         Statement { act: Act::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
     }
+}
+
+/// Writes some of the limits.
+fn limits(all: &[(&'static str, String)], wanted: impl Fn(&(&'static str, String)) -> bool) -> Vec<String> {
+    let some: Vec<String> =
+        all.iter().filter(|limit| wanted(limit)).map(|(name, value)| format!("{name} {value}")).collect();
+    if some.is_empty() { some } else { vec![format!("WITH {}", some.join(" "))] }
 }
 
 fn lock(locked: bool) -> &'static str {
