@@ -2,6 +2,7 @@
 //! hold all of them to the same rules.
 
 pub mod aws;
+pub mod captured;
 mod certificates;
 pub mod function;
 mod http;

@@ -1,0 +1,255 @@
+use fourstep::{ErrorKind, Step};
+use fourstep_testkit::mysql::{Flavour, MySql};
+
+use crate::world::{World, assert_error, consume, name, opens, secret, server_with_admin};
+
+#[tokio::test]
+async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        let mut names = Vec::new();
+        for _ in 0..4 {
+            let before = world.current();
+            let token = world.start();
+            for step in Step::ALL {
+                world.step(step, &token).await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
+                assert!(opens(&server, &world.current()).await, "AWSCURRENT works at every moment: {step}");
+                assert!(opens(&server, &before).await, "so does what was current: {step}");
+            }
+            assert_eq!(world.previous(), before);
+            names.push(name(&server, &world.current()));
+            consume(&server, &world.current(), "INSERT INTO t VALUES (1, 2); SELECT * FROM t").await.unwrap();
+        }
+        assert_eq!(names, ["app_clone", "app", "app_clone", "app"]);
+        if flavour == Flavour::MySql {
+            let marks = "SELECT User_attributes->>'$.metadata.fourstep.clone_of' FROM mysql.user
+                          WHERE User = '<app_clone>' OR User = '<app>' ORDER BY User";
+            assert_eq!(server.rows(marks).await, ["", "app"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_finish_the_previous_account_is_refused_at_once_and_comes_back_in_its_turn() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        world.tag("fourstep:retire", "at-finish");
+        for _ in 0..3 {
+            let before = world.current();
+            let token = world.start();
+            world.run(&token).await.unwrap();
+            assert!(opens(&server, &world.current()).await);
+            assert!(!opens(&server, &before).await, "retired");
+            let accounts = server.accounts().await;
+            world.step(Step::Finish, &token).await.unwrap();
+            assert_eq!(server.accounts().await, accounts, "run again, it writes nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_entry_of_the_base_has_its_clone_and_one_that_goes_takes_its_clone_along() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        server
+            .execute(
+                "CREATE USER <app>@'10.%' IDENTIFIED BY 'of another host'; GRANT DELETE ON <main>.* TO <app>@'10.%'",
+            )
+            .await;
+        world.rotate().await.unwrap();
+        let hosts =
+            || async { server.rows("SELECT Host FROM mysql.user WHERE User = '<app_clone>' ORDER BY Host").await };
+        assert_eq!(hosts().await, ["%", "10.%"]);
+        let grants = server.rows("SHOW GRANTS FOR <app_clone>@'10.%'").await;
+        assert!(grants.iter().any(|grant| grant.contains("GRANT DELETE ON `main`.*")), "{grants:?}");
+        assert!(!grants.iter().any(|grant| grant.contains("SELECT")), "{grants:?}");
+        // The base has one password in all of its entries once its turn comes.
+        world.rotate().await.unwrap();
+        server.execute("DROP USER <app>@'10.%'").await;
+        world.rotate().await.unwrap();
+        assert_eq!(hosts().await, ["%"]);
+        assert!(opens(&server, &world.current()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_clone_that_is_right_already_gets_only_its_password() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        world.rotate().await.unwrap();
+        world.rotate().await.unwrap();
+        let before = server.general_log().len();
+        world.rotate().await.unwrap();
+        let log = server.general_log().split_off(before);
+        let writes = ["ALTER ", "CREATE ", "GRANT ", "REVOKE ", "DROP ", "SET PASSWORD", "SET DEFAULT"];
+        let statements: Vec<&str> = log
+            .lines()
+            .filter(|line| {
+                line.contains("Query") && !line.contains("SHOW ") && writes.iter().any(|word| line.contains(word))
+            })
+            .collect();
+        assert_eq!(statements.len(), 1, "{flavour}: {statements:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_has_the_clones_name_is_left_alone_unless_it_may_be_adopted() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        server.execute("CREATE USER <app_clone>@'%' IDENTIFIED BY 'of-somebody-else'; GRANT DELETE ON <main>.* TO <app_clone>@'%'").await;
+        let accounts = server.accounts().await;
+        let token = world.start();
+        world.step(Step::Create, &token).await.unwrap();
+        let error = world.step(Step::Set, &token).await.unwrap_err();
+        assert_error(&error, ErrorKind::Conflict, &["app_clone", "never used it", "fourstep:adopt=true"]);
+        assert_eq!(server.accounts().await, accounts);
+        // Given up and begun anew, it still is another's.
+        world.abandon(&token);
+        let token = world.start();
+        world.step(Step::Create, &token).await.unwrap();
+        world.step(Step::Set, &token).await.unwrap_err();
+        assert_eq!(server.accounts().await, accounts);
+        world.tag("fourstep:adopt", "true");
+        world.run(&token).await.unwrap();
+        assert!(opens(&server, &world.current()).await);
+        consume(&server, &world.current(), "DELETE FROM t").await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn attempts_that_are_given_up_leave_a_clone_that_the_next_one_knows() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        for turn in 0..2 {
+            for _ in 0..4 {
+                let token = world.start();
+                world.step(Step::Create, &token).await.unwrap();
+                world.step(Step::Set, &token).await.unwrap_or_else(|error| panic!("{flavour}, turn {turn}: {error}"));
+                assert!(opens(&server, &world.current()).await);
+                world.abandon(&token);
+                assert!(opens(&server, &world.current()).await);
+            }
+            world.rotate().await.unwrap();
+            assert!(opens(&server, &world.current()).await && opens(&server, &world.previous()).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_without_the_right_is_forbidden_with_the_statement_that_gives_it() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        let boss = server.name("boss");
+        // A right to write the tables of accounts would do as well.
+        server.execute("REVOKE CREATE USER, INSERT, UPDATE, DELETE ON *.* FROM <boss>@'%'").await;
+        let accounts = server.accounts().await;
+        let error = world.failing_set().await;
+        assert_error(
+            &error,
+            ErrorKind::Forbidden,
+            &["may not create account", &format!("GRANT CREATE USER ON *.* TO `{boss}`@`%`")],
+        );
+        assert_eq!(server.accounts().await, accounts);
+    }
+}
+
+#[tokio::test]
+async fn a_clone_that_lost_rights_after_set_is_forbidden_with_both_ways_out() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        let token = world.start();
+        world.step(Step::Create, &token).await.unwrap();
+        world.step(Step::Set, &token).await.unwrap();
+        server.execute("REVOKE INSERT ON <main>.* FROM <app_clone>@'%'").await;
+        let error = world.step(Step::Test, &token).await.unwrap_err();
+        assert_error(
+            &error,
+            ErrorKind::Forbidden,
+            &["it lacks INSERT ON", "Start setSecret again", "fourstep:grants=leave"],
+        );
+        world.tag("fourstep:grants", "leave");
+        world.step(Step::Test, &token).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_base_that_is_locked_dropped_or_only_a_role_is_named() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        world.rotate().await.unwrap();
+        world.rotate().await.unwrap();
+        world.rotate().await.unwrap();
+        assert_eq!(name(&server, &world.current()), "app_clone");
+        server.execute("ALTER USER <app>@'%' ACCOUNT LOCK").await;
+        assert_error(&world.failing_set().await, ErrorKind::Forbidden, &["is locked, or is a role", "ACCOUNT UNLOCK"]);
+        server.execute("DROP USER <app>@'%'; CREATE ROLE <app>").await;
+        let token = world.store.with(|model| model.secret("app").unwrap().labelled("AWSPENDING").unwrap().id.clone());
+        let error = world.step(Step::Set, &token).await.unwrap_err();
+        let (kind, part) = match flavour {
+            Flavour::MySql => (ErrorKind::Forbidden, "is locked, or is a role"),
+            Flavour::MariaDb => (ErrorKind::Invalid, "a role of that name is none"),
+        };
+        assert_error(&error, kind, &[part]);
+        assert!(opens(&server, &world.current()).await);
+    }
+}
+
+#[tokio::test]
+async fn an_administrators_secret_with_a_wrong_password_is_named() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        world.put_admin(&secret(&server, &server.name("boss"), "wrong"));
+        let error = world.failing_set().await;
+        assert_error(&error, ErrorKind::Forbidden, &["refused the administrator of secret"]);
+    }
+}
+
+#[tokio::test]
+async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
+    let Some(server) = MySql::start_with(
+        Flavour::MariaDb,
+        fourstep_testkit::mysql::Options { settings: vec!["--plugin-load-add=auth_ed25519"], ..Default::default() },
+    )
+    .await
+    else {
+        return;
+    };
+    crate::world::prepare(&server).await;
+    crate::world::make_admin(&server).await;
+    let mut world = World::alternating(&crate::world::app(&server), &crate::world::admin(&server));
+    world.rotate().await.unwrap();
+    world.rotate().await.unwrap();
+    world.rotate().await.unwrap();
+    server.execute("ALTER USER app@'%' IDENTIFIED VIA ed25519 USING PASSWORD('of the owner')").await;
+    let accounts = server.accounts().await;
+    let error = world.failing_set().await;
+    assert_error(&error, ErrorKind::Invalid, &["`ed25519`", "mysql_native_password"]);
+    assert_eq!(server.accounts().await, accounts);
+    // And at a login by itself.
+    let mut alone = World::new(&secret(&server, "app", "of the owner"));
+    let error = alone.failing_set().await;
+    assert_error(&error, ErrorKind::Invalid, &["`client_ed25519`", "cannot log in"]);
+    assert_eq!(server.accounts().await, accounts);
+}
+
+#[tokio::test]
+async fn a_hash_has_the_form_in_which_the_server_stores_passwords() {
+    let Some(server) = MySql::start(Flavour::MySql).await else { return };
+    crate::world::prepare(&server).await;
+    crate::world::make_admin(&server).await;
+    let mut world = World::alternating(&crate::world::app(&server), &crate::world::admin(&server));
+    for (format, rounds, begins) in [("PBKDF2_SHA512", 12_000, "$B$00C$"), ("CRYPT5", 5_000, "$A$005$")] {
+        server
+            .execute(&format!(
+                "SET GLOBAL caching_sha2_password_storage_format = '{format}';
+                 SET GLOBAL caching_sha2_password_digest_rounds = {rounds}"
+            ))
+            .await;
+        world.rotate().await.unwrap();
+        assert!(opens(&server, &world.current()).await, "{format}");
+        let account = name(&server, &world.current());
+        let stored =
+            server.rows(&format!("SELECT authentication_string FROM mysql.user WHERE User = '{account}'")).await;
+        assert!(stored[0].starts_with(begins), "{format}");
+    }
+}

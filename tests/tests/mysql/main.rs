@@ -1,0 +1,18 @@
+//! Accounts of real MySQL and MariaDB servers, rotated by the engine in this process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what tests call is a test too, which clippy only sees of their own functions"
+)]
+
+mod alternating;
+mod defects;
+mod dual;
+mod equality;
+mod names;
+mod network;
+mod overlap;
+mod refusals;
+mod secrecy;
+mod single;
+mod world;
