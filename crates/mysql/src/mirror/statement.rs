@@ -54,7 +54,7 @@ impl Writer {
     ) -> Statement {
         let by = &self.by;
         let limits = limits(&base.limits, |(_, value)| !value.trim_matches(['0', '.']).is_empty());
-        let options = [&[base.requirement.clone()], &limits[..], &base.options[..]].concat().join(" ");
+        let options = [std::slice::from_ref(&base.requirement), &limits[..], &base.options[..]].concat().join(" ");
         let lock = lock(base.locked);
         let plugin = literal(base.takes().map_or("", |plugin| plugin.name()));
         let (identified, marked) = match self.product {
