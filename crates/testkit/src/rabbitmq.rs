@@ -19,8 +19,7 @@ use crate::tools::skip;
 pub struct RabbitMq {
     management: String,
     _directory: TempDir,
-    /// Both are killed when dropped.
-    _names: Child,
+    /// Killed when dropped.
     _server: Child,
 }
 
@@ -59,22 +58,12 @@ impl RabbitMq {
                 ),
             )?;
             let log = std::fs::File::create(at("output"))?;
-            // Erlang would start one that outlives it, and everybody.
-            let names_server = Command::new("/usr/bin/epmd")
-                .args(["-address", "127.0.0.1", "-port", &names.to_string()])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .kill_on_drop(true)
-                .spawn()?;
             let mut server = Command::new(&program)
                 .current_dir(directory.path())
                 .env_clear()
                 .env("PATH", "/usr/bin:/bin")
                 .env("HOME", directory.path())
                 .env("LANG", "C.UTF-8")
-                // The script becomes the server, which can be killed then, in place of starting it beside itself.
-                .env("RABBITMQ_ALLOW_INPUT", "1")
                 .env("ERL_EPMD_ADDRESS", "127.0.0.1")
                 .env("ERL_EPMD_PORT", names.to_string())
                 .env("RABBITMQ_DIST_PORT", nodes.to_string())
@@ -96,7 +85,7 @@ impl RabbitMq {
                     .await
                     .is_ok_and(|status| status == 200)
                 {
-                    return Ok(Some(Self { management, _directory: directory, _names: names_server, _server: server }));
+                    return Ok(Some(Self { management, _directory: directory, _server: server }));
                 }
                 if Instant::now() > deadline {
                     let output = std::fs::read_to_string(at("output")).unwrap_or_default();
