@@ -62,7 +62,7 @@ fn every_ready_made_file_is_right_and_fits_the_schema() {
     for path in files {
         let file = ProviderFile::read(&path).unwrap_or_else(|error| panic!("{error}"));
         assert!(
-            file.documentation.iter().all(|line| line.contains(", read 20")),
+            file.documentation.iter().all(|line| line.contains(", read 20") || line.contains("; checked against ")),
             "{path:?} names its source and the day"
         );
         let text = std::fs::read_to_string(&path).unwrap();
