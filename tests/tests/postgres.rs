@@ -7,6 +7,8 @@ mod alternating;
 mod attributes;
 #[path = "postgres/bad_input.rs"]
 mod bad_input;
+#[path = "postgres/defects.rs"]
+mod defects;
 #[path = "postgres/equality.rs"]
 mod equality;
 #[path = "postgres/faults.rs"]
@@ -17,6 +19,8 @@ mod md5;
 mod names;
 #[path = "postgres/network.rs"]
 mod network;
+#[path = "postgres/pooler.rs"]
+mod pooler;
 #[path = "postgres/read_only.rs"]
 mod read_only;
 #[path = "postgres/rights.rs"]

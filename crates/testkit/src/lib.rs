@@ -12,6 +12,7 @@ pub mod key_service;
 mod moto;
 pub mod mysql;
 mod names;
+pub mod pgbouncer;
 pub mod postgres;
 mod process;
 pub mod proxy;

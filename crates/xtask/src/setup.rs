@@ -35,6 +35,7 @@ pub(crate) fn run(extras: Extras) -> Result {
         servers::MARIADB,
         debian::OPENSSH,
         debian::BUSYBOX,
+        debian::PGBOUNCER,
         debian::RABBITMQ,
         python::MOTO,
         python::JUPYTERHUB,

@@ -14,7 +14,7 @@ fn name(secret: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
+async fn d9_two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     let mut names = Vec::new();
     for _ in 0..4 {
@@ -59,7 +59,7 @@ async fn at_finish_the_previous_account_is_refused_at_once_and_comes_back_in_its
 }
 
 #[tokio::test]
-async fn what_the_clone_makes_belongs_to_the_base() {
+async fn d10_tables_made_by_the_clone_stay_usable() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     world.rotate().await.unwrap();
     assert_eq!(name(&world.current()), "app_clone");
@@ -71,7 +71,7 @@ async fn what_the_clone_makes_belongs_to_the_base() {
 }
 
 #[tokio::test]
-async fn a_grant_to_the_base_holds_for_the_clone_and_a_revoke_too() {
+async fn d2_a_grant_to_the_base_holds_for_the_clone_and_a_revoke_too() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     world.rotate().await.unwrap();
     server.execute("CREATE TABLE public.other (i int); GRANT SELECT ON other TO app").await;
@@ -110,7 +110,7 @@ async fn a_clone_that_lost_its_rights_gets_them_again() {
 }
 
 #[tokio::test]
-async fn a_role_that_has_the_clones_name_is_left_alone_unless_it_may_be_adopted() {
+async fn d6_a_role_that_has_the_clones_name_is_left_alone_unless_it_may_be_adopted() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     server
         .execute("CREATE ROLE app_clone LOGIN PASSWORD 'of-somebody-else'; COMMENT ON ROLE app_clone IS 'of team two'")
@@ -163,7 +163,7 @@ async fn an_administrator_without_the_right_is_forbidden_with_the_statement_that
 }
 
 #[tokio::test]
-async fn a_failed_statement_undoes_those_before_it() {
+async fn d1_a_clone_that_failed_half_way_is_undone_and_not_promoted_by_a_retry() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     let proxy = proxy(&server).await;
     let admin = secret_at(proxy.host(), proxy.port(), "boss", "admin-password");
@@ -233,7 +233,7 @@ async fn a_secret_without_masterarn_is_refused_before_anything_is_stored() {
 }
 
 #[tokio::test]
-async fn a_base_whose_name_ends_like_a_clones_is_a_base() {
+async fn d7_a_base_whose_name_ends_like_a_clones_is_a_base() {
     let Some((server, world)) = server_with_admin().await else { return };
     server.execute("CREATE ROLE svc_clone LOGIN PASSWORD 'first-password'; CREATE ROLE svc LOGIN").await;
     let_administer(&server, "svc_clone").await;
@@ -259,7 +259,7 @@ async fn a_clone_that_lost_its_previous_version_is_known_by_its_mark() {
 }
 
 #[tokio::test]
-async fn a_current_password_that_was_changed_by_hand_falls_back_to_the_previous_account() {
+async fn d14_a_current_password_that_was_changed_by_hand_falls_back_to_the_previous_account() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     world.rotate().await.unwrap();
     server.execute("ALTER ROLE app_clone PASSWORD 'by-hand'").await;

@@ -42,7 +42,7 @@ async fn assert_equal(server: &Postgres) {
 }
 
 #[tokio::test]
-async fn the_clone_has_the_attributes_of_its_base_and_loses_what_that_loses() {
+async fn d11_the_clone_has_the_attributes_of_its_base_and_loses_what_that_loses() {
     let Some((server, mut world)) = two_databases().await else { return };
     server
         .execute("ALTER ROLE app CREATEDB CREATEROLE CONNECTION LIMIT 7 VALID UNTIL '2099-12-31 23:59:59.123456+01'")
@@ -77,7 +77,7 @@ async fn a_superuser_copies_every_attribute_but_its_own() {
 }
 
 #[tokio::test]
-async fn sessions_of_the_clone_begin_as_those_of_its_base_in_each_database() {
+async fn d11_sessions_of_the_clone_begin_as_those_of_its_base_in_each_database() {
     let Some((server, mut world)) = two_databases().await else { return };
     server
         .execute(
@@ -179,7 +179,7 @@ async fn a_base_that_the_administrator_did_not_make_is_forbidden_with_the_statem
 }
 
 #[tokio::test]
-async fn an_account_that_has_expired_is_forbidden_with_the_date() {
+async fn d12_an_account_that_has_expired_is_forbidden_with_the_date() {
     let Some((server, mut world)) = two_databases().await else { return };
     world.rotate_to_clone().await;
     // The base is pending.

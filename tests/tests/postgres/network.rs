@@ -120,7 +120,7 @@ fn tls_world(server: &Postgres, host: &str) -> World {
 }
 
 #[tokio::test]
-async fn a_certificate_of_a_known_authority_is_accepted_by_name_and_by_address() {
+async fn d18_a_certificate_of_a_known_authority_is_accepted_by_name_and_by_address() {
     let Some(server) = tls_server(Certificate::Right).await else { return };
     for host in ["localhost", "127.0.0.1", "localhost."] {
         server.execute("ALTER ROLE app PASSWORD 'first-password'").await;

@@ -65,7 +65,7 @@ async fn what_was_granted_to_the_clone_by_name_is_named_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_clone_that_owns_objects_is_forbidden_until_they_are_the_bases() {
+async fn d10_a_clone_that_owns_objects_is_forbidden_until_they_are_the_bases() {
     let Some((server, mut world)) = two_databases().await else { return };
     world.rotate_to_clone().await;
     // As a session of the clone does that sets its role aside.
@@ -135,7 +135,7 @@ async fn as_of_aws() -> Option<(Postgres, World)> {
 }
 
 #[tokio::test]
-async fn what_a_clone_of_aws_was_given_by_name_and_the_base_lacks_is_forbidden() {
+async fn d16_what_a_clone_of_aws_was_given_by_name_and_the_base_lacks_is_forbidden() {
     let Some((server, mut world)) = as_of_aws().await else { return };
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
@@ -348,7 +348,7 @@ async fn a_clone_that_does_not_act_as_its_base_is_forbidden_with_both_ways_out()
 }
 
 #[tokio::test]
-async fn a_clone_without_the_rights_of_its_base_is_forbidden_with_both_ways_out() {
+async fn d16_a_clone_without_the_rights_of_its_base_is_forbidden_with_both_ways_out() {
     let Some((server, mut world)) = server_with_admin().await else { return };
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
 }
 
 #[tokio::test]
-async fn no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
+async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
     let (captured, _guard) = capture();
     let Some((server, mut world)) = server_with_admin().await else { return };
     for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
 }
 
 #[tokio::test]
-async fn a_statement_that_fails_is_not_repeated_in_the_error() {
+async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
     let (captured, _guard) = capture();
     let Some(server) = server().await else { return };
     // A role may not change its own password while it acts as another that may not either.

@@ -69,7 +69,7 @@ async fn a_retry_finds_the_password_installed_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
+async fn d17_a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
     let Some(server) = server().await else { return };
     let proxy = proxy(&server).await;
     let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));

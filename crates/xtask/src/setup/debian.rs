@@ -19,6 +19,13 @@ pub(super) const RABBITMQ: Need = Need {
     install: || install_without_a_start("rabbitmq-server", &["rabbitmq-server.service", "epmd.service", "epmd.socket"]),
 };
 
+pub(super) const PGBOUNCER: Need = Need {
+    name: "PgBouncer",
+    why: "rotations through a pooler are tested with a real one; no service is started",
+    find: || found("/usr/sbin/pgbouncer"),
+    install: || install_without_a_start("pgbouncer", &["pgbouncer.service"]),
+};
+
 pub(super) const BUSYBOX: Need = Need {
     name: "busybox",
     why: "the script for authorized_keys is tested on it too",
