@@ -2,6 +2,7 @@
 
 mod installation;
 mod log;
+mod replica;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ impl Postgres {
             return None;
         };
         let user = installation.user;
-        let mut directory = user.directory("pg");
+        let directory = user.directory("pg");
         installation.copy_template(&directory.path().join("data"));
         let mut settings = options.settings.clone();
         fs::write(directory.path().join("hba.conf"), hba(&options)).expect("the directory is ours");
@@ -107,10 +108,15 @@ impl Postgres {
             fs::write(directory.path().join("authority.pem"), &files.authority).expect("the directory is ours");
             settings.push(("ssl", "on"));
         }
+        Some(Self::serve(&installation, directory, &settings).await)
+    }
+
+    /// Starts a server on files that are there, and waits until it answers.
+    async fn serve(installation: &Installation, mut directory: TempDir, settings: &[(&str, &str)]) -> Self {
         // Another process may take the port between the choice and the start: then the server ends at once.
         for _ in 0..5 {
             let port = free_port();
-            let process = installation.serve(directory.path(), port, &settings);
+            let process = installation.serve(directory.path(), port, settings);
             let path = directory.path().to_owned();
             let own = Some((process, directory));
             let (names, database, log_start) = (Names::default(), "postgres".to_owned(), 0);
@@ -118,7 +124,7 @@ impl Postgres {
             let mut server = Self { own, directory: path, version, port, names, database, log_start };
             if server.answers().await {
                 fs::write(port_file(&server.directory), port.to_string()).expect("the directory is ours");
-                return Some(server);
+                return server;
             }
             directory = server.own.take().expect("it is our own").1;
         }

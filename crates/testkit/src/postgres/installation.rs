@@ -73,14 +73,18 @@ impl Installation {
     /// Copies an initialized data directory.
     pub(super) fn copy_template(&self, to: &Path) {
         self.user.copy_template(&self.programs.join("postgres"), to, |data| {
-            let initdb = self.programs.join("initdb");
             let arguments =
                 ["-D", path(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"];
             // Less to copy each time.
             let arguments = arguments.into_iter().chain(["--wal-segsize=1"]).collect::<Vec<_>>();
-            let output = self.user.command(initdb, &arguments).output().expect("initdb can be run");
+            let output = self.command("initdb", &arguments).output().expect("initdb can be run");
             assert!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         });
+    }
+
+    /// Makes a command that runs one of the programs beside the server's, as the server's user.
+    pub(super) fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        self.user.command(self.programs.join(program), arguments)
     }
 
     /// Starts the server.
