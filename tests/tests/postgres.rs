@@ -23,6 +23,8 @@ mod network;
 mod pooler;
 #[path = "postgres/read_only.rs"]
 mod read_only;
+#[path = "postgres/replica.rs"]
+mod replica;
 #[path = "postgres/rights.rs"]
 mod rights;
 #[path = "postgres/secrecy.rs"]

@@ -59,7 +59,8 @@ pub(crate) async fn server() -> Option<Postgres> {
     Some(server)
 }
 
-async fn make_app(server: &Postgres) {
+/// Makes the role, and its table.
+pub(crate) async fn make_app(server: &Postgres) {
     server
         .execute(
             "CREATE ROLE <app> LOGIN PASSWORD 'first-password'; CREATE SCHEMA data AUTHORIZATION <app>;
