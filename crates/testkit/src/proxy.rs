@@ -1,7 +1,8 @@
-//! A TCP proxy before a PostgreSQL server that counts messages and breaks connections at chosen ones.
+//! A TCP proxy before a PostgreSQL, MySQL or MariaDB server that counts messages and breaks connections at chosen ones.
 
 mod connection;
 mod message;
+mod mysql;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,9 +19,9 @@ pub use message::Message;
 pub struct Counts {
     /// Connections that clients opened.
     pub connections: usize,
-    /// Logins that the server refused with SQLSTATE 28P01.
+    /// Logins that the server refused: SQLSTATE 28P01 of PostgreSQL, error 1045 of MySQL and MariaDB.
     pub refused: usize,
-    /// Messages of clients, with the request for TLS, the start-up message and the farewell.
+    /// Messages of clients, with the request for TLS, the messages of the login and the farewell.
     pub frontend: usize,
     /// Messages of the server, with its one byte about TLS.
     pub backend: usize,
@@ -62,10 +63,10 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// A proxy on a free port of 127.0.0.1 before a PostgreSQL server.
+/// A proxy on a free port of 127.0.0.1 before a server.
 ///
 /// It counts in the order in which messages arrive, over all connections. It reads plaintext: what follows an accepted
-/// request for TLS passes uncounted. It ends when it is dropped.
+/// request for TLS passes uncounted; before MySQL and MariaDB there can be none. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -74,16 +75,29 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy before the server on this port of 127.0.0.1.
+    /// Starts a proxy before the PostgreSQL server on this port of 127.0.0.1.
     ///
     /// # Panics
     ///
     /// If no port is free.
     pub async fn before(port: u16) -> Self {
+        Self::start(port, Protocol::Postgres).await
+    }
+
+    /// Starts a proxy before the MySQL or MariaDB server on this port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn before_mysql(port: u16) -> Self {
+        Self::start(port, Protocol::MySql).await
+    }
+
+    async fn start(port: u16, protocol: Protocol) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::<Shared>::default();
-        let accepting = tokio::spawn(connection::accept(listener, port, Arc::clone(&shared)));
+        let accepting = tokio::spawn(connection::accept(listener, port, protocol, Arc::clone(&shared)));
         Self { address, shared, accepting }
     }
 
@@ -127,6 +141,13 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// What client and server speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Postgres,
+    MySql,
 }
 
 struct Hook {

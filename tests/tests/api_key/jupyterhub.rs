@@ -9,7 +9,7 @@ use fourstep_testkit::jupyterhub::{JupyterHub, USER};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::json;
 
-use crate::account::{Account, Strategy};
+use crate::account::Account;
 
 struct World {
     hub: JupyterHub,
@@ -32,7 +32,7 @@ impl World {
             .variable("JUPYTERHUB_URL", hub.url());
         let (id, token) = hub.make_token("by hand").await.unwrap();
         let value = json!({"token": token, "token_id": id, "user": USER, "hub": "for consumers"});
-        let account = Account::make("app", &value, Strategy::SingleUser, aws.secrets());
+        let account = Account::make("app", &value, None, aws.secrets());
         aws.secrets().with(|model| {
             let tag = ("fourstep:provider".to_owned(), "jupyterhub".to_owned());
             model.tag_resource("app", [tag]).unwrap();

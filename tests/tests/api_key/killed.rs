@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
-use crate::account::{Account, Strategy};
+use crate::account::Account;
 use crate::world::{MINTED, PUSHED, ROLLED};
 
 /// Longer than any machine needs.
@@ -52,7 +52,7 @@ impl World {
             .variable("KEYS_URL", service.url());
         let minted = provider == MINTED;
         let value = if minted { json!({"key": FIRST_KEY, "key_id": "key-0"}) } else { json!({"key": FIRST_VALUE}) };
-        let account = Account::make("app", &value, Strategy::SingleUser, aws.secrets());
+        let account = Account::make("app", &value, None, aws.secrets());
         Self { aws, service: Arc::new(service), sandbox: Arc::new(sandbox), account, minted, _file: file }
     }
 

@@ -10,7 +10,7 @@ use fourstep_testkit::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::json;
 
-use crate::account::{Account, Strategy};
+use crate::account::Account;
 use crate::jupyterhub::attempt;
 
 /// A user of the management interface, one of queues alone, and the administrator itself.
@@ -42,8 +42,7 @@ async fn users_of_a_real_rabbitmq_get_new_passwords_and_keep_their_tags() {
             value["masterarn"] = "admin".into();
         }
         filter.learn(&Sensitive::new(first));
-        let mut account =
-            Account::make(&format!("secret-of-{}", tags.len()), &value, Strategy::SingleUser, aws.secrets());
+        let mut account = Account::make(&format!("secret-of-{}", tags.len()), &value, None, aws.secrets());
         for _ in 0..2 {
             account.begin_rotation(aws.secrets());
             attempt(&sandbox, &account, aws.secrets()).await.unwrap();

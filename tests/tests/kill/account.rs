@@ -2,17 +2,10 @@ use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretVa
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde_json::Value;
 
-/// How the secrets are rotated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strategy {
-    SingleUser,
-    AlternatingUsers,
-}
-
 /// A secret of an account, and its latest rotation.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    /// The name of the secret, and of the role with which it begins.
+    /// The name of the secret, and of the account with which it begins.
     pub(crate) name: String,
     /// The version that the rotation makes. Before the first one: the version that there is.
     pub(crate) token: String,
@@ -21,14 +14,14 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Makes a secret with a first value.
-    pub(crate) fn make(name: &str, value: &Value, strategy: Strategy, store: &MemoryStore) -> Self {
+    /// Makes a secret with a first value, and the tag that names a strategy, if it is to have one.
+    pub(crate) fn make(name: &str, value: &Value, strategy: Option<&str>, store: &MemoryStore) -> Self {
         let first = version_id(0);
         store.with(|model| {
             let value = Some(SecretValue::text(value.to_string()));
             model.create_secret(CreateSecret { name, token: Some(&first), value, ..CreateSecret::default() }).unwrap();
-            if strategy == Strategy::AlternatingUsers {
-                let tag = ("fourstep:strategy".to_owned(), "alternating-users".to_owned());
+            if let Some(strategy) = strategy {
+                let tag = ("fourstep:strategy".to_owned(), strategy.to_owned());
                 model.tag_resource(name, [tag]).unwrap();
             }
         });

@@ -1,4 +1,4 @@
-//! The PostgreSQL function's binary, killed at each of its messages to Secrets Manager and to the database.
+//! The functions' binaries, killed at each of their messages to Secrets Manager and to the database.
 //!
 //! The messages are counted outside of the binary: by the emulation of Secrets Manager, and by a proxy before a real
 //! server. First, rotations without a fault tell how many there are. Then, for each message, the function is killed
@@ -12,12 +12,17 @@
 
 mod account;
 mod point;
+mod server;
+mod strategy;
 mod world;
 
 use std::time::Instant;
 
-use account::{Account, Strategy};
+use account::Account;
+use fourstep_testkit::mysql::Flavour;
 use point::{Messages, Point};
+use server::Kind;
+use strategy::Strategy;
 use world::World;
 
 /// createSecret makes 4 calls, setSecret 4, testSecret 2, finishSecret 3. Each of the last three steps logs in: 3
@@ -31,32 +36,66 @@ const SINGLE_USER: [Messages; 1] = [Messages { calls: 13, connections: 3, fronte
 const ALTERNATING_USERS: [Messages; 2] =
     [Messages { calls: 15, connections: 4, frontend: 32 }, Messages { calls: 16, connections: 4, frontend: 25 }];
 
+/// The same calls and connections, with other messages. To log in to MySQL takes two more where the server's cache does
+/// not have the password, since caching_sha2_password then asks for all of it.
+const SINGLE_USER_OF_MYSQL: [Messages; 1] = [Messages { calls: 13, connections: 3, frontend: 15 }];
+const SINGLE_USER_OF_MARIADB: [Messages; 1] = [Messages { calls: 13, connections: 3, frontend: 11 }];
+const DUAL_PASSWORD: [Messages; 1] = [Messages { calls: 13, connections: 3, frontend: 16 }];
+const ALTERNATING_USERS_OF_MARIADB: [Messages; 2] =
+    [Messages { calls: 16, connections: 5, frontend: 28 }, Messages { calls: 16, connections: 4, frontend: 16 }];
+
 /// An attempt that fails is made again once: two more attempts have to end a rotation.
 const MOST_ATTEMPTS: usize = 2;
 
 #[tokio::test]
-async fn single_user_survives_a_kill_at_every_message() {
+async fn single_user_survives_a_kill_at_every_message_on_postgresql() {
     let points = |messages: Messages| [messages.at_secrets_manager(), messages.at_the_database()].concat();
-    killed_at_each(Strategy::SingleUser, &SINGLE_USER, points).await;
+    killed_at_each(Kind::Postgres, Strategy::SingleUser, &SINGLE_USER, points).await;
 }
 
 #[tokio::test]
-async fn alternating_users_survive_a_kill_at_every_call_of_secrets_manager() {
-    killed_at_each(Strategy::AlternatingUsers, &ALTERNATING_USERS, Messages::at_secrets_manager).await;
+async fn alternating_users_survive_a_kill_at_every_call_of_secrets_manager_on_postgresql() {
+    killed_at_each(Kind::Postgres, Strategy::AlternatingUsers, &ALTERNATING_USERS, Messages::at_secrets_manager).await;
 }
 
 #[tokio::test]
-async fn alternating_users_survive_a_kill_at_every_message_to_the_database() {
-    killed_at_each(Strategy::AlternatingUsers, &ALTERNATING_USERS, Messages::at_the_database).await;
+async fn alternating_users_survive_a_kill_at_every_message_to_the_database_on_postgresql() {
+    killed_at_each(Kind::Postgres, Strategy::AlternatingUsers, &ALTERNATING_USERS, Messages::at_the_database).await;
+}
+
+#[tokio::test]
+async fn single_user_survives_a_kill_at_every_message_on_mysql_and_mariadb() {
+    for (flavour, expected) in [(Flavour::MySql, &SINGLE_USER_OF_MYSQL), (Flavour::MariaDb, &SINGLE_USER_OF_MARIADB)] {
+        let points = |messages: Messages| [messages.at_secrets_manager(), messages.at_the_database()].concat();
+        killed_at_each(Kind::MySql(flavour), Strategy::SingleUser, expected, points).await;
+    }
+}
+
+#[tokio::test]
+async fn dual_password_survives_a_kill_at_every_message_on_mysql() {
+    let points = |messages: Messages| [messages.at_secrets_manager(), messages.at_the_database()].concat();
+    killed_at_each(Kind::MySql(Flavour::MySql), Strategy::DualPassword, &DUAL_PASSWORD, points).await;
+}
+
+#[tokio::test]
+async fn alternating_users_survive_a_kill_at_every_message_on_mariadb() {
+    let points = |messages: Messages| [messages.at_secrets_manager(), messages.at_the_database()].concat();
+    let kind = Kind::MySql(Flavour::MariaDb);
+    killed_at_each(kind, Strategy::AlternatingUsers, &ALTERNATING_USERS_OF_MARIADB, points).await;
 }
 
 /// Checks the messages of an account's rotations, then kills one rotation at each of their points.
 ///
 /// An account of its own has the first point of each rotation, the next account the second, and so on: after a
 /// rotation that was killed, the next one has to work too.
-async fn killed_at_each(strategy: Strategy, expected: &[Messages], points: impl Fn(Messages) -> Vec<Point>) {
+async fn killed_at_each(
+    kind: Kind,
+    strategy: Strategy,
+    expected: &[Messages],
+    points: impl Fn(Messages) -> Vec<Point>,
+) {
     let started = Instant::now();
-    let Some(mut world) = World::start(strategy).await else { return };
+    let Some(mut world) = World::start(kind, strategy).await else { return };
     let mut account = world.make_account().await;
     for expected in expected {
         world.begin_rotation(&mut account);
@@ -80,7 +119,7 @@ async fn killed_at_each(strategy: Strategy, expected: &[Messages], points: impl 
     }
     world.check_secrecy();
     for (expected, points) in expected.iter().zip(&points) {
-        println!("{strategy:?}: {expected}; killed at {} points", points.len());
+        println!("{kind:?}, {strategy:?}: {expected}; killed at {} points", points.len());
     }
     println!("attempts after a kill: {most_attempts} at the most; {:.1} s in all", started.elapsed().as_secs_f64());
 }
@@ -98,7 +137,7 @@ async fn survive(world: &World, account: &Account, point: Point) -> usize {
     let starts = world.starts();
     let mut attempts = 1;
     while let Err(error) = world.attempt(account, None).await {
-        // PostgreSQL may not have noticed yet that the dead function's session, which has the lock, is over.
+        // The server may not have noticed yet that the dead function's session, which has the lock, is over.
         assert_eq!(error.error_type, "Unavailable", "{point:?}: attempt {attempts}: {error}");
         assert!(attempts < MOST_ATTEMPTS, "{point:?}: attempt {attempts}: {error}");
         attempts += 1;

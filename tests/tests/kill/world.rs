@@ -6,78 +6,71 @@ use fourstep::memory::{CreateSecret, MemoryStore, SecretValue};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Filter, Sensitive, Step};
 use fourstep_testkit::aws::{Action, Aws, FunctionError, Operation, rotation_token};
 use fourstep_testkit::function;
-use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, Proxy, When};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
-use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
-use crate::account::{Account, Strategy};
+use crate::account::Account;
 use crate::point::{Kill, LIMIT, Messages, Point};
+use crate::server::{Kind, Server};
+use crate::strategy::Strategy;
 
 /// Secrets Manager, a server behind a proxy, and the function.
 pub(crate) struct World {
     strategy: Strategy,
-    server: Postgres,
+    server: Server,
     proxy: Proxy,
     aws: Aws,
     sandbox: Arc<Sandbox>,
     masterarn: Option<String>,
     accounts: usize,
-    /// The roles that there may be.
-    roles: BTreeSet<String>,
+    /// The accounts that there may be.
+    names: BTreeSet<String>,
 }
 
 const ADMIN: &str = "boss";
 const ADMIN_PASSWORD: &str = "admin-Pa\"ss/w0rd~1";
 
 impl World {
-    /// Starts all of it. `None`: PostgreSQL is not installed.
-    pub(crate) async fn start(strategy: Strategy) -> Option<Self> {
-        let server = Postgres::start().await?;
-        let proxy = Proxy::before(server.port()).await;
+    /// Starts all of it. `None`: the server is not installed.
+    pub(crate) async fn start(kind: Kind, strategy: Strategy) -> Option<Self> {
+        let server = Server::start(kind).await?;
+        let proxy = server.proxy().await;
         let aws = Aws::start().await.unwrap();
-        let sandbox = Sandbox::new(function::binary("rotate-postgres").unwrap()).unwrap();
+        let sandbox = Sandbox::new(function::binary(server.function()).unwrap()).unwrap();
         let sandbox = Arc::new(sandbox.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url()));
-        let (masterarn, accounts) = (None, 0);
-        let mut world =
-            Self { strategy, server, proxy, aws, sandbox, masterarn, accounts, roles: ["postgres".to_owned()].into() };
+        let (masterarn, accounts, names) = (None, 0, BTreeSet::new());
+        let mut world = Self { strategy, server, proxy, aws, sandbox, masterarn, accounts, names };
         if world.alternates() {
             world.make_admin().await;
         }
         Some(world)
     }
 
-    /// Makes an administrator as Amazon RDS does: no superuser.
     async fn make_admin(&mut self) {
-        self.server.execute(&format!("CREATE ROLE {ADMIN} LOGIN CREATEROLE PASSWORD '{ADMIN_PASSWORD}'")).await;
-        self.roles.insert(ADMIN.to_owned());
+        self.server.make_admin(ADMIN, ADMIN_PASSWORD).await;
+        self.names.insert(ADMIN.to_owned());
         let value = Some(SecretValue::text(self.value(ADMIN, ADMIN_PASSWORD).to_string()));
         let secret = CreateSecret { name: ADMIN, value, ..CreateSecret::default() };
         self.masterarn = Some(self.store().with(|model| model.create_secret(secret).unwrap().arn.clone()));
     }
 
-    /// Makes a role with its secret.
+    /// Makes an account with its secret.
     pub(crate) async fn make_account(&mut self) -> Account {
         self.accounts += 1;
         let name = format!("app{:03}", self.accounts);
         let password = format!("first-Pa\"ss/w0rd~{name}");
-        let mut statements = format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'");
-        // Since PostgreSQL 16 it may change only roles that it was given.
-        if self.alternates() && self.is_at_least_16().await {
-            statements += &format!("; GRANT {name} TO {ADMIN} WITH ADMIN OPTION");
-        }
-        self.server.execute(&statements).await;
+        self.server.make_account(&name, &password, self.strategy, ADMIN).await;
         if self.alternates() {
-            self.roles.insert(format!("{name}_clone"));
+            self.names.insert(format!("{name}_clone"));
         }
         let mut value = self.value(&name, &password);
         if let Some(masterarn) = &self.masterarn {
             value["masterarn"] = masterarn.as_str().into();
         }
-        self.roles.insert(name.clone());
-        Account::make(&name, &value, self.strategy, self.store())
+        self.names.insert(name.clone());
+        Account::make(&name, &value, Some(self.strategy.name()), self.store())
     }
 
     /// Begins a rotation, as RotateSecret does.
@@ -95,13 +88,15 @@ impl World {
         self.strategy == Strategy::AlternatingUsers
     }
 
-    async fn is_at_least_16(&self) -> bool {
-        self.server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000"
+    /// Old and new work at once.
+    fn overlaps(&self) -> bool {
+        self.strategy != Strategy::SingleUser
     }
 
     fn value(&self, username: &str, password: &str) -> Value {
         json!({
-            "engine": "postgres", "host": self.proxy.host(), "port": self.proxy.port(), "dbname": "postgres",
+            "engine": self.server.engine(), "host": self.proxy.host(), "port": self.proxy.port(),
+            "dbname": self.server.database(),
             "username": username, "password": password, "ssl": false,
         })
     }
@@ -168,8 +163,7 @@ impl World {
         self.aws.heal();
         let started = Instant::now();
         if let Point::Database(_, When::After) = point {
-            let sessions = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'fourstep'";
-            while !self.server.rows(sessions).await.is_empty() {
+            while self.server.has_session().await {
                 assert!(started.elapsed() < LIMIT, "{point:?}: the session of the dead function does not end");
             }
         }
@@ -197,17 +191,17 @@ impl World {
     pub(crate) async fn check_after_kill(&self, account: &Account, point: Point) {
         let (_, current) = account.labelled(AWSCURRENT, self.store()).unwrap();
         if !self.opens(&current).await {
-            assert!(!self.alternates(), "{point:?}: AWSCURRENT does not work");
+            assert!(!self.overlaps(), "{point:?}: AWSCURRENT does not work");
             let pending = account.labelled(AWSPENDING, self.store());
             let (_, pending) = pending.unwrap_or_else(|| panic!("{point:?}: no labelled version works"));
             assert!(self.opens(&pending).await, "{point:?}: no labelled version works");
         }
-        let roles = self.found_roles().await;
-        assert!(roles.is_subset(&self.roles), "{point:?}: {roles:?}");
+        let names = self.server.accounts().await;
+        assert!(names.is_subset(&self.names), "{point:?}: {names:?}");
     }
 
     /// Checks that the rotation ended well: AWSCURRENT is its version and works; of the old credential, what is
-    /// promised; and no role is there that should not be.
+    /// promised; and no account is there that should not be.
     pub(crate) async fn check_end(&self, account: &Account) {
         account.check_promoted(self.store());
         let (_, current) = account.labelled(AWSCURRENT, self.store()).unwrap();
@@ -215,11 +209,10 @@ impl World {
         assert_eq!(id, account.before);
         assert_ne!(current["password"], previous["password"]);
         assert_eq!(current["username"] != previous["username"], self.alternates(), "{}", account.name);
-        // A clone acts as its base.
-        let who = self.log_in(&current).await.unwrap();
-        assert_eq!((who.0.as_str(), &who.1), (current["username"].as_str().unwrap(), &account.name));
-        assert_eq!(self.opens(&previous).await, self.alternates(), "AWSPREVIOUS of {}", account.name);
-        assert_eq!(self.found_roles().await, self.roles);
+        // A clone acts as its base, or may do the same.
+        assert_eq!(self.server.log_in(&current).await.as_ref(), Some(&account.name));
+        assert_eq!(self.opens(&previous).await, self.overlaps(), "AWSPREVIOUS of {}", account.name);
+        assert_eq!(self.server.accounts().await, self.names);
     }
 
     /// Checks that no password that ever was is in what the function wrote, nor in the server's log.
@@ -233,8 +226,8 @@ impl World {
         let filter = Filter::new();
         passwords.iter().for_each(|password| filter.learn(password));
         filter.learn(&Sensitive::new(rotation_token("")));
-        let (output, log) = (self.sandbox.output().unwrap(), self.server.log());
-        assert!(output.contains("step done") && log.contains("PASSWORD 'SCRAM-SHA-256$4096:"), "both are talkative");
+        let (output, (log, changed)) = (self.sandbox.output().unwrap(), self.server.log());
+        assert!(output.contains("step done") && log.contains(changed), "both are talkative");
         for (what, text) in [("the function's output", output), ("the server's log", log)] {
             let clean = filter.apply(&text);
             if let Some((line, _)) = text.lines().zip(clean.lines()).find(|(line, clean)| line != clean) {
@@ -243,25 +236,7 @@ impl World {
         }
     }
 
-    async fn found_roles(&self) -> BTreeSet<String> {
-        self.server.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^pg_'").await.into_iter().collect()
-    }
-
     async fn opens(&self, secret: &Value) -> bool {
-        match self.log_in(secret).await {
-            Ok(_) => true,
-            Err(sqlx::Error::Database(answer)) if answer.code().as_deref() == Some("28P01") => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Logs in as a consumer does, and gives the session's user and the current one.
-    async fn log_in(&self, secret: &Value) -> sqlx::Result<(String, String)> {
-        let text = |field: &str| secret[field].as_str().unwrap();
-        let mut client = self.server.connect(text("username"), text("password"), text("dbname")).await?;
-        let row = sqlx::raw_sql("SELECT session_user::text, current_user::text").fetch_one(&mut client).await?;
-        let who = (row.try_get(0)?, row.try_get(1)?);
-        client.close().await?;
-        Ok(who)
+        self.server.log_in(secret).await.is_some()
     }
 }

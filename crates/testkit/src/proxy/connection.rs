@@ -9,10 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::message::{self, Message};
-use super::{Fault, Shared, When};
+use super::{Fault, Protocol, Shared, When, mysql};
 
 /// Serves clients until it is aborted; their connections end with it.
-pub(super) async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: TcpListener, port: u16, protocol: Protocol, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((client, _)) = listener.accept().await else { return };
@@ -21,55 +21,63 @@ pub(super) async fn accept(listener: TcpListener, port: u16, shared: Arc<Shared>
         connections.spawn(async move {
             // Where the server does not answer, the client finds a connection that is closed.
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-            serve(client, server, shared).await;
+            serve(client, server, protocol, shared).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn serve(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) {
+async fn serve(mut client: TcpStream, mut server: TcpStream, protocol: Protocol, shared: Arc<Shared>) {
     // Small messages that wait for each other must not wait for a timer too.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let replies = Replies::default();
-    let Some(mut first) = message::read_first(&mut client).await else { return };
-    let opening = shared.number(None, first);
-    if opening.asks_for_tls() {
-        if hand_on(&opening, &mut server, &shared, &replies).await.is_break() {
-            return;
-        }
-        let Ok(answer) = server.read_u8().await else { return };
-        shared.lock().counts.backend += 1;
-        if client.write_u8(answer).await.is_err() {
-            return;
-        }
-        if answer == b'S' {
-            // Either side may end it; there is nothing to report.
-            let _ = copy_bidirectional(&mut client, &mut server).await;
-            return;
-        }
-        match message::read_first(&mut client).await {
-            Some(next) => first = next,
-            None => return,
-        }
-        let startup = shared.number(None, first);
-        if hand_on(&startup, &mut server, &shared, &replies).await.is_break() {
-            return;
-        }
-    } else if hand_on(&opening, &mut server, &shared, &replies).await.is_break() {
+    // A server of MySQL speaks first, and each message of a login is like the later ones.
+    if protocol == Protocol::Postgres && open(&mut client, &mut server, &shared, &replies).await.is_break() {
         return;
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     // Whichever side ends first ends both.
     tokio::select! {
-        () = to_the_server(from_client, to_server, &shared, &replies) => {}
-        () = to_the_client(from_server, to_client, &shared, &replies) => {}
+        () = to_the_server(from_client, to_server, protocol, &shared, &replies) => {}
+        () = to_the_client(from_server, to_client, protocol, &shared, &replies) => {}
     }
 }
 
-async fn to_the_server(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, replies: &Replies) {
-    while let Some(bytes) = message::read(&mut from).await {
-        let message = shared.number(Some(bytes[0]), bytes);
+/// Hands on what opens a connection to PostgreSQL. `Break`: nothing is left to serve.
+async fn open(client: &mut TcpStream, server: &mut TcpStream, shared: &Shared, replies: &Replies) -> ControlFlow<()> {
+    let Some(mut first) = message::read_first(client).await else { return ControlFlow::Break(()) };
+    let opening = shared.number(None, first);
+    hand_on(&opening, server, shared, replies).await?;
+    if !opening.asks_for_tls() {
+        return ControlFlow::Continue(());
+    }
+    let Ok(answer) = server.read_u8().await else { return ControlFlow::Break(()) };
+    shared.lock().counts.backend += 1;
+    if client.write_u8(answer).await.is_err() {
+        return ControlFlow::Break(());
+    }
+    if answer == b'S' {
+        // Either side may end it; there is nothing to report.
+        let _ = copy_bidirectional(client, server).await;
+        return ControlFlow::Break(());
+    }
+    match message::read_first(client).await {
+        Some(next) => first = next,
+        None => return ControlFlow::Break(()),
+    }
+    hand_on(&shared.number(None, first), server, shared, replies).await
+}
+
+async fn to_the_server(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    protocol: Protocol,
+    shared: &Shared,
+    replies: &Replies,
+) {
+    while let Some((kind, bytes)) = protocol.read(&mut from).await {
+        let message = shared.number(kind, bytes);
         if hand_on(&message, &mut to, shared, replies).await.is_break() {
             return;
         }
@@ -80,23 +88,46 @@ async fn to_the_server(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: 
     }
 }
 
-async fn to_the_client(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, replies: &Replies) {
-    while let Some(bytes) = message::read(&mut from).await {
+async fn to_the_client(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    protocol: Protocol,
+    shared: &Shared,
+    replies: &Replies,
+) {
+    let mut answer = mysql::Answer::default();
+    while let Some((_, bytes)) = protocol.read(&mut from).await {
+        let (refused, ended) = match protocol {
+            // Ready for the next query: the message was acted on.
+            Protocol::Postgres => {
+                (bytes[0] == b'E' && bytes.windows(7).any(|field| field == b"C28P01\0"), bytes[0] == b'Z')
+            }
+            Protocol::MySql => (mysql::is_refusal(&bytes), answer.is_ended_by(&bytes)),
+        };
         {
             let counts = &mut shared.lock().counts;
             counts.backend += 1;
-            counts.refused += usize::from(bytes[0] == b'E' && bytes.windows(7).any(|field| field == b"C28P01\0"));
+            counts.refused += usize::from(refused);
         }
         if replies.hang.load(Ordering::SeqCst) {
             future::pending::<()>().await;
         }
         if replies.swallowed() {
-            // Ready for the next query: the message was acted on.
-            if bytes[0] == b'Z' {
+            if ended {
                 return;
             }
         } else if to.write_all(&bytes).await.is_err() {
             return;
+        }
+    }
+}
+
+impl Protocol {
+    /// Reads a message, of either side, and the byte that names its kind. `None`: that side is gone.
+    async fn read(self, from: &mut OwnedReadHalf) -> Option<(Option<u8>, Vec<u8>)> {
+        match self {
+            Self::Postgres => message::read(from).await.map(|bytes| (Some(bytes[0]), bytes)),
+            Self::MySql => mysql::read(from).await.map(|bytes| (mysql::command(&bytes), bytes)),
         }
     }
 }

@@ -2,17 +2,20 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A message of a client to a PostgreSQL server.
+/// A message of a client to a server. Of MySQL and MariaDB: a packet.
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its place among the messages of all clients. The first is number 1.
     pub number: usize,
-    /// The byte that names its kind, as `b'Q'` for a query. `None`: it opens a connection.
+    /// The byte that names its kind, as `b'Q'` for a query of PostgreSQL and 3 for one of MySQL. `None`: it belongs to a
+    /// login.
     pub kind: Option<u8>,
     /// All its bytes.
     pub(super) bytes: Vec<u8>,
 }
+
+const QUERY_OF_MYSQL: u8 = 3;
 
 const TLS_REQUEST: u32 = 80_877_103;
 
@@ -20,7 +23,8 @@ impl Message {
     /// Tells whether it is a query with this text in it, as `COMMIT`.
     #[must_use]
     pub fn says(&self, text: &str) -> bool {
-        matches!(self.kind, Some(b'Q' | b'P')) && self.bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        matches!(self.kind, Some(b'Q' | b'P' | QUERY_OF_MYSQL))
+            && self.bytes.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
     pub(super) fn asks_for_tls(&self) -> bool {
