@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use fourstep_testkit::aws::Operation;
 use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Result;
+use crate::database::Place;
 
 pub(crate) struct Consumer {
     stop: Arc<AtomicBool>,
@@ -31,10 +30,10 @@ pub(crate) struct Seen {
 }
 
 impl Consumer {
-    pub(crate) fn start(url: &str, secret: &str, host: &str, port: u16) -> Self {
+    pub(crate) fn start(url: &str, secret: &str, place: Place) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, logins) = watch::channel(0);
-        let consume = consume(Arc::clone(&stop), sender, HttpApi::new(url), secret.to_owned(), host.to_owned(), port);
+        let consume = consume(Arc::clone(&stop), sender, HttpApi::new(url), secret.to_owned(), place);
         Self { stop, logins, task: tokio::spawn(consume) }
     }
 
@@ -57,38 +56,24 @@ async fn consume(
     logins: watch::Sender<usize>,
     api: HttpApi,
     secret: String,
-    host: String,
-    port: u16,
+    place: Place,
 ) -> Result<Seen> {
     let mut seen = Seen::default();
     while !stop.load(Ordering::Relaxed) {
         let answer = api.call(Operation::GetSecretValue, &json!({"SecretId": secret})).await;
         let answer = answer.map_err(|refusal| format!("GetSecretValue: {refusal:?}"))?;
         let value: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap_or_default())?;
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(&host)
-            .port(port)
-            .username(value["username"].as_str().unwrap_or_default())
-            .password(value["password"].as_str().unwrap_or_default())
-            .database("postgres")
-            .ssl_mode(PgSslMode::Disable)
-            .disable_statement_logging();
+        let text = |field: &str| value[field].as_str().unwrap_or_default();
         let started = Instant::now();
-        match options.connect().await {
-            Ok(connection) => {
-                connection.close().await?;
-                seen.accepted += 1;
-                if let Some(since) = seen.refused_since.take() {
-                    seen.window += since.elapsed();
-                }
-                logins.send_modify(|logins| *logins += 1);
+        if place.log_in(text("username"), text("password")).await? {
+            seen.accepted += 1;
+            if let Some(since) = seen.refused_since.take() {
+                seen.window += since.elapsed();
             }
-            // 28P01: the server refused the password. Any other failure is the demo's own.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("28P01") => {
-                seen.refused += 1;
-                seen.refused_since.get_or_insert(started);
-            }
-            Err(_) => return Err("the consumer could not reach the database".into()),
+            logins.send_modify(|logins| *logins += 1);
+        } else {
+            seen.refused += 1;
+            seen.refused_since.get_or_insert(started);
         }
     }
     Ok(seen)

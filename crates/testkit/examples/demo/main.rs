@@ -1,8 +1,9 @@
-//! Rotates the password of a real PostgreSQL user, twice with each strategy, and the key of an HTTP service, by the
-//! functions' own binaries, and shows it as it happens. `cargo xtask demo` runs it.
+//! Rotates the passwords of real accounts, twice with each strategy, and the key of an HTTP service, by the functions' own
+//! binaries, and shows it as it happens. `cargo xtask demo` runs it.
 
 mod api_key;
 mod consumer;
+mod database;
 mod screen;
 
 use std::path::{Path, PathBuf};
@@ -11,25 +12,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fourstep_testkit::aws::{Aws, Call, Operation, Outcome};
-use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::runtime_api::Sandbox;
 use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
 
 use consumer::Consumer;
+use database::{Database, Strategy};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let functions: Vec<_> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [postgres, api_key] = functions.as_slice() else {
-        screen::failed(
-            "name the functions' binaries: demo target/release/rotate-postgres target/release/rotate-api-key",
-        );
+    let Some(programs) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        screen::failed("name the folder with the functions' binaries: demo target/release");
         return ExitCode::from(2);
     };
-    match both(postgres.clone(), api_key).await {
+    match demo(&programs).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             screen::failed(&error.to_string());
@@ -38,61 +36,50 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn both(postgres: PathBuf, api_key: &Path) -> Result<()> {
-    demo(postgres).await?;
-    api_key::show(api_key).await
-}
-
-/// What a strategy is, and what a consumer may notice of it.
-struct Strategy {
-    name: &'static str,
-    is: &'static str,
-    refusals: bool,
-}
-
-const STRATEGIES: [Strategy; 2] = [
-    Strategy { name: "single-user", is: "one account, which changes its own password", refusals: true },
-    Strategy { name: "alternating-users", is: "an account and its clone take turns", refusals: false },
-];
 const ROTATIONS: usize = 2;
 
-async fn demo(function: PathBuf) -> Result<()> {
-    let size = function.metadata().map_err(|error| format!("{}: {error}", function.display()))?.len();
-    let Some(postgres) = Postgres::start().await else { return Err("PostgreSQL is not installed".into()) };
+async fn demo(programs: &Path) -> Result<()> {
     let aws = Aws::start().await?;
-    let version = postgres.rows("SHOW server_version").await;
-    screen::title(size, version.first().map_or("", String::as_str), postgres.port(), aws.url());
-    for strategy in &STRATEGIES {
-        screen::strategy(strategy.name, strategy.is);
-        let secret = prepare(&postgres, &aws, strategy).await?;
-        let sandbox = Sandbox::new(&function)?.variable("AWS_ENDPOINT_URL", aws.url());
-        let sandbox = Arc::new(sandbox);
-        for rotation in 1..=ROTATIONS {
-            rotate(&postgres, &aws, &sandbox, strategy, &secret, rotation).await?;
+    screen::title(aws.url());
+    for database in Database::start().await? {
+        let function = programs.join(database.function());
+        let size = size(&function)?;
+        screen::function(database.function(), size);
+        screen::database(&database.version().await, database.place().port());
+        for strategy in database.strategies() {
+            show(&database, &aws, &function, strategy).await?;
         }
-        if let Some(usage) = sandbox.usage() {
-            screen::usage(sandbox.time_to_first_poll(), usage.cpu, usage.peak_memory, ROTATIONS);
-        }
+    }
+    let function = programs.join("rotate-api-key");
+    screen::function("rotate-api-key", size(&function)?);
+    api_key::show(&function).await
+}
+
+fn size(function: &Path) -> Result<u64> {
+    Ok(function.metadata().map_err(|error| format!("{}: {error}", function.display()))?.len())
+}
+
+async fn show(database: &Database, aws: &Aws, function: &Path, strategy: &Strategy) -> Result<()> {
+    screen::strategy(strategy.name, strategy.is);
+    let secret = prepare(database, aws, strategy).await?;
+    let sandbox = Arc::new(Sandbox::new(function)?.variable("AWS_ENDPOINT_URL", aws.url()));
+    for rotation in 1..=ROTATIONS {
+        rotate(database, aws, &sandbox, strategy, &secret, rotation).await?;
+    }
+    if let Some(usage) = sandbox.usage() {
+        screen::usage(sandbox.time_to_first_poll(), usage.cpu, usage.peak_memory, ROTATIONS);
     }
     Ok(())
 }
 
 /// Makes the account and its secret, and turns rotation on. Gives the secret's name.
-async fn prepare(postgres: &Postgres, aws: &Aws, strategy: &Strategy) -> Result<String> {
+async fn prepare(database: &Database, aws: &Aws, strategy: &Strategy) -> Result<String> {
     let account = strategy.name.replace('-', "_");
     let secret = format!("demo/{}", strategy.name);
     let admin = "demo/administrator";
-    postgres
-        .execute(&format!(
-            "CREATE ROLE {account} LOGIN PASSWORD 'first-password';
-             DO $$ BEGIN
-                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'administrator') THEN
-                     CREATE ROLE administrator LOGIN SUPERUSER PASSWORD 'administrator-password';
-                 END IF;
-             END $$"
-        ))
-        .await;
-    let place = json!({"engine": "postgres", "host": postgres.host(), "port": postgres.port(), "ssl": false});
+    database.make_account(&account).await;
+    let place = database.place();
+    let place = json!({"engine": database.engine(), "host": place.host(), "port": place.port(), "ssl": false});
     let with = |username: &str, password: &str| {
         let mut secret = place.clone();
         secret["username"] = username.into();
@@ -115,7 +102,7 @@ async fn prepare(postgres: &Postgres, aws: &Aws, strategy: &Strategy) -> Result<
 }
 
 async fn rotate(
-    postgres: &Postgres,
+    database: &Database,
     aws: &Aws,
     sandbox: &Arc<Sandbox>,
     strategy: &Strategy,
@@ -123,7 +110,7 @@ async fn rotate(
     rotation: usize,
 ) -> Result<()> {
     screen::labels(&format!("rotation {rotation}, before"), &labels(aws, secret));
-    let consumer = Consumer::start(aws.url(), secret, postgres.host(), postgres.port());
+    let consumer = Consumer::start(aws.url(), secret, database.place());
     consumer.logins(5).await?;
     aws.on_rotate({
         let (sandbox, store, secret) = (Arc::clone(sandbox), Arc::clone(aws.secrets()), secret.to_owned());
@@ -141,7 +128,7 @@ async fn rotate(
         }
     });
     let api = HttpApi::new(aws.url());
-    let arn = "arn:aws:lambda:us-east-1:123456789012:function:rotate-postgres";
+    let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{}", database.function());
     let before = aws.calls().len();
     call(&api, Operation::RotateSecret, &json!({"SecretId": secret, "RotationLambdaARN": arn})).await?;
     let end = aws.rotation_end(secret).await.ok_or("no rotation was started")?;

@@ -34,12 +34,17 @@ impl Labels {
     }
 }
 
-pub(crate) fn title(size: u64, postgres: &str, port: u16, url: &str) {
-    let postgres = postgres.split_whitespace().next().unwrap_or_default();
-    anstream::println!("\n{HEADING}Fourstep rotates the password of a real PostgreSQL user{HEADING:#}");
-    anstream::println!("  function  rotate-postgres, {:.1} MiB, behind a Lambda Runtime API", mebibytes(size));
-    anstream::println!("  database  PostgreSQL {postgres} on 127.0.0.1:{port}");
+pub(crate) fn title(url: &str) {
+    anstream::println!("\n{HEADING}Fourstep rotates accounts of real servers, and an API key{HEADING:#}");
     anstream::println!("  AWS       Secrets Manager, emulated on {}", url.trim_start_matches("http://"));
+}
+
+pub(crate) fn function(name: &str, size: u64) {
+    anstream::println!("\n  function  {name}, {:.1} MiB, behind a Lambda Runtime API", mebibytes(size));
+}
+
+pub(crate) fn database(version: &str, port: u16) {
+    anstream::println!("  database  {version} on 127.0.0.1:{port}");
 }
 
 pub(crate) fn strategy(name: &str, is: &str) {
