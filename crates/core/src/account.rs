@@ -92,12 +92,21 @@ impl AccountSecret {
         self.ssl != Some(false)
     }
 
-    /// Tells whether both secrets are for the same server. A host name's case and its trailing dot do not count.
+    /// Tells whether both secrets name the same server by `host` and `port`. See [`same_name`] for what does not count;
+    /// a secret without a port means `default_port`.
     #[must_use]
-    pub fn same_host(&self, other: &Self) -> bool {
-        let plain = |host: &Option<String>| host.as_deref().map(|host| host.trim_end_matches('.').to_ascii_lowercase());
-        plain(&self.host) == plain(&other.host)
+    pub fn same_server(&self, other: &Self, default_port: u16) -> bool {
+        let hosts = [&self.host, &other.host].map(|host| host.as_deref().unwrap_or_default());
+        let port = |secret: &Self| secret.port.unwrap_or(default_port);
+        same_name(hosts[0], hosts[1]) && port(self) == port(other)
     }
+}
+
+/// Tells whether two host names are one. Case and a trailing dot do not count, as in DNS.
+#[must_use]
+pub fn same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    plain(one) == plain(other)
 }
 
 fn missing(field: &str, what: &str) -> Error {
@@ -204,9 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_compared_as_dns_does() {
-        let of = |host: &str| secret(&format!(r#","host":"{host}""#)).unwrap();
-        assert!(of("Db.Example.com.").same_host(&of("db.example.COM")));
-        assert!(!of("db.example.com").same_host(&of("db.example.org")));
+    fn servers_are_compared_by_name_as_dns_does_and_by_port() {
+        let of = |fields: &str| secret(&format!(",{fields}")).unwrap();
+        let same = |one: &str, other: &str| of(one).same_server(&of(other), 5432);
+        assert!(same(r#""host":"Db.Example.com.""#, r#""host":"db.example.COM""#));
+        assert!(same(r#""host":"db""#, r#""host":"db","port":"5432""#));
+        assert!(same(r#""host":"db","port":5433"#, r#""host":"db","port":"5433""#));
+        assert!(!same(r#""host":"db.example.com""#, r#""host":"db.example.org""#));
+        assert!(!same(r#""host":"db""#, r#""host":"db","port":5433"#));
+        assert!(!same(r#""host":"db""#, r#""host":"db..""#));
     }
 }

@@ -23,6 +23,9 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     /// The values of the secret's `engine` that this kind of server answers to.
     const ENGINES: &'static [&'static str];
 
+    /// The port of a server whose secret names none.
+    const DEFAULT_PORT: u16;
+
     /// The characters that a password leaves out, unless the settings say otherwise.
     const EXCLUDE_CHARACTERS: &'static str;
 

@@ -1,6 +1,10 @@
-use crate::accounts::{admin, opens, try_login};
+use std::sync::Arc;
+
+use crate::accounts::admin::{self, Admin};
+use crate::accounts::{opens, try_login};
 use crate::{
-    AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Grants, Keep, Lives, Login, Result, Rotator,
+    AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Grants, Keep, Lives, Login, Result,
+    Rotator, Version,
 };
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -41,18 +45,19 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         let current = cx.current::<AccountSecret>().await?;
         let current = current.secret();
         let base = base_of_pair(&current.username, &pending.username).ok_or_else(|| not_a_pair(current, pending))?;
-        if !pending.same_host(current) {
-            return Err(
-                Error::conflict("field `host` of the pending version differs from that of AWSCURRENT").next(START_ANEW)
-            );
+        if !pending.same_server(current, A::DEFAULT_PORT) {
+            return Err(Error::conflict(
+                "field `host` or `port` of the pending version differs from that of AWSCURRENT",
+            )
+            .next(START_ANEW));
         }
         // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
-        match login.open(async |version| self.0.log_in(version.secret(), cx).await).await {
+        match self.open_pair(current, login, cx).await {
             Ok((_, session)) => self.0.close(session).await,
             Err(error) if error.is_rejected() => admin::may_reset_lost(pending, error, cx)?,
             Err(error) => return Err(error),
         }
-        let mut session = admin::open(&self.0, current, cx).await?;
+        let Admin { mut session, ahead } = admin::open(&self.0, current, cx).await?;
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
         if pending.username != base && cx.settings().grants == Grants::Mirror {
@@ -62,7 +67,8 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             self.mirror(&mut session, base, &pending.username, claim, cx).await?;
         }
         self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
-        self.0.commit(session).await
+        self.0.commit(session).await?;
+        if ahead { admin::wait_for_replica(&self.0, pending, cx).await } else { Ok(()) }
     }
 
     async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
@@ -96,7 +102,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             if !opens(&self.0, gone, cx).await? {
                 continue;
             }
-            let mut session = admin::open(&self.0, current, cx).await?;
+            let Admin { mut session, .. } = admin::open(&self.0, current, cx).await?;
             self.0.lock(&mut session, cx).await?;
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
@@ -190,7 +196,7 @@ impl<A: Accounts> AlternatingUsers<A> {
         }
         // A name that ends in `_clone` may be a base account's own: only our mark tells.
         if let Some(base) = name.strip_suffix(SUFFIX).filter(|base| !base.is_empty()) {
-            let (version, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
+            let (version, mut session) = self.open_pair(current, login, cx).await?;
             let marked = self.0.marked_base(&mut session, name).await;
             self.0.close(session).await;
             if version.secret().username == *name && marked?.as_deref() == Some(base) {
@@ -198,6 +204,27 @@ impl<A: Accounts> AlternatingUsers<A> {
             }
         }
         Ok(clone_of(name))
+    }
+
+    /// Opens a session as either account, at AWSCURRENT's own server. What another account or another server accepts
+    /// proves nothing: whoever may write the secret chooses what is in its older versions.
+    async fn open_pair(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, Self>,
+        cx: &Context<'_>,
+    ) -> Result<(Arc<Version<AccountSecret>>, A::Session)> {
+        login
+            .open(async |version| {
+                let candidate = version.secret();
+                let of_pair = candidate.username == current.username
+                    || base_of_pair(&candidate.username, &current.username).is_some();
+                if !of_pair || !candidate.same_server(current, A::DEFAULT_PORT) {
+                    return Err(Error::rejected("the version is of another account, or of another server"));
+                }
+                self.0.log_in(candidate, cx).await
+            })
+            .await
     }
 }
 

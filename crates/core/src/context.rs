@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::backoff::Backoff;
 use crate::{
     AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Result, Rotator,
-    SecretStore, Sensitive, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
+    SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
 };
 
 /// What a rotator may know and ask during one step.
@@ -161,6 +161,14 @@ impl<'a> Context<'a> {
     ///
     /// `Forbidden` if the function may not read it; `Invalid` if it is absent, deleted, or not of the shape of `T`.
     pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<Arc<Version<T>>> {
+        self.read_described(secret_id).await.map(|(_, version)| version)
+    }
+
+    /// Reads the current version of another secret, together with what describes that secret.
+    pub(crate) async fn read_described<T: Serialize + DeserializeOwned>(
+        &self,
+        secret_id: &str,
+    ) -> Result<(Description, Arc<Version<T>>)> {
         let description = self.engine.store.describe(secret_id).await?;
         if description.arn == self.secret_id() {
             return Err(Error::invalid(format!(
@@ -168,13 +176,18 @@ impl<'a> Context<'a> {
             ))
             .next("Name the other secret, as the administrator's in `masterarn`"));
         }
+        if description.deleted.is_some() {
+            return Err(Error::invalid(format!("secret {secret_id} is scheduled for deletion"))
+                .next("Restore it with RestoreSecret, or name another one, as the administrator's in `masterarn`"));
+        }
         let missing = || {
             Error::invalid(format!("secret {secret_id} has no AWSCURRENT version with a value"))
                 .next("Store a value in that secret")
         };
         let id = description.version_with(AWSCURRENT).ok_or_else(missing)?;
         let value = self.engine.store.read(secret_id, id).await?.ok_or_else(missing)?;
-        Version::parse(id, &value, &self.engine.filter)
+        let version = Version::parse(id, &value, &self.engine.filter)?;
+        Ok((description, version))
     }
 
     /// Tells whether this rotation's version has a value by now, asking the store again.
@@ -279,6 +292,10 @@ impl<'a> Context<'a> {
 
     pub(crate) fn store(&self) -> &dyn SecretStore {
         &*self.engine.store
+    }
+
+    pub(crate) fn servers(&self) -> &dyn ServerLookup {
+        &*self.engine.servers
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

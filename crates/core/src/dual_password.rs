@@ -68,7 +68,8 @@ impl<A: Accounts> DualPassword<A> {
     pub(crate) async fn discard(&self, keep: &Keep<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
         let identity = |secret: &AccountSecret| (secret.username.clone(), secret.password.clone());
         for gone in keep.gone(identity) {
-            let same_account = |kept: &&AccountSecret| kept.username == gone.username && kept.same_host(gone);
+            let same_account =
+                |kept: &&AccountSecret| kept.username == gone.username && kept.same_server(gone, A::DEFAULT_PORT);
             // No other account, which an edit by hand left in AWSPREVIOUS.
             let Some(current) = keep.kept().find(same_account) else { continue };
             let mut session = self.0.log_in(current, cx).await?;

@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
+use crate::server_lookup::NoLookup;
 use crate::{
     AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, Result, Rotation, SecretStore,
-    Settings, StepEvent, SystemClock,
+    ServerLookup, Settings, StepEvent, SystemClock,
 };
 
 /// Runs the steps of the rotation protocol.
@@ -15,6 +16,7 @@ pub struct Engine {
     pub(crate) store: Arc<dyn SecretStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) filter: Arc<Filter>,
+    pub(crate) servers: Arc<dyn ServerLookup>,
     environment: Environment,
 }
 
@@ -76,7 +78,15 @@ impl Engine {
     /// Makes an engine on a store, with a function's environment variables.
     #[must_use]
     pub fn new(store: Arc<dyn SecretStore>, environment: Environment) -> Self {
-        Self { store, clock: Arc::new(SystemClock), filter: Arc::default(), environment }
+        Self { store, clock: Arc::new(SystemClock), filter: Arc::default(), servers: Arc::new(NoLookup), environment }
+    }
+
+    /// Takes a way to look database servers up. Without one, an administrator's secret has to name its host, and the
+    /// same one as the secret that is rotated.
+    #[must_use]
+    pub fn with_servers(mut self, servers: Arc<dyn ServerLookup>) -> Self {
+        self.servers = servers;
+        self
     }
 
     /// Takes another clock.

@@ -123,6 +123,13 @@ impl Error {
         self
     }
 
+    /// Says first whom or what the error is about.
+    #[must_use]
+    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
+        self.parts.message = format!("{what}: {}", self.parts.message).into();
+        self
+    }
+
     /// Adds what still works, unless that is known already.
     #[must_use]
     pub fn still_works(mut self, still_works: impl Into<Cow<'static, str>>) -> Self {

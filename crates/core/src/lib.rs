@@ -75,13 +75,14 @@ mod rotator;
 mod sensitive;
 #[cfg(feature = "server")]
 mod server;
+mod server_lookup;
 mod settings;
 mod single_user;
 mod step;
 mod store;
 mod strategies;
 
-pub use account::AccountSecret;
+pub use account::{AccountSecret, same_name};
 pub use accounts::{Accounts, Claim, Passwords};
 pub use alternating_users::{AlternatingUsers, clone_of};
 pub use clock::{Clock, SystemClock};
@@ -102,6 +103,7 @@ pub use rotator::{Lives, Rotator};
 pub use sensitive::{Guarded, Sensitive};
 #[cfg(feature = "server")]
 pub use server::{Act, Patience, Server};
+pub use server_lookup::{FoundServer, ServerLookup};
 pub use settings::{
     Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshTest, StrategyChoice,
 };

@@ -12,6 +12,7 @@ mod model;
 mod put;
 mod rotation;
 mod secret;
+mod servers;
 mod stage;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use model::Model;
 pub use put::PutSecretValue;
 pub use rotation::{RotateSecret, Rotated, Rotation, RotationRules, Run};
 pub use secret::{Secret, SecretValue, Version};
+pub use servers::MemoryServers;
 pub use stage::UpdateSecretVersionStage;
 
 /// A [`SecretStore`] in memory that keeps Secrets Manager's rules about labels.

@@ -23,6 +23,7 @@ impl Mysql {
 impl Accounts for Mysql {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["mysql", "aurora", "aurora-mysql", "mariadb"];
+    const DEFAULT_PORT: u16 = 3306;
     // As AWS's functions for MySQL and MariaDB: what shells and connection strings would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = "/@\"'\\";
     const TWO_PASSWORDS: bool = true;

@@ -2,16 +2,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Accounts, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
+use crate::accounts::Mysql;
 use crate::error::{Place, classify, explain, has_code};
 use crate::identifier::{Account, literal};
-
-const DEFAULT_PORT: u16 = 3306;
 
 /// For the whole of name, connection, TLS and login: what AWS's functions allow too.
 const LOGIN_LIMIT: Duration = Duration::from_secs(5);
@@ -64,7 +63,7 @@ pub struct Session {
 impl Session {
     /// Logs in, and makes sure that it is as the secret's account.
     pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
-        let (host, port) = secret.endpoint(cx.settings(), DEFAULT_PORT)?;
+        let (host, port) = secret.endpoint(cx.settings(), Mysql::DEFAULT_PORT)?;
         if host.starts_with('/') {
             return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
                 .next("Set `host` to the server's name"));

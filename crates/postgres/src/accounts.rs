@@ -29,6 +29,7 @@ impl Postgres {
 impl Accounts for Postgres {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["postgres", "postgresql", "aurora-postgresql"];
+    const DEFAULT_PORT: u16 = 5432;
     // As AWS's functions for PostgreSQL: what connection strings and shells would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = ":/@\"'\\";
 

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Accounts, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
+use crate::accounts::Postgres;
 use crate::error::{Place, classify, driver_cannot};
 use crate::identifier;
 
-const DEFAULT_PORT: u16 = 5432;
 const DEFAULT_DATABASE: &str = "postgres";
 
 /// For the whole of name, connection, TLS and login: what AWS's functions allow too.
@@ -77,7 +77,7 @@ impl Session {
     /// Logs in, and makes sure that it is as the secret's account.
     pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
-        let (host, port) = secret.endpoint(cx.settings(), DEFAULT_PORT)?;
+        let (host, port) = secret.endpoint(cx.settings(), Postgres::DEFAULT_PORT)?;
         if host.starts_with('/') {
             return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
                 .next("Set `host` to the server's name"));

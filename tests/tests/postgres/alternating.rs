@@ -164,10 +164,10 @@ async fn an_administrator_without_the_right_is_forbidden_with_the_statement_that
 
 #[tokio::test]
 async fn d1_a_clone_that_failed_half_way_is_undone_and_not_promoted_by_a_retry() {
-    let Some((server, mut world)) = server_with_admin().await else { return };
+    let Some((server, _)) = server_with_admin().await else { return };
     let proxy = proxy(&server).await;
-    let admin = secret_at(proxy.host(), proxy.port(), "boss", "admin-password");
-    world.put_admin(&admin);
+    let at_proxy = |username, password| secret_at(proxy.host(), proxy.port(), username, password);
+    let mut world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
     let roles = server.roles().await;
     for part in ["COMMENT ON", "GRANT", "SET \"role\"", "PASSWORD", "COMMIT"] {
         let token = world.start();

@@ -1,6 +1,8 @@
-//! The administrator that a secret names by `masterarn`: when it may act, and how its session is opened.
+//! The administrator that a secret names by `masterarn`: when it may act, where it logs in, and as whom.
 
-use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Error, Result};
+use crate::accounts::try_login;
+use crate::backoff::Backoff;
+use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Description, Error, Result, same_name};
 
 /// Gives the ARN of the administrator's secret.
 pub(crate) fn arn(secret: &AccountSecret) -> Result<&str> {
@@ -11,27 +13,113 @@ pub(crate) fn arn(secret: &AccountSecret) -> Result<&str> {
     })
 }
 
-/// Opens a session as the administrator that `secret` names, at the secret's own server and database.
-pub(crate) async fn open<A: Accounts>(accounts: &A, secret: &AccountSecret, cx: &Context<'_>) -> Result<A::Session> {
+/// A session as the administrator.
+pub(crate) struct Admin<S> {
+    pub(crate) session: S,
+    /// Whether the secret's own host is a replica, which has the administrator's writes a moment later.
+    pub(crate) ahead: bool,
+}
+
+/// Opens a session as the administrator that `secret` names, in the secret's own database.
+///
+/// Whoever may write `secret` chooses its host, and `masterarn` too. So the administrator's password goes to no host
+/// that `secret` names: only to the one in the administrator's own secret, or that which Amazon RDS gives for it, or
+/// that of the setting `endpoint`, which the function's owner allowed. And it changes nothing there unless the host of
+/// `secret`, at which the caller made sure that a credential of the account works, is the same server: by name and
+/// port; or, as Amazon RDS says, a read replica of it, or another end point or instance of its cluster. It is never the
+/// other way round: the administrator's host has to be the primary.
+pub(crate) async fn open<A: Accounts>(
+    accounts: &A,
+    secret: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<Admin<A::Session>> {
     let arn = arn(secret)?;
-    let admin = cx.read::<AccountSecret>(arn).await?;
-    let admin = admin.secret();
-    admin.check(A::ENGINES)?;
-    if !admin.same_host(secret) {
-        return Err(Error::invalid(format!(
-            "field `host` of the administrator's secret {arn} is not the host of this secret"
-        ))
-        .next("Correct `masterarn`, or `host` in one of the two secrets"));
-    }
-    let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin.clone() };
-    accounts.log_in(&admin, cx).await.map_err(|error| {
+    let (description, version) = cx.read_described::<AccountSecret>(arn).await?;
+    let about = |error: Error| error.about(format!("the administrator's secret {arn}"));
+    let admin = located(version.secret(), &description, cx).await.map_err(about)?;
+    admin.check(A::ENGINES).map_err(about)?;
+    let ahead = is_replicated_to::<A>(&admin, secret, arn, cx).await?;
+    let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin };
+    let session = accounts.log_in(&admin, cx).await.map_err(|error| {
         if error.is_rejected() {
             // Not a refusal of this secret's credential: no other version of it would help.
             return Error::forbidden(format!("the server refused the administrator of secret {arn}"))
                 .next("Correct that secret, or rotate it first");
         }
         error
-    })
+    })?;
+    Ok(Admin { session, ahead })
+}
+
+/// Waits until the secret's own host accepts what the administrator set, where that is a replica.
+pub(crate) async fn wait_for_replica<A: Accounts>(
+    accounts: &A,
+    pending: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let mut backoff = Backoff::for_visibility();
+    loop {
+        match try_login(accounts, pending, cx).await {
+            Err(error) if error.is_rejected() => match backoff.next(cx.remaining()) {
+                Some(delay) => cx.clock().sleep(delay).await,
+                None => {
+                    return Err(Error::unavailable("the primary has the new password, and the replica that field `host` of the secret names does not accept it yet")
+                        .next("Secrets Manager tries again by itself. If this goes on, look at the replica's lag, or name the primary in `host`")
+                        .retried());
+                }
+            },
+            result => return result,
+        }
+    }
+}
+
+/// The tags of a secret that Amazon RDS manages, which hold the ARN of what it belongs to. Nobody else can set a tag that
+/// begins with `aws:`. AWS's documentation and its functions spell them in different cases.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
+const MANAGED_BY: [&str; 2] = ["aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn"];
+
+/// Adds engine, host and port to a secret that Amazon RDS manages, which has a user name and a password alone.
+async fn located(admin: &AccountSecret, description: &Description, cx: &Context<'_>) -> Result<AccountSecret> {
+    if admin.host.is_some() || admin.engine.is_some() {
+        return Ok(admin.clone());
+    }
+    let is_managed_by = |key: &str| MANAGED_BY.iter().any(|tag| tag.eq_ignore_ascii_case(key));
+    let Some((_, arn)) = description.tags.iter().find(|(key, _)| is_managed_by(key)) else {
+        return Err(Error::invalid("it has no fields `engine` and `host`, and is not managed by Amazon RDS either").next(
+            "Add `engine` and `host` to that secret's JSON; or name in `masterarn` the secret that Amazon RDS made for the server",
+        ));
+    };
+    let server = cx.servers().server(arn).await?;
+    Ok(AccountSecret { engine: Some(server.engine), host: Some(server.host), port: Some(server.port), ..admin.clone() })
+}
+
+/// Makes sure that `secret` is for the administrator's server. Gives whether it is so as a replica's.
+async fn is_replicated_to<A: Accounts>(
+    admin: &AccountSecret,
+    secret: &AccountSecret,
+    arn: &str,
+    cx: &Context<'_>,
+) -> Result<bool> {
+    // What counts is where the sessions are opened: with the setting `endpoint` both are opened there.
+    let (host, port) = secret.endpoint(cx.settings(), A::DEFAULT_PORT)?;
+    let (primary, primary_port) = admin.endpoint(cx.settings(), A::DEFAULT_PORT)?;
+    if same_name(&host, &primary) {
+        return match port == primary_port {
+            true => Ok(false),
+            false => Err(Error::invalid(format!(
+                "field `port` of the administrator's secret {arn} is not that of this secret: {primary_port} and {port}"
+            ))
+            .next("Correct `masterarn`, or `port` in one of the two secrets: each port is a server of its own")),
+        };
+    }
+    // Names differ, so only now is it worth to ask.
+    if cx.servers().follows(&host, &primary).await? {
+        return Ok(true);
+    }
+    Err(Error::invalid(format!(
+        "field `host` of the administrator's secret {arn} is not the host of this secret: `{primary}` and `{host}`; nor does Amazon RDS know the second as a replica or another end point of the first"
+    ))
+    .next("Correct `masterarn`, or `host` in one of the two secrets; the administrator's has to be the primary. Where both names lead to one server in another way, as by a CNAME or a proxy, name the server itself in the tag fourstep:endpoint"))
 }
 
 /// Lets the administrator set a password though no version of the secret opens the server, or gives the refusal.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::admin;
+use super::admin::{self, Admin};
 use crate::{AccountSecret, Accounts, Context, Error, Login, Result, Rotator, Version};
 
 /// Makes the next secret of the same account.
@@ -45,14 +45,14 @@ where
             Ok(None)
         }
         Ok((working, mut session)) => {
-            same_account(pending, working.secret())?;
+            same_account::<A>(pending, working.secret())?;
             accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             Ok(Some(Own { working, session }))
         }
         Err(error) if error.is_rejected() => {
             admin::may_reset_lost(pending, error, cx)?;
-            same_account(pending, cx.current::<AccountSecret>().await?.secret())?;
+            same_account::<A>(pending, cx.current::<AccountSecret>().await?.secret())?;
             set_by_administrator(accounts, pending, cx).await?;
             Ok(None)
         }
@@ -82,24 +82,25 @@ pub(crate) async fn set<A: Accounts>(
 
 /// Lets the administrator set the pending password.
 async fn set_by_administrator<A: Accounts>(accounts: &A, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-    let mut session = admin::open(accounts, pending, cx).await?;
+    let Admin { mut session, ahead } = admin::open(accounts, pending, cx).await?;
     accounts.lock(&mut session, cx).await?;
     cx.fence().await?;
     accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
-    accounts.commit(session).await
+    accounts.commit(session).await?;
+    if ahead { admin::wait_for_replica(accounts, pending, cx).await } else { Ok(()) }
 }
 
 /// Refuses to change another account, or one elsewhere, than the one that the secret opened.
-fn same_account(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
+fn same_account<A: Accounts>(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
     let field = if pending.username != working.username {
-        "username"
-    } else if !pending.same_host(working) {
-        "host"
+        "`username`"
+    } else if !pending.same_server(working, A::DEFAULT_PORT) {
+        "`host` or `port`"
     } else {
         return Ok(());
     };
     Err(Error::conflict(format!(
-        "field `{field}` of the pending version differs from that of the version that opens the server"
+        "field {field} of the pending version differs from that of the version that opens the server"
     ))
     .next("Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again"))
 }

@@ -14,6 +14,8 @@ pub struct Database {
     /// The session that holds the lock, and until when the server lets it idle.
     holder: Option<(u64, SystemTime)>,
     sessions: u64,
+    /// What a replica still has, and for how many logins it is behind.
+    pub replica: Option<(BTreeMap<String, Account>, usize)>,
     /// Whether an account may change its own password, as it may not on Amazon RDS with a parameter set.
     pub own_password: bool,
     /// How many passwords it keeps for an account.
@@ -35,7 +37,14 @@ impl Database {
         let account =
             |password: &str| Account { password: password.into(), secondary: None, rights: 7, clone_of: None };
         let accounts = [("app".into(), account("first")), ("admin".into(), account("admin-password"))];
-        Self { accounts: accounts.into(), holder: None, sessions: 0, own_password: true, passwords: Passwords::Two }
+        Self {
+            accounts: accounts.into(),
+            holder: None,
+            sessions: 0,
+            replica: None,
+            own_password: true,
+            passwords: Passwords::Two,
+        }
     }
 }
 
@@ -47,6 +56,21 @@ impl Account {
 }
 
 impl Database {
+    /// Gives the account as a host has it: an attacker's has whatever it is asked for.
+    fn account_at(&mut self, host: &str, asked: &AccountSecret) -> Option<Account> {
+        if host == EVIL {
+            let password = asked.password.expose().to_owned();
+            return Some(Account { password, secondary: None, rights: 0, clone_of: None });
+        }
+        match &mut self.replica {
+            Some((accounts, behind)) if host == REPLICA && *behind > 0 => {
+                *behind -= 1;
+                accounts.get(&asked.username).cloned()
+            }
+            _ => self.accounts.get(&asked.username).cloned(),
+        }
+    }
+
     fn may_keep_two(&self) -> Result<()> {
         match self.passwords {
             Passwords::Two => Ok(()),
@@ -76,6 +100,9 @@ impl Target for Database {
 }
 
 pub const GRANT: &str = "GRANT TWO PASSWORDS TO app";
+/// The host of a replica of the server, and one of an attacker's.
+pub const REPLICA: &str = "replica";
+pub const EVIL: &str = "evil";
 
 /// Whether statements take effect one by one, or at COMMIT.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,6 +255,7 @@ impl ModelAccounts {
 impl Accounts for ModelAccounts {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["model"];
+    const DEFAULT_PORT: u16 = 1;
     const EXCLUDE_CHARACTERS: &'static str = "\"\\";
     const TWO_PASSWORDS: bool = true;
 
@@ -237,8 +265,10 @@ impl Accounts for ModelAccounts {
 
     async fn log_in(&self, secret: &AccountSecret, _cx: &Context<'_>) -> Result<Session> {
         let account = secret.username.clone();
+        let host = secret.host.as_deref().unwrap_or_default();
+        self.world.logged_in(format!("{account}@{host}:{}", secret.port.unwrap_or(Self::DEFAULT_PORT)));
         let log_in = |state: &mut State<Database>| {
-            let known = state.target.accounts.get(&secret.username);
+            let known = state.target.account_at(host, secret);
             if known.is_none_or(|known| !known.admits(&secret.password)) {
                 return Err(Error::rejected(format!("the database refused account `{}`", secret.username)));
             }

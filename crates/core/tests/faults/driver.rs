@@ -18,6 +18,7 @@ pub fn invoke<K: Kind>(world: &Arc<World<K::Target>>, step: Step, token: &str, a
     let retire = if at_finish { "at-finish" } else { "at-next-rotation" };
     let environment = Environment::from_iter([("RETIRE".to_owned(), retire.to_owned())]);
     let engine = Engine::new(Arc::new(WorldStore(Arc::clone(world))), environment)
+        .with_servers(Arc::clone(&world.state().servers) as _)
         .with_clock(Arc::new(WorldClock(Arc::clone(world))));
     let rotator = K::rotator(world);
     let event = StepEvent { step, secret_id: "app".into(), token: token.into(), rotation_token: None };

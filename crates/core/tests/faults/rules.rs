@@ -1,6 +1,7 @@
 //! The rules of the protocol, one by one: which calls a step makes, in which order, and how it ends where it may not go
 //! on.
 
+mod admin;
 mod create;
 mod credentials;
 mod finish;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use fourstep::memory::{MemoryStore, Model};
+use fourstep::memory::{MemoryServers, MemoryStore, Model};
 use fourstep::{Clock, Description, Error, Put, Result, SecretStore, Sensitive, StoredValue, UnlabelledVersion};
 
 /// What goes wrong with one call.
@@ -63,6 +63,8 @@ pub struct World<T> {
     state: Mutex<State<T>>,
     /// Whether each call waits for its turn.
     turns: AtomicBool,
+    /// Each login that was attempted, as `account@host:port`.
+    logins: Mutex<Vec<String>>,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,8 @@ pub struct State<T> {
     pub violation: Option<String>,
     /// The call that the function's role does not allow.
     pub forbidden: Option<&'static str>,
+    /// Where the function looks servers up.
+    pub servers: Arc<MemoryServers>,
     /// Looks at the world after each write.
     pub check: fn(&Self) -> Result<(), String>,
     /// I4: how many credentials may be alive at any moment.
@@ -99,6 +103,7 @@ impl<T: Target> State<T> {
             journal: Vec::new(),
             violation: None,
             forbidden: None,
+            servers: Arc::default(),
             check,
             most,
         }
@@ -140,11 +145,20 @@ impl<T: Target> State<T> {
 
 impl<T: Target> World<T> {
     pub fn new(state: State<T>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(state), turns: AtomicBool::new(false) })
+        Arc::new(Self { state: Mutex::new(state), turns: AtomicBool::new(false), logins: Mutex::default() })
     }
 
     pub fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().expect("no test goes on after a panic")
+    }
+
+    pub fn logged_in(&self, login: String) {
+        self.logins.lock().expect("no test goes on after a panic").push(login);
+    }
+
+    /// Gives the logins since it was asked last.
+    pub fn take_logins(&self) -> Vec<String> {
+        std::mem::take(&mut *self.logins.lock().expect("no test goes on after a panic"))
     }
 
     pub fn take_turns(&self, turns: bool) {

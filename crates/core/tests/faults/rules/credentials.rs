@@ -101,19 +101,6 @@ fn a_pending_version_of_currents_own_account_is_a_conflict() {
 }
 
 #[test]
-fn the_administrator_changes_the_password_where_the_account_may_not() {
-    let (world, token) = second::<Single>();
-    world.state().target.own_password = false;
-    steps::<Single>(&world, &Step::ALL, &token);
-    assert!(world.state().opens(AWSCURRENT));
-    // But for nobody who holds no credential of the account.
-    let token = start(&mut world.state(), 3, 0);
-    steps::<Single>(&world, &[Step::Create], &token);
-    world.state().target.accounts.get_mut("app").unwrap().password = "changed by hand".into();
-    assert_eq!(step::<Single>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected);
-}
-
-#[test]
 fn a_lost_password_is_reset_once_and_only_where_a_tag_names_the_current_version() {
     lost_password::<Single>();
     lost_password::<Alternating>();
@@ -153,19 +140,4 @@ fn lost_password<K: Kind<Target = crate::accounts::Database>>() {
     steps::<K>(&world, &[Step::Create], &third);
     lose();
     assert_eq!(step::<K>(&world, Step::Set, &third).unwrap_err().kind(), ErrorKind::Rejected);
-}
-
-#[test]
-fn a_secret_that_names_itself_as_its_administrator_is_refused() {
-    let (world, token) = second::<Alternating>();
-    let own =
-        value::<Alternating>(&world, AWSCURRENT).unwrap().replace("\"masterarn\":\"admin\"", "\"masterarn\":\"app\"");
-    world.state().model.put_secret_value(PutSecretValue::pending("app", &token, own.clone())).unwrap();
-    let human = PutSecretValue::current("app", own);
-    world.state().model.put_secret_value(human).unwrap();
-    let token = start(&mut world.state(), 3, 0);
-    steps::<Alternating>(&world, &[Step::Create], &token);
-    let error = step::<Alternating>(&world, Step::Set, &token).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.message().contains("names itself"), "{error}");
 }
