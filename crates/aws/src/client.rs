@@ -1,4 +1,4 @@
-//! The one place that decides how Secrets Manager is called: credentials, TLS, time-outs and retries.
+//! The one place that decides how Secrets Manager and Amazon RDS are called: credentials, TLS, time-outs and retries.
 
 use std::time::Duration;
 
@@ -45,6 +45,11 @@ pub(crate) async fn from_environment() -> Client {
     Client::from_conf(builder.build())
 }
 
+/// Makes a client for Amazon RDS from the environment of a Lambda function.
+pub(crate) async fn rds_from_environment() -> aws_sdk_rds::Client {
+    aws_sdk_rds::Client::new(&shared_config().await)
+}
+
 async fn shared_config() -> SdkConfig {
     let mut loader =
         aws_config::defaults(version()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
@@ -83,8 +88,12 @@ fn variable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::net::SocketAddr;
+
     use aws_sdk_secretsmanager::Config;
     use aws_sdk_secretsmanager::config::{Credentials, Region};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -99,6 +108,33 @@ pub(crate) mod tests {
             .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
             .endpoint_url(endpoint);
         Client::from_conf(config.build())
+    }
+
+    /// The same for Amazon RDS.
+    pub(crate) fn rds_client_at(endpoint: &str) -> aws_sdk_rds::Client {
+        let config = aws_sdk_rds::Config::builder()
+            .behavior_version(version())
+            .http_client(http_client())
+            .retry_config(retries())
+            .timeout_config(timeouts())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+            .endpoint_url(endpoint);
+        aws_sdk_rds::Client::from_conf(config.build())
+    }
+
+    /// A listener that nobody accepts from, and the connections that fill its queue: the kernel drops each further
+    /// SYN, as a VPC without a way out does. It does so as long as this is held.
+    pub(crate) async fn full() -> ((TcpListener, Vec<TcpStream>), SocketAddr) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+        }
+        ((listener, waiting), address)
     }
 
     #[test]

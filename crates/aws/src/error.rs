@@ -6,9 +6,9 @@ use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ConnectorError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use fourstep::{Error, ErrorKind};
 
-use crate::operation::Operation;
+use crate::operation::{Operation, Service};
 
-/// What Secrets Manager says by the name of an exception.
+/// What a service says by the name of an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Throttled,
@@ -22,10 +22,10 @@ enum Meaning {
     OverQuota,
 }
 
-/// The exceptions that the five operations can give.
+/// The exceptions that the operations can give.
 ///
 /// Sources: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>, the Errors section of
-/// each operation there, and <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>
+/// each operation there, <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>, and <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>
 /// for those of KMS, which Secrets Manager calls on behalf of the function.
 const MEANINGS: &[(&str, Meaning)] = &[
     // "Rate exceeded". The others are the names that AWS services share.
@@ -86,25 +86,23 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("LimitExceededException", Meaning::OverQuota),
 ];
 
-/// Says what an error of `operation` on `secret_id` means, and what to do.
+/// Says what an error of `operation` on `subject`, a secret or a database, means, and what to do.
 ///
-/// The text of Secrets Manager is passed on where it is about rights and states. It is not where a request was
+/// The text of the service is passed on where it is about rights and states. It is not where a request was
 /// malformed: that text repeats the field's value.
-pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation, secret_id: &str) -> Error
+pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation, subject: &str) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     match error {
-        SdkError::ServiceError(refusal) => {
-            refused(refusal.err(), refusal.raw().status().as_u16(), operation, secret_id)
-        }
+        SdkError::ServiceError(refusal) => refused(refusal.err(), refusal.raw().status().as_u16(), operation, subject),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => unreachable(error),
+            Some(error) => unreachable(error, operation.service()),
             None => no_answer(operation),
         },
         SdkError::TimeoutError(_) => no_answer(operation),
         SdkError::ResponseError(response) => foreign_answer(operation, response.raw().status().as_u16()),
-        SdkError::ConstructionFailure(_) => not_sent(error),
+        SdkError::ConstructionFailure(_) => not_sent(error, operation.service()),
         _ => Error::other(format!("{} failed in a way that is not known", operation.name())),
     }
 }
@@ -116,11 +114,11 @@ pub(crate) fn is_missing_value<E: ProvideErrorMetadata>(error: &SdkError<E, Http
         && error.message().is_some_and(|message| message.contains("secret value"))
 }
 
-fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operation, secret_id: &str) -> Error {
-    // Secrets Manager names each of its errors.
+fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operation, subject: &str) -> Error {
+    // Each service names all of its errors.
     let Some(code) = refusal.code() else { return foreign_answer(operation, status) };
-    let said = said(refusal.message());
-    let name = operation.name();
+    let said = said(operation.service(), refusal.message());
+    let (service, prefix, name) = (operation.service().name(), operation.service().prefix(), operation.name());
     let meaning = MEANINGS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning);
     // A new name is judged by its status.
     let meaning = meaning.or(match status {
@@ -130,76 +128,78 @@ fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operatio
     });
     match meaning {
         Some(Meaning::Throttled) => {
-            Error::unavailable(format!("Secrets Manager throttles {name} ({code}), also after retries"))
+            Error::unavailable(format!("{service} throttles {name} ({code}), also after retries"))
                 .next("Secrets Manager tries the rotation again by itself. If this goes on, spread the rotations over time")
                 .retried()
         }
         Some(Meaning::Failed) => {
-            Error::unavailable(format!("Secrets Manager failed to answer {name} ({code}), also after retries"))
+            Error::unavailable(format!("{service} failed to answer {name} ({code}), also after retries"))
                 .next("Secrets Manager tries the rotation again by itself")
                 .retried()
         }
-        Some(Meaning::Denied) if said.contains("KMS") => key_unusable(operation, secret_id, code, &said),
+        Some(Meaning::Denied) if said.contains("KMS") => key_unusable(operation, subject, code, &said),
         Some(Meaning::Denied) => {
-            Error::forbidden(format!("the function may not call secretsmanager:{name} on {secret_id}{said}")).next(format!(
-                "Allow secretsmanager:{name} on {secret_id} to the function's role; if it is allowed there, look at the policies of the secret, the organisation and the VPC endpoint"
+            Error::forbidden(format!("the function may not call {prefix}:{name} on {subject}{said}")).next(format!(
+                "Allow {prefix}:{name} on {subject} to the function's role; if it is allowed there, look at the policies of {}the organisation and the VPC endpoint{}",
+                operation.service().further_policy(), operation.service().needed()
             ))
         }
-        Some(Meaning::KeyUnusable) => key_unusable(operation, secret_id, code, &said),
+        Some(Meaning::KeyUnusable) => key_unusable(operation, subject, code, &said),
         Some(Meaning::CredentialsRefused) => {
-            Error::forbidden(format!("Secrets Manager does not accept the function's credentials ({code})"))
+            Error::forbidden(format!("{service} does not accept the function's credentials ({code})"))
                 .next("Look at the function's role and its trust policy, at its clock, and at variables that override its credentials")
         }
-        Some(Meaning::Missing) => Error::invalid(format!("secret {secret_id} does not exist in this account and region"))
+        Some(Meaning::Missing) => Error::invalid(format!("secret {subject} does not exist in this account and region"))
             .next("Correct SecretId, or the ARN that names the secret"),
         Some(Meaning::StateForbids) if said.contains("deletion") || said.contains("was deleted") => {
-            Error::invalid(format!("secret {secret_id} is scheduled for deletion"))
+            Error::invalid(format!("secret {subject} is scheduled for deletion"))
                 .next("Restore it with RestoreSecret, or turn its rotation off")
         }
         Some(Meaning::StateForbids | Meaning::Malformed) if said.contains("RotationToken") => {
-            Error::forbidden(format!("{name} on {secret_id} asks for the rotation's own RotationToken{said}"))
+            Error::forbidden(format!("{name} on {subject} asks for the rotation's own RotationToken{said}"))
                 .next("Let Secrets Manager itself invoke this function: its event brings RotationToken. If it does, compare the secret's RotationLambdaARN with this function")
         }
-        Some(Meaning::StateForbids) => Error::invalid(format!("the state of secret {secret_id} forbids {name}{said}"))
+        Some(Meaning::StateForbids) => Error::invalid(format!("the state of secret {subject} forbids {name}{said}"))
             .next("Correct what Secrets Manager names; a secret that another AWS service manages is rotated by that service"),
         Some(Meaning::Malformed) => {
-            Error::invalid(format!("Secrets Manager finds a parameter of {name} on {secret_id} invalid ({code})"))
+            Error::invalid(format!("Secrets Manager finds a parameter of {name} on {subject} invalid ({code})"))
                 .next("Look at SecretId and ClientRequestToken of the event")
         }
         Some(Meaning::OverQuota) => {
-            Error::invalid(format!("{name} on {secret_id} would exceed a quota of Secrets Manager{said}"))
+            Error::invalid(format!("{name} on {subject} would exceed a quota of Secrets Manager{said}"))
                 .next("Remove labels that the secret does not need, or rotate it less often: versions without a label are deleted after 24 hours")
         }
         None => Error::new(
             ErrorKind::Other,
-            format!("Secrets Manager refused {name} on {secret_id} with {} (HTTP {status})", printable(code)),
+            format!("{service} refused {name} on {subject} with {} (HTTP {status})", printable(code)),
         ),
     }
 }
 
-fn key_unusable(operation: Operation, secret_id: &str, code: &str, said: &str) -> Error {
+fn key_unusable(operation: Operation, subject: &str, code: &str, said: &str) -> Error {
     let (name, permissions) = (operation.name(), operation.key_permissions());
-    Error::forbidden(format!("{name} on {secret_id} may not use the secret's KMS key ({code}){said}")).next(format!(
+    Error::forbidden(format!("{name} on {subject} may not use the secret's KMS key ({code}){said}")).next(format!(
         "Allow {permissions} to the function's role, in its policy and in the key's; see also that the key is enabled"
     ))
 }
 
 /// Tells apart why there was no connection. The texts of the layers below tell it, where their types are private.
-fn unreachable(error: &ConnectorError) -> Error {
+fn unreachable(error: &ConnectorError, service: Service) -> Error {
+    let name = service.name();
     let chain = DisplayErrorContext(error).to_string();
     let has = |part: &str| chain.contains(part);
     if error.is_timeout() && !has("connect timeout") {
-        return Error::unavailable("Secrets Manager took the request and did not answer in time, also after retries")
+        return Error::unavailable(format!("{name} took the request and did not answer in time, also after retries"))
             .next("Secrets Manager tries the rotation again by itself")
             .retried();
     }
     if has("credentials") || has("identity") {
-        return Error::forbidden("there are no credentials to call Secrets Manager with").next(
+        return Error::forbidden(format!("there are no credentials to call {name} with")).next(
             "Give the function a role; Lambda then sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
         );
     }
     if has("dns error") || has("failed to lookup") {
-        return Error::unavailable("the name of Secrets Manager's endpoint does not resolve")
+        return Error::unavailable(format!("the name of {name}'s endpoint does not resolve"))
             .next("In a VPC, turn on enableDnsSupport and enableDnsHostnames, or give the VPC endpoint a private DNS name; if AWS_ENDPOINT_URL is set, correct it")
             .retried();
     }
@@ -208,48 +208,52 @@ fn unreachable(error: &ConnectorError) -> Error {
         || has("received fatal alert")
         || has("InvalidContentType")
     {
-        return Error::unavailable("the TLS handshake with Secrets Manager failed: its certificate is not trusted, or something else answers in its place")
-            .next("Look for a proxy or firewall that terminates TLS between the function and Secrets Manager")
+        return Error::unavailable(format!("the TLS handshake with {name} failed: its certificate is not trusted, or something else answers in its place"))
+            .next(format!("Look for a proxy or firewall that terminates TLS between the function and {name}"))
             .retried();
     }
     let what = if error.is_timeout() {
-        "Secrets Manager cannot be reached: nothing answered an attempt to connect, also after retries"
+        "nothing answered an attempt to connect"
     } else if has("Connection refused") {
-        "Secrets Manager cannot be reached: the connection is refused, also after retries"
+        "the connection is refused"
     } else {
-        "Secrets Manager cannot be reached: the connection broke, also after retries"
+        "the connection broke"
     };
-    Error::unavailable(what)
-        .next("If the function is in a VPC, give its subnets a VPC endpoint for Secrets Manager (com.amazonaws.<region>.secretsmanager) or a NAT gateway, let the security groups of function and endpoint pass TCP 443, and see that DNS gives the endpoint's address")
+    let (prefix, needed) = (service.prefix(), service.needed());
+    Error::unavailable(format!("{name} cannot be reached: {what}, also after retries"))
+        .next(format!("If the function is in a VPC, give its subnets a VPC endpoint for {name} (com.amazonaws.<region>.{prefix}) or a NAT gateway, let the security groups of function and endpoint pass TCP 443, and see that DNS gives the endpoint's address{needed}"))
         .retried()
 }
 
 fn foreign_answer(operation: Operation, status: u16) -> Error {
-    Error::unavailable(format!("the answer to {} is not one of Secrets Manager (HTTP {status})", operation.name()))
-        .next("Look at what stands between: a proxy, or the variables AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_SECRETS_MANAGER")
+    let service = operation.service();
+    let (name, variable) = (service.name(), service.endpoint_variable());
+    Error::unavailable(format!("the answer to {} is not one of {name} (HTTP {status})", operation.name()))
+        .next(format!("Look at what stands between: a proxy, or the variables AWS_ENDPOINT_URL and {variable}"))
         .retried()
 }
 
 fn no_answer(operation: Operation) -> Error {
-    Error::unavailable(format!("Secrets Manager gave no answer to {} in time, also after retries", operation.name()))
+    let service = operation.service().name();
+    Error::unavailable(format!("{service} gave no answer to {} in time, also after retries", operation.name()))
         .next("Secrets Manager tries the rotation again by itself")
         .retried()
 }
 
 /// A request that was not made: no region, or a part of it that HTTP cannot carry.
-fn not_sent(error: &(dyn StdError + 'static)) -> Error {
+fn not_sent(error: &(dyn StdError + 'static), service: Service) -> Error {
     let chain = DisplayErrorContext(error).to_string();
     if chain.to_ascii_lowercase().contains("region") {
         return Error::invalid("no AWS region is set").next("Set the variable AWS_REGION; Lambda does so by itself");
     }
-    Error::invalid("the request to Secrets Manager could not be made")
+    Error::invalid(format!("the request to {} could not be made", service.name()))
         .next("Look at the variables AWS_REGION and AWS_ENDPOINT_URL, and at SecretId of the event")
 }
 
-/// Gives Secrets Manager's own words, to be put behind ours.
-fn said(message: Option<&str>) -> String {
+/// Gives the service's own words, to be put behind ours.
+fn said(service: Service, message: Option<&str>) -> String {
     match message.map(|message| printable(message.trim().trim_end_matches('.'))) {
-        Some(message) if !message.is_empty() => format!("; Secrets Manager says: {message}"),
+        Some(message) if !message.is_empty() => format!("; {} says: {message}", service.name()),
         _ => String::new(),
     }
 }

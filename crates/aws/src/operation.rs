@@ -1,4 +1,55 @@
-/// An operation of Secrets Manager that the store uses.
+/// A service that is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    SecretsManager,
+    Rds,
+}
+
+impl Service {
+    /// Gives the name for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "Secrets Manager",
+            Self::Rds => "Amazon RDS",
+        }
+    }
+
+    /// Gives the name in permissions and in the names of VPC endpoints.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::Rds => "rds",
+        }
+    }
+
+    /// Gives the SDK's variable that names another end point.
+    pub(crate) fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            Self::Rds => "AWS_ENDPOINT_URL_RDS",
+        }
+    }
+
+    /// Gives the policy beside those of the role, the organisation and the VPC endpoint that may forbid a call.
+    pub(crate) fn further_policy(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "the secret, ",
+            Self::Rds => "",
+        }
+    }
+
+    /// Gives when it is called, where that is not always: a setting that is simpler than a right may be found there.
+    pub(crate) fn needed(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "",
+            Self::Rds => {
+                "; Amazon RDS is asked only where it manages the administrator's secret, or where that and this secret name different hosts"
+            }
+        }
+    }
+}
+
+/// An operation that the store or the look-up of servers uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     DescribeSecret,
@@ -6,10 +57,24 @@ pub(crate) enum Operation {
     PutSecretValue,
     UpdateSecretVersionStage,
     ListSecretVersionIds,
+    DescribeDbInstances,
+    DescribeDbClusters,
 }
 
 impl Operation {
-    /// Gives the name, which is also that of the permission after `secretsmanager:`.
+    /// Gives the service that offers it.
+    pub(crate) fn service(self) -> Service {
+        match self {
+            Self::DescribeSecret
+            | Self::GetSecretValue
+            | Self::PutSecretValue
+            | Self::UpdateSecretVersionStage
+            | Self::ListSecretVersionIds => Service::SecretsManager,
+            Self::DescribeDbInstances | Self::DescribeDbClusters => Service::Rds,
+        }
+    }
+
+    /// Gives the name, which is also that of the permission after the service's prefix.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DescribeSecret => "DescribeSecret",
@@ -17,6 +82,8 @@ impl Operation {
             Self::PutSecretValue => "PutSecretValue",
             Self::UpdateSecretVersionStage => "UpdateSecretVersionStage",
             Self::ListSecretVersionIds => "ListSecretVersionIds",
+            Self::DescribeDbInstances => "DescribeDBInstances",
+            Self::DescribeDbClusters => "DescribeDBClusters",
         }
     }
 

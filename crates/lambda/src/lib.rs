@@ -12,7 +12,7 @@ mod panic;
 use std::sync::Arc;
 
 use fourstep::{Engine, Environment, Filter, Rotation};
-use fourstep_aws::SecretsManagerStore;
+use fourstep_aws::{RdsServers, SecretsManagerStore};
 use futures_util::FutureExt;
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 
@@ -45,7 +45,9 @@ pub async fn run(rotation: impl Rotation) -> Result<(), Error> {
     log::start(&filter)?;
     panic::report_without_payload();
     let store = Arc::new(SecretsManagerStore::from_environment().await);
-    let engine = Engine::new(store, Environment::from_process()).with_filter(Arc::clone(&filter));
+    let engine = Engine::new(store, Environment::from_process())
+        .with_filter(Arc::clone(&filter))
+        .with_servers(Arc::new(RdsServers::from_environment()));
     let function = Arc::new(Function::new(rotation, engine, filter));
     let handler = service_fn(move |LambdaEvent { payload, context }: LambdaEvent<event::Payload>| {
         let function = Arc::clone(&function);

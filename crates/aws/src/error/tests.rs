@@ -5,11 +5,11 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use fourstep::{Description, Put, SecretStore, Sensitive};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::SecretsManagerStore;
-use crate::client::tests::client_at;
+use crate::client::tests::{client_at, full};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:app/db-a1b2c3";
 const TOKEN: &str = "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111";
@@ -182,17 +182,7 @@ async fn a_description_is_read_whole() {
 
 #[tokio::test]
 async fn an_endpoint_that_drops_every_syn_ends_within_five_seconds_and_names_the_cause() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    // Nobody accepts. Once the queue is full, the kernel drops each further SYN, as a VPC without a way out does.
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) =
-        tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(address)).await
-    {
-        waiting.push(stream.unwrap());
-    }
+    let (_full, address) = full().await;
     let started = Instant::now();
     let error = store_at(address).describe(ARN).await.unwrap_err();
     let took = started.elapsed();
