@@ -1,4 +1,4 @@
-//! Secrets Manager over HTTP on 127.0.0.1, for tests and the demo.
+//! Secrets Manager, and the little of Amazon RDS that a rotation asks for, over HTTP on 127.0.0.1, for tests and the demo.
 //!
 //! It wraps the same [`Model`](fourstep::memory::Model) as [`MemoryStore`], so both keep the same rules about labels.
 //! On top it has what only a service has: it counts calls, it can fail in every way a network can, its reads can lag,
@@ -7,6 +7,7 @@
 mod api;
 mod call;
 mod fault;
+mod rds;
 mod rotation;
 mod server;
 
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 pub use call::{Call, Operation};
 pub use fault::{Action, At, Fault, Moment, Refusal};
+pub use rds::DbInstance;
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
 use crate::wire::{Wire, WireListener};
@@ -90,7 +92,7 @@ impl Aws {
         Ok(Self { url, shared, stop })
     }
 
-    /// Gives the end point, for `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    /// Gives the end point of both services, for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -117,6 +119,24 @@ impl Aws {
     /// Begins the journal anew. The next call has number 1.
     pub fn forget_calls(&self) {
         *lock(&self.shared.journal) = call::Journal::default();
+    }
+
+    /// Adds an instance of Amazon RDS, and gives its ARN.
+    pub fn add_instance(&self, instance: DbInstance) -> String {
+        let arn = instance.arn();
+        lock(&self.shared.rds).instances.push(instance);
+        arn
+    }
+
+    /// Gives the identifiers and ARNs that Amazon RDS was asked for, in order.
+    #[must_use]
+    pub fn asked_instances(&self) -> Vec<String> {
+        lock(&self.shared.rds).asked.clone()
+    }
+
+    /// Lets Amazon RDS refuse every call.
+    pub fn refuse_instances(&self, refusal: Refusal) {
+        lock(&self.shared.rds).refusal = Some(refusal);
     }
 
     /// Adds a fault. Faults act in the order in which they were added, after the hook.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::api::{self, Answer, Input};
 use super::call::{Call, Journal, Operation};
 use super::fault::{Action, Fault, Moment, Refusal};
+use super::rds::Rds;
 use super::rotation::{Invoke, Rotations};
 use crate::wire::Wire;
 
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) hook: Mutex<Option<Hook>>,
     pub(super) invoke: Mutex<Option<Invoke>>,
     pub(super) rotations: Rotations,
+    pub(super) rds: Mutex<Rds>,
     /// The states before the last writes, oldest first.
     history: Mutex<VecDeque<Model>>,
     stop: watch::Receiver<bool>,
@@ -53,6 +55,7 @@ impl Shared {
             hook: Mutex::default(),
             invoke: Mutex::default(),
             rotations: Rotations::default(),
+            rds: Mutex::default(),
             history: Mutex::default(),
             stop,
         }
@@ -160,7 +163,12 @@ pub(super) async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default().to_owned();
+    let header = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if header(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
+        let (status, xml) = lock(&shared.rds).answer(&String::from_utf8_lossy(&body));
+        return (status_code(status), [(header::CONTENT_TYPE, "text/xml")], xml).into_response();
+    }
+    let target = header(header::HeaderName::from_static("x-amz-target")).to_owned();
     // In a task of its own: a call that arrived has its effect even if its caller dies meanwhile.
     let task = tokio::spawn({
         let shared = Arc::clone(&shared);
@@ -174,8 +182,7 @@ pub(super) async fn serve(
     match task.await {
         Ok(Reply::Json(value)) => json_response(StatusCode::OK, &value),
         Ok(Reply::Refusal(Refusal { status, exception, message })) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            json_response(status, &json!({ "__type": exception, "Message": message, "message": message }))
+            json_response(status_code(status), &json!({ "__type": exception, "Message": message, "message": message }))
         }
         // A hook that panicked has no answer to give either.
         Ok(Reply::HangUp) | Err(_) => {
@@ -183,6 +190,10 @@ pub(super) async fn serve(
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response {
