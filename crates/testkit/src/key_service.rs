@@ -18,7 +18,6 @@ mod state;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -252,9 +251,6 @@ async fn serve(
         }
     }
 }
-
-/// How long a key of a service is inactive at first, unless a test says otherwise.
-pub(crate) const ACTIVE_AT_ONCE: Duration = Duration::ZERO;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

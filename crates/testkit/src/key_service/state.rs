@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use axum::http::{HeaderMap, Method, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,8 +13,8 @@ pub struct ServiceState {
     pub limit: usize,
     /// How many keys a page of the list has.
     pub page_size: usize,
-    /// How long a new key is not accepted yet.
-    pub activation: Duration,
+    /// How many times a new key is refused before it works.
+    pub early_refusals: usize,
     /// When new keys end, in the answer that makes them.
     pub expires_at: Value,
     /// The value that was pushed or rolled last.
@@ -36,7 +34,7 @@ pub struct ServiceKey {
     pub name: String,
     /// Its value.
     pub value: String,
-    active_from: Instant,
+    early_refusals: usize,
 }
 
 impl ServiceState {
@@ -45,13 +43,13 @@ impl ServiceState {
             id: "key-0".to_owned(),
             name: "made by hand".to_owned(),
             value: key.to_owned(),
-            active_from: Instant::now(),
+            early_refusals: 0,
         };
         Self {
             keys: vec![first],
             limit: 2,
             page_size: 100,
-            activation: super::ACTIVE_AT_ONCE,
+            early_refusals: 0,
             expires_at: Value::Null,
             value: value.to_owned(),
             administrator: "administrators-key-1".to_owned(),
@@ -63,7 +61,7 @@ impl ServiceState {
     /// Tells whether a key is alive and active.
     #[must_use]
     pub fn accepts(&self, key: &str) -> bool {
-        self.keys.iter().any(|known| known.value == key && known.active_from <= Instant::now())
+        self.keys.iter().any(|known| known.value == key && known.early_refusals == 0)
     }
 
     pub(super) fn act(&mut self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Value) -> (u16, Value) {
@@ -71,6 +69,9 @@ impl ServiceState {
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let administers = bearer == self.administrator;
         let is_key = self.accepts(bearer);
+        if let Some(key) = self.keys.iter_mut().find(|key| key.value == bearer) {
+            key.early_refusals = key.early_refusals.saturating_sub(1);
+        }
         let is_value = bearer == self.value || bearer == format!("token-of-{}", self.value);
         if uri.path() == "/token" {
             return self.token(headers);
@@ -122,7 +123,7 @@ impl ServiceState {
             id: format!("key-{}", self.made),
             name: name.to_owned(),
             value: format!("key-value-{}-minted", self.made),
-            active_from: Instant::now() + self.activation,
+            early_refusals: self.early_refusals,
         };
         let answer = json!({"id": key.id, "key": key.value, "expires_at": self.expires_at});
         self.keys.push(key);
