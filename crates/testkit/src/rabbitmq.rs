@@ -18,9 +18,10 @@ use crate::tools::skip;
 /// A server on 127.0.0.1 with an administrator, [`ADMINISTRATOR`]. It ends when it is dropped.
 pub struct RabbitMq {
     management: String,
+    /// The port of its port mapper.
+    names: u16,
+    server: Child,
     _directory: TempDir,
-    /// Killed when dropped.
-    _server: Child,
 }
 
 /// The administrator's name and password.
@@ -66,6 +67,7 @@ impl RabbitMq {
                 .env("LANG", "C.UTF-8")
                 .env("ERL_EPMD_ADDRESS", "127.0.0.1")
                 .env("ERL_EPMD_PORT", names.to_string())
+                .env("ERL_EPMD_RELAXED_COMMAND_CHECK", "true")
                 .env("RABBITMQ_DIST_PORT", nodes.to_string())
                 .env("RABBITMQ_NODENAME", format!("testkit{queues}@localhost"))
                 .env("RABBITMQ_MNESIA_BASE", at("mnesia"))
@@ -77,6 +79,7 @@ impl RabbitMq {
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)
                 .stderr(log)
+                .process_group(0)
                 .kill_on_drop(true)
                 .spawn()?;
             let management = format!("127.0.0.1:{management}");
@@ -85,7 +88,7 @@ impl RabbitMq {
                     .await
                     .is_ok_and(|status| status == 200)
                 {
-                    return Ok(Some(Self { management, _directory: directory, _server: server }));
+                    return Ok(Some(Self { management, names, server, _directory: directory }));
                 }
                 if Instant::now() > deadline {
                     let output = std::fs::read_to_string(at("output")).unwrap_or_default();
@@ -138,6 +141,20 @@ impl RabbitMq {
         let authorization = http::basic(ADMINISTRATOR.0, ADMINISTRATOR.1);
         let path = format!("/api/users/{name}");
         Ok(http::ask(&self.management, "GET", &path, &authorization, &Value::Null).await?.1)
+    }
+}
+
+impl Drop for RabbitMq {
+    fn drop(&mut self) {
+        // The script starts the server as a child, and that one a port mapper, which leaves the group.
+        if let Some(group) = self.server.id() {
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
+        }
+        let _ = std::process::Command::new("epmd")
+            .args(["-port", &self.names.to_string(), "-kill"])
+            .env("ERL_EPMD_RELAXED_COMMAND_CHECK", "true")
+            .stdout(Stdio::null())
+            .status();
     }
 }
 
