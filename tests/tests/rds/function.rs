@@ -12,7 +12,7 @@ use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 
 const NAME: &str = "app/db";
-const ADMIN: &str = "rds!db-admin";
+const ADMIN: &str = "rds-db-admin";
 const PENDING: &str = "22222222-2222-4222-8222-222222222222";
 const ADMIN_PASSWORD: &str = "admin-Passw0rd~1";
 
