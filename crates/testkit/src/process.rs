@@ -48,7 +48,9 @@ impl User {
                 let mut command = Command::new("setpriv");
                 command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg("--clear-groups");
                 if self.reads_all {
-                    // Of root's rights, the one to pass through folders; containers usually have this one.
+                    // Of root's rights, the one to pass through folders; containers usually have this one. Without the
+                    // bit, access(2), by which PostgreSQL looks for its own programs, would leave it out of account.
+                    command.arg("--securebits=+no_setuid_fixup");
                     command.args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]);
                 }
                 command.arg("--").arg(program);
