@@ -1,8 +1,9 @@
 //! Servers whose owner keeps passwords as MD5, because a consumer knows nothing better.
 
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::postgres::{Options, Postgres};
 
-use crate::secrecy::{assert_clean, capture};
+use crate::secrecy::assert_clean;
 use crate::world::{FIRST, World, has_grantors, opens, secret};
 
 async fn md5_server(method: &'static str) -> Option<Postgres> {

@@ -1,10 +1,10 @@
 //! What the two accounts may do: neither more nor less than the other.
 
 use fourstep::{ErrorKind, Step};
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::postgres::Postgres;
 use serde_json::json;
 
-use crate::secrecy::capture;
 use crate::world::{World, assert_error, consume, has_grantors, opens, secret, server_with_admin, two_databases};
 
 /// Takes the clone's membership in its base away.

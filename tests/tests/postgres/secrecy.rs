@@ -1,48 +1,8 @@
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use fourstep::{Filter, Sensitive, Step};
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::proxy::{Fault, When};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::world::{FIRST, World, proxy, secret, secret_at, server, server_with_admin};
-
-/// What was logged in this thread, at the most talkative level, drivers included.
-#[derive(Clone, Default)]
-pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-pub(crate) fn capture() -> (Captured, tracing::subscriber::DefaultGuard) {
-    let captured = Captured::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(captured.clone())
-        .finish();
-    (captured, tracing::subscriber::set_default(subscriber))
-}
 
 /// Checks that a text holds none of the secrets in any form.
 pub(crate) fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
