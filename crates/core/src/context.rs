@@ -12,6 +12,9 @@ use crate::{
     SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
 };
 
+/// Older ones were retired by the rotations before.
+const UNLABELLED_RETIRED: usize = 3;
+
 /// What a rotator may know and ask during one step.
 pub struct Context<'a> {
     engine: &'a Engine,
@@ -271,6 +274,23 @@ impl<'a> Context<'a> {
                 Ok(versions)
             }
         }
+    }
+
+    /// Reads the youngest versions without a label: what abandoned rotations and edits by hand left. Versions of
+    /// another shape are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn abandoned<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
+        let mut abandoned = Vec::new();
+        for unlabelled in self.unlabelled(UNLABELLED_RETIRED).await? {
+            match self.version(&unlabelled.id).await {
+                Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
+                version => abandoned.extend(version.ok().flatten()),
+            }
+        }
+        Ok(abandoned)
     }
 
     /// Tells whether this rotation's version is AWSCURRENT, as far as the description shows.

@@ -12,8 +12,10 @@ pub enum Lives {
     One,
     /// The target has two slots: set pushes the oldest credential out. Alternating users, dual passwords.
     Displacing,
-    /// Each credential has an identity of its own, and create or set adds one. Minted keys, SSH keys.
+    /// Each credential has an identity of its own, and create adds one. Minted keys.
     Additive,
+    /// The target holds a list of credentials. Set and finish each say what the whole list is. SSH keys.
+    Declared,
     /// Create makes the new credential and kills the old one in the same call. Rolled keys.
     InPlace,
 }
@@ -28,7 +30,7 @@ impl Lives {
     /// Tells whether AWSCURRENT works at every moment of a rotation.
     #[must_use]
     pub(crate) fn overlaps(self) -> bool {
-        matches!(self, Self::Displacing | Self::Additive)
+        matches!(self, Self::Displacing | Self::Additive | Self::Declared)
     }
 }
 

@@ -64,12 +64,7 @@ async fn make_room<R: Rotator>(
     }
     let mut old = Vec::from_iter(cx.older::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
-    for unlabelled in cx.unlabelled(UNLABELLED_RETIRED).await? {
-        match cx.version(&unlabelled.id).await {
-            Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
-            version => old.extend(version.ok().flatten()),
-        }
-    }
+    old.extend(cx.abandoned::<R::Secret>().await?);
     let description = cx.description().clone();
     let keep = Keep {
         kept: vec![current.secret()],
@@ -81,9 +76,6 @@ async fn make_room<R: Rotator>(
     };
     retry(cx, || rotator.retire(&keep, login, cx)).await
 }
-
-/// Older ones were retired by the rotations before.
-const UNLABELLED_RETIRED: usize = 3;
 
 /// Stores the new value, and learns what became of it where the answer was lost.
 async fn store(text: &Sensitive, lives: Lives, cx: &Context<'_>) -> Result<Put> {
@@ -119,7 +111,7 @@ async fn give_up<R: Rotator>(
     cx: &Context<'_>,
 ) -> Result<Done> {
     match R::LIVES {
-        Lives::One | Lives::Displacing => {}
+        Lives::One | Lives::Displacing | Lives::Declared => {}
         Lives::Additive => {
             let stored = cx.pending::<R::Secret>().await?.ok_or_else(|| {
                 Error::unavailable("another invocation stored the pending version, and its value is not visible yet")

@@ -133,7 +133,7 @@ async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
 /// Tells whether the target may hold a credential that is not needed: set of the others replaced it already.
 fn has_old_credentials(lives: Lives, cx: &Context<'_>) -> bool {
     match lives {
-        Lives::Additive => true,
+        Lives::Additive | Lives::Declared => true,
         Lives::Displacing => cx.settings().retire == Retire::AtFinish,
         Lives::One | Lives::InPlace => false,
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fourstep::{AWSPENDING, Context, Error, Keep, Lives, Login, Result, Rotator, Sensitive};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Rotator, Sensitive};
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Call, State, Target, World};
@@ -13,16 +13,19 @@ pub struct Fleet {
     pub hosts: [Host; 2],
 }
 
+/// The pending version's age, and the place of the order within its rotation.
+type Generation = (SystemTime, u8);
+
 #[derive(Clone)]
 pub struct Host {
-    /// Public keys, each with the token that it is marked with.
-    pub keys: Vec<(String, String)>,
-    generation: SystemTime,
+    /// Public keys, each with whether its line has our mark.
+    pub keys: Vec<(String, bool)>,
+    generation: Generation,
 }
 
 impl Fleet {
     pub fn new() -> Self {
-        let host = Host { keys: vec![("key-first".into(), String::new())], generation: UNIX_EPOCH };
+        let host = Host { keys: vec![("key-first".into(), false)], generation: (UNIX_EPOCH, 0) };
         Self { hosts: [host.clone(), host] }
     }
 
@@ -52,30 +55,45 @@ pub struct KeyPair {
 pub struct ModelFleet(pub Arc<World<Fleet>>);
 
 impl ModelFleet {
-    /// Edits one host's file, as the script does that is sent to it: all at once, and never with an old order.
-    async fn edit(
-        &self,
-        host: usize,
-        generation: SystemTime,
-        edit: impl FnOnce(&mut Vec<(String, String)>),
-    ) -> Result<()> {
-        let apply = |state: &mut State<Fleet>| {
-            let host = &mut state.target.hosts[host];
+    /// Says what our keys in one host's file are, as the script does that is sent to it: all at once, and never by an
+    /// order that is older than the last one.
+    async fn declare(&self, host: usize, generation: Generation, keys: Vec<String>, gone: Vec<String>) -> Result<()> {
+        let followed = |host: &Host| {
+            let mut after = host.clone();
             if generation < host.generation {
-                return Err(Error::conflict("the host has a newer edit"));
+                return Err(Error::conflict("the host has followed a newer order"));
             }
-            host.generation = generation;
-            edit(&mut host.keys);
+            after.generation = generation;
+            // Lines with our mark are exactly these. The first key has a line without it, which goes when it is named.
+            after.keys.retain(|(key, marked)| keys.contains(key) || !(*marked || gone.contains(key)));
+            for key in &keys {
+                if after.keys.iter().all(|(there, _)| there != key) {
+                    after.keys.push((key.clone(), true));
+                }
+            }
+            Ok(after)
+        };
+        // An order that changes nothing is no write.
+        let look = |state: &mut State<Fleet>| {
+            let host = &state.target.hosts[host];
+            followed(host).map(|after| after.keys != host.keys || after.generation != host.generation)
+        };
+        if !self.0.call(Call::TargetRead, "read file", look).await? {
+            return Ok(());
+        }
+        let edit = |state: &mut State<Fleet>| {
+            let host = &mut state.target.hosts[host];
+            *host = followed(host)?;
             Ok(())
         };
-        self.0.call(Call::TargetWrite, "edit file", apply).await
+        self.0.call(Call::TargetWrite, "edit file", edit).await
     }
 }
 
 impl Rotator for ModelFleet {
     type Secret = KeyPair;
     const NAME: &'static str = "fleet";
-    const LIVES: Lives = Lives::Additive;
+    const LIVES: Lives = Lives::Declared;
 
     async fn create(&self, _current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
         // In the model a public key is its private key.
@@ -86,15 +104,14 @@ impl Rotator for ModelFleet {
     async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSPENDING).await?;
         let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
+        let mut keys = vec![pending.public.clone()];
+        // AWSPREVIOUS may be the only login, until the pending key has been proved.
+        for label in [AWSCURRENT, AWSPREVIOUS] {
+            keys.extend(cx.labelled::<KeyPair>(label).await?.map(|version| version.secret().public.clone()));
+        }
         for host in 0..2 {
             cx.fence().await?;
-            let token = cx.token().to_owned();
-            self.edit(host, generation, |keys| {
-                if keys.iter().all(|(key, _)| *key != pending.public) {
-                    keys.push((pending.public.clone(), token));
-                }
-            })
-            .await?;
+            self.declare(host, (generation, 1), keys.clone(), vec![]).await?;
         }
         Ok(())
     }
@@ -111,22 +128,14 @@ impl Rotator for ModelFleet {
     }
 
     async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
+        let generation = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?.created();
         let kept: Vec<_> = keep.kept().map(|secret| secret.public.clone()).collect();
-        let gone: Vec<_> = keep.gone(|secret| secret.public.clone()).map(|secret| secret.public.clone()).collect();
-        let doomed = |key: &str, token: &str| {
-            let stray = !token.is_empty() && keep.is_stray(token);
-            !kept.iter().any(|kept| kept == key) && (gone.iter().any(|gone| gone == key) || stray)
-        };
+        let mut gone: Vec<_> = keep.gone(|secret| secret.public.clone()).map(|secret| secret.public.clone()).collect();
+        gone.extend(cx.abandoned::<KeyPair>().await?.iter().map(|version| version.secret().public.clone()));
         for host in 0..2 {
-            let list = |state: &mut State<Fleet>| {
-                let host = &state.target.hosts[host];
-                Ok((host.generation, host.keys.iter().any(|(key, token)| doomed(key, token))))
-            };
-            let (generation, work) = self.0.call(Call::TargetRead, "read file", list).await?;
-            if work {
-                cx.fence().await?;
-                self.edit(host, generation, |keys| keys.retain(|(key, token)| !doomed(key, token))).await?;
-            }
+            cx.fence().await?;
+            self.declare(host, (generation, 2), kept.clone(), gone.clone()).await?;
         }
         Ok(())
     }

@@ -223,6 +223,8 @@ impl Kind for Ssh {
     type Target = Fleet;
     type Rotator = ModelFleet;
     const OVERLAPS: bool = true;
+    // Between set and finish: AWSPREVIOUS goes only when the next version has been proved.
+    const MOST: usize = 3;
 
     fn start() -> State<Fleet> {
         State::new(model(r#"{"public":"key-first","private":"key-first"}"#), Fleet::new(), Self::MOST, current_opens)
