@@ -105,7 +105,8 @@ pub use sensitive::{Guarded, Sensitive};
 pub use server::{Act, Patience, Server};
 pub use server_lookup::{FoundServer, ServerLookup};
 pub use settings::{
-    Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshTest, StrategyChoice,
+    Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshKeyFormat, SshKeyType, SshTest,
+    SshTransport, StrategyChoice,
 };
 pub use single_user::SingleUser;
 pub use step::{Step, StepEvent};

@@ -44,8 +44,18 @@ pub struct Settings {
     pub tls_ca_bundle: Option<PathBuf>,
     /// The user whose `authorized_keys` is rotated.
     pub ssh_user: Option<String>,
-    /// The tag that marks the hosts on which SSH keys are rotated.
-    pub hosts_tag: Option<HostsTag>,
+    /// The tags that mark the hosts on which SSH keys are rotated: all of them on each host.
+    pub hosts_tags: Vec<HostsTag>,
+    /// The hosts on which SSH keys are rotated, in place of a tag.
+    pub ssh_hosts: Vec<String>,
+    /// How SSH keys are installed.
+    pub ssh_transport: SshTransport,
+    /// What kind of SSH key is made.
+    pub ssh_key_type: SshKeyType,
+    /// How a private SSH key is written.
+    pub ssh_key_format: SshKeyFormat,
+    /// What stands before an SSH key in `authorized_keys`.
+    pub ssh_key_options: Option<String>,
     /// How many hosts must carry the tag, for a rotation of SSH keys to go on.
     pub min_hosts: u32,
     /// How many hosts may be out of reach, for a rotation of SSH keys to go on.
@@ -77,7 +87,12 @@ impl Default for Settings {
             operator_events: true,
             tls_ca_bundle: None,
             ssh_user: None,
-            hosts_tag: None,
+            hosts_tags: Vec::new(),
+            ssh_hosts: Vec::new(),
+            ssh_transport: SshTransport::Ssm,
+            ssh_key_type: SshKeyType::Ed25519,
+            ssh_key_format: SshKeyFormat::OpenSsh,
+            ssh_key_options: None,
             min_hosts: 1,
             max_unreachable: 0,
             ssh_test: SshTest::Login,
@@ -111,8 +126,9 @@ impl Settings {
                 setting.apply(&mut draft, value, Origin::Variable(variable))?;
             }
         }
-        let hosts_tag = draft.hosts_tag_of_variables()?;
-        draft.settings.hosts_tag = hosts_tag;
+        if let Some(hosts_tag) = draft.hosts_tag_of_variables()? {
+            draft.settings.hosts_tags = vec![hosts_tag];
+        }
         let allowed = std::mem::take(&mut draft.allowed_endpoints);
         for (tag, value) in tags {
             // Our prefix in another case is a slip of the pen, not somebody else's tag.
@@ -173,6 +189,42 @@ pub enum SshTest {
     Login,
     /// By the agent of Systems Manager, where SSH does not reach the hosts.
     Agent,
+}
+
+/// How SSH keys are installed on hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SshTransport {
+    /// By the agent of Systems Manager, as root.
+    #[default]
+    Ssm,
+    /// Over SSH, by the user whose keys they are.
+    Ssh,
+}
+
+/// What kind of SSH key is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SshKeyType {
+    /// Ed25519.
+    #[default]
+    Ed25519,
+    /// ECDSA on the curve P-256.
+    EcdsaP256,
+    /// ECDSA on the curve P-384.
+    EcdsaP384,
+    /// RSA with 3072 bits.
+    Rsa3072,
+    /// RSA with 4096 bits.
+    Rsa4096,
+}
+
+/// How a private SSH key is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SshKeyFormat {
+    /// OpenSSH's own format.
+    #[default]
+    OpenSsh,
+    /// PKCS#1 for RSA and PKCS#8 for the others, as PEM.
+    Pem,
 }
 
 /// A tag that marks hosts.

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
-use super::{Draft, Endpoint, Grants, HostsTag, Retire, SshTest, StrategyChoice};
+use super::{
+    Draft, Endpoint, Grants, HostsTag, Retire, SshKeyFormat, SshKeyType, SshTest, SshTransport, StrategyChoice,
+};
 
 /// A setting: the tag and the variable that give it, what they accept, and what holds without them.
 #[derive(Debug)]
@@ -132,10 +134,42 @@ settings! {
         "the name of a Unix user", "none, and SSH needs one",
         "the user whose authorized_keys is rotated",
         Unset, |draft, value| set(&mut draft.settings.ssh_user, unix_user(value).map(Some));
-    "fourstep:hosts-tag", "",
-        "name=value", "the tag of TAGNAME and TAGVALUE",
+    "fourstep:hosts-tag", "HOSTS_TAG",
+        "name=value, or several joined by ` + `, all of which a host must have", "the tag of TAGNAME and TAGVALUE",
         "the tag that marks the hosts on which SSH keys are rotated",
-        Unset, |draft, value| set(&mut draft.settings.hosts_tag, hosts_tag(value).map(Some));
+        Unset, |draft, value| set(&mut draft.settings.hosts_tags, value.split(" + ").map(hosts_tag).collect());
+    "fourstep:hosts", "SSH_HOSTS",
+        "names separated by spaces: ids of instances or managed nodes, or host[:port] for SSH_TRANSPORT=ssh", "none",
+        "the hosts on which SSH keys are rotated, in place of a tag",
+        Unset, |draft, value| set(&mut draft.settings.ssh_hosts, value.split(' ').map(host).collect());
+    "fourstep:ssh-transport", "SSH_TRANSPORT",
+        "ssm or ssh", "ssm",
+        "whether SSH keys are installed by the agent of Systems Manager, or over SSH by the user itself",
+        Unset, |draft, value| set(&mut draft.settings.ssh_transport, word(value, &[
+            ("ssm", SshTransport::Ssm),
+            ("ssh", SshTransport::Ssh),
+        ]));
+    "fourstep:key-type", "KEY_TYPE",
+        "ed25519, ecdsa-p256, ecdsa-p384, rsa-3072 or rsa-4096", "ed25519",
+        "what kind of SSH key is made; RSA takes seconds on a small function",
+        Unset, |draft, value| set(&mut draft.settings.ssh_key_type, word(value, &[
+            ("ed25519", SshKeyType::Ed25519),
+            ("ecdsa-p256", SshKeyType::EcdsaP256),
+            ("ecdsa-p384", SshKeyType::EcdsaP384),
+            ("rsa-3072", SshKeyType::Rsa3072),
+            ("rsa-4096", SshKeyType::Rsa4096),
+        ]));
+    "fourstep:key-format", "KEY_FORMAT",
+        "openssh or pem", "openssh",
+        "how a private SSH key is written: OpenSSH's format, or PKCS#1 for RSA and PKCS#8 for the others",
+        Unset, |draft, value| set(&mut draft.settings.ssh_key_format, word(value, &[
+            ("openssh", SshKeyFormat::OpenSsh),
+            ("pem", SshKeyFormat::Pem),
+        ]));
+    "", "KEY_OPTIONS",
+        "options of authorized_keys, separated by commas, such as restrict,from=\"10.0.0.0/8\"", "none",
+        "what stands before an SSH key in authorized_keys",
+        Unset, |draft, value| set(&mut draft.settings.ssh_key_options, key_options(value).map(Some));
     "", "TAGNAME",
         "the key of a tag, 1 to 128 characters", "none",
         "the key of the tag that marks hosts; needs TAGVALUE",
@@ -237,6 +271,25 @@ fn unix_user(value: &str) -> Option<String> {
 fn hosts_tag(value: &str) -> Option<HostsTag> {
     let (name, value) = value.split_once('=')?;
     Some(HostsTag { name: text(name, 128)?, value: text(value, 256)? })
+}
+
+fn host(value: &str) -> Option<String> {
+    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    text(value, 255).filter(|_| valid)
+}
+
+/// One word for sshd: blanks only in quotes, and every quote closed.
+fn key_options(value: &str) -> Option<String> {
+    let (mut quoted, mut escaped) = (false, false);
+    for sign in value.chars() {
+        match sign {
+            '"' if !escaped => quoted = !quoted,
+            ' ' if !quoted => return None,
+            _ => {}
+        }
+        escaped = sign == '\\' && !escaped;
+    }
+    text(value, 1024).filter(|text| !quoted && text.is_ascii() && !text.contains('\n'))
 }
 
 fn provider(value: &str) -> Option<String> {

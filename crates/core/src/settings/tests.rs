@@ -145,9 +145,9 @@ fn an_endpoint_by_tag_must_be_allowed() {
 fn the_hosts_tag_of_variables_needs_name_and_value() {
     let both = [("TAGNAME", "RotateSSHKeys"), ("TAGVALUE", "True")];
     let expected = HostsTag { name: "RotateSSHKeys".to_owned(), value: "True".to_owned() };
-    assert_eq!(read(&both, &[]).unwrap().hosts_tag, Some(expected));
-    let overridden = read(&both, &[("fourstep:hosts-tag", "Role=web")]).unwrap().hosts_tag.unwrap();
-    assert_eq!((overridden.name.as_str(), overridden.value.as_str()), ("Role", "web"));
+    assert_eq!(read(&both, &[]).unwrap().hosts_tags, [expected]);
+    let overridden = read(&both, &[("fourstep:hosts-tag", "Role=web")]).unwrap().hosts_tags;
+    assert_eq!((overridden[0].name.as_str(), overridden[0].value.as_str()), ("Role", "web"));
     assert!(refusal(&both[..1], &[]).contains("`TAGNAME` is set, but `TAGVALUE` is not"));
     assert!(refusal(&both[1..], &[]).contains("`TAGVALUE` is set, but `TAGNAME` is not"));
 }

@@ -148,11 +148,57 @@ pub(super) fn cases() -> Vec<Case> {
         },
         Case {
             tag: Some("fourstep:hosts-tag"),
-            variable: None,
-            look: |settings| format!("{:?}", settings.hosts_tag),
-            default: "None",
-            good: &[("Role=web=1", "Some(HostsTag { name: \"Role\", value: \"web=1\" })")],
-            bad: &["Role", "=web", "Role="],
+            variable: Some("HOSTS_TAG"),
+            look: |settings| {
+                let tags = settings.hosts_tags.iter().map(|tag| format!("{}: {}", tag.name, tag.value));
+                tags.collect::<Vec<_>>().join(", ")
+            },
+            default: "",
+            good: &[("Role=web=1", "Role: web=1"), ("Role=web + Stage=a b", "Role: web, Stage: a b")],
+            bad: &["Role", "=web", "Role=", "Role=web + Stage"],
+        },
+        Case {
+            tag: Some("fourstep:hosts"),
+            variable: Some("SSH_HOSTS"),
+            look: |settings| settings.ssh_hosts.join(","),
+            default: "",
+            good: &[("i-0abc mi-0def", "i-0abc,mi-0def"), ("[::1]:22 web.internal:2222", "[::1]:22,web.internal:2222")],
+            bad: &["a;b", "a  b", "$HOME"],
+        },
+        Case {
+            tag: Some("fourstep:ssh-transport"),
+            variable: Some("SSH_TRANSPORT"),
+            look: |settings| format!("{:?}", settings.ssh_transport),
+            default: "Ssm",
+            good: &[("ssm", "Ssm"), ("ssh", "Ssh")],
+            bad: &["SSH", "telnet"],
+        },
+        Case {
+            tag: Some("fourstep:key-type"),
+            variable: Some("KEY_TYPE"),
+            look: |settings| format!("{:?}", settings.ssh_key_type),
+            default: "Ed25519",
+            good: &[("rsa-4096", "Rsa4096"), ("ecdsa-p256", "EcdsaP256")],
+            bad: &["rsa", "rsa-1024", "dsa"],
+        },
+        Case {
+            tag: Some("fourstep:key-format"),
+            variable: Some("KEY_FORMAT"),
+            look: |settings| format!("{:?}", settings.ssh_key_format),
+            default: "OpenSsh",
+            good: &[("pem", "Pem"), ("openssh", "OpenSsh")],
+            bad: &["PEM", "ppk"],
+        },
+        Case {
+            tag: None,
+            variable: Some("KEY_OPTIONS"),
+            look: |settings| settings.ssh_key_options.clone().unwrap_or_default(),
+            default: "",
+            good: &[
+                ("restrict,from=\"10.0.0.0/8\"", "restrict,from=\"10.0.0.0/8\""),
+                ("command=\"echo \\\"a b\\\"\"", "command=\"echo \\\"a b\\\"\""),
+            ],
+            bad: &["restrict, from=\"10.0.0.0/8\"", "command=\"ls", "restrict\nssh-ed25519", "a\u{e9}"],
         },
         Case {
             tag: None,
