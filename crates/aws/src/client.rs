@@ -50,7 +50,7 @@ pub(crate) async fn rds_from_environment() -> aws_sdk_rds::Client {
     aws_sdk_rds::Client::new(&shared_config().await)
 }
 
-async fn shared_config() -> SdkConfig {
+pub(crate) async fn shared_config() -> SdkConfig {
     let mut loader =
         aws_config::defaults(version()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
     // Lambda gives both as variables. Looking in all other places would cost time at each cold start.
