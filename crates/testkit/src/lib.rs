@@ -21,6 +21,7 @@ pub mod runtime_api;
 pub mod script;
 mod shared;
 pub mod sshd;
+pub mod ssm;
 pub mod store_suite;
 pub mod tls;
 mod tools;
