@@ -84,6 +84,34 @@ impl Outcome {
 }
 
 impl Failure {
+    /// The output is none of the script's.
+    pub(crate) fn unreadable(status: i32) -> Self {
+        Self {
+            kind: ErrorKind::Unavailable,
+            what: format!("the script gave no result that can be read, and ended with {status}"),
+            next: "Run the command again by hand in Systems Manager, or look at the host's logs",
+        }
+    }
+
+    /// The key is in its place, and sshd would refuse it.
+    pub(crate) fn refusing(why: &str) -> Self {
+        Self {
+            kind: ErrorKind::Forbidden,
+            what: format!("sshd will refuse the key: {why}"),
+            next: "Correct it on the host: sshd's own log says the same when somebody logs in",
+        }
+    }
+
+    /// The login went well, and a command that does nothing did not.
+    pub(crate) fn no_shell(status: Option<u32>) -> Self {
+        let status = status.map_or_else(|| "no status".to_owned(), |status| format!("status {status}"));
+        Self {
+            kind: ErrorKind::Forbidden,
+            what: format!("the key logs in, but the command `true` ended with {status}"),
+            next: "Give the user a shell that runs commands; if a command is forced, let KEY_OPTIONS say so",
+        }
+    }
+
     /// The codes of the script, each with when it prints it.
     fn of(code: &str, place: &str) -> Self {
         use ErrorKind::{Forbidden, Invalid, Unavailable};
@@ -160,7 +188,7 @@ fn refusal(why: &str) -> Option<String> {
 }
 
 /// Leaves of a path what is safe to print.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let printable = |sign: char| if sign.is_ascii_graphic() || sign == ' ' { sign } else { '?' };
     text.chars().take(LONGEST).map(printable).collect()
 }

@@ -1,0 +1,220 @@
+//! Which hosts there are, and what became of an order on each.
+
+use std::time::Duration;
+
+use fourstep::{Context, Error, ErrorKind, Result};
+
+use crate::answer::{Answer, Failure, Outcome};
+use crate::known_hosts::{self, KnownHosts};
+
+/// A host whose keys are rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// The id in Systems Manager, or host and port as the setting names them.
+    pub(crate) id: String,
+    /// Where SSH finds it.
+    pub(crate) address: String,
+    /// The port, if it is known before the host says it.
+    pub(crate) port: Option<u16>,
+    /// Whether Systems Manager hears of it.
+    pub(crate) online: bool,
+}
+
+/// What came of one host.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// The script answered.
+    Answer(Answer),
+    /// A login with the key went well.
+    Opened,
+    /// There was no answer, for this reason.
+    Unreachable(String),
+    /// sshd refused the key.
+    Refused,
+    /// It shows a host key that is not pinned.
+    HostKeyChanged {
+        /// The fingerprint of the one that it shows.
+        shown: String,
+        /// The fingerprints of those that are pinned.
+        pinned: String,
+    },
+    /// Something else is wrong with the host.
+    Failed(Failure),
+}
+
+/// Judges what came of all hosts: logs a line for each and a summary, and gives the error that names those that are in
+/// the way, if any are.
+///
+/// `doing` says what was done, as in "set the keys". `pins` are compared with what the hosts say of their own keys.
+pub(crate) fn judge(doing: &str, replies: &[(Host, Reply)], pins: Option<&KnownHosts>, cx: &Context<'_>) -> Result<()> {
+    judge_with(doing, replies, pins, 0, cx)
+}
+
+/// Judges what came of some hosts, where `others` need nothing.
+pub(crate) fn judge_some(doing: &str, replies: &[(Host, Reply)], others: usize, cx: &Context<'_>) -> Result<()> {
+    judge_with(doing, replies, None, others, cx)
+}
+
+fn judge_with(
+    doing: &str,
+    replies: &[(Host, Reply)],
+    pins: Option<&KnownHosts>,
+    others: usize,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let mut tally = Tally { good: others, ..Tally::default() };
+    for (host, reply) in replies {
+        let changed = pins.and_then(|pins| changed(host, reply, pins));
+        let reply = changed.as_ref().unwrap_or(reply);
+        tally.add(host, reply);
+        log(host, reply);
+    }
+    let [good, unreachable, refused] = [tally.good, tally.unreachable.len(), tally.wrong.len()];
+    tracing::info!(hosts = replies.len(), good, unreachable, refused, "hosts: {doing}");
+    tally.verdict(doing, replies.len(), cx)
+}
+
+/// What to do for a host key that changed.
+pub(crate) const CONFIRM: &str = "If the host was installed anew, confirm it: remove the lines of that host from KnownHosts of the secret, store the value, and start the rotation again; else somebody else answers in its place";
+
+#[derive(Default)]
+struct Tally {
+    good: usize,
+    unreachable: Vec<String>,
+    rejecting: Vec<String>,
+    wrong: Vec<(ErrorKind, String, &'static str)>,
+}
+
+impl Tally {
+    fn add(&mut self, host: &Host, reply: &Reply) {
+        let id = &host.id;
+        let mut wrong = |kind, what: String, next| self.wrong.push((kind, format!("{id}: {what}"), next));
+        match reply {
+            Reply::Opened => self.good += 1,
+            Reply::Unreachable(why) => self.unreachable.push(format!("{id} ({why})")),
+            Reply::Refused => self.rejecting.push(id.clone()),
+            Reply::HostKeyChanged { shown, pinned } => wrong(
+                ErrorKind::Invalid,
+                format!("its host key changed: it shows {shown}, and {pinned} is pinned"),
+                CONFIRM,
+            ),
+            Reply::Failed(failure) => wrong(failure.kind, failure.what.clone(), failure.next),
+            Reply::Answer(answer) => match &answer.outcome {
+                Outcome::Changed | Outcome::Same | Outcome::Holds => self.good += 1,
+                Outcome::Lacks => self.rejecting.push(id.clone()),
+                Outcome::Stale => wrong(
+                    ErrorKind::Conflict,
+                    "it has followed a newer order than this one, which changed nothing".to_owned(),
+                    "If no newer rotation is under way, remove AWSPENDING from this version and start the rotation again",
+                ),
+                Outcome::Failed(failure) => wrong(failure.kind, failure.what.clone(), failure.next),
+            },
+        }
+    }
+
+    fn verdict(self, doing: &str, of: usize, cx: &Context<'_>) -> Result<()> {
+        let most = cx.settings().max_unreachable as usize;
+        if let Some((kind, _, next)) = self.wrong.iter().max_by_key(|(kind, ..)| severity(*kind)) {
+            let whats: Vec<_> = self.wrong.iter().map(|(_, what, _)| what.as_str()).collect();
+            let error =
+                Error::new(*kind, format!("{doing}: {} of {of} hosts could not: {}", whats.len(), named(&whats)));
+            return Err(error.next(*next));
+        }
+        if !self.rejecting.is_empty() {
+            let names: Vec<_> = self.rejecting.iter().map(String::as_str).collect();
+            return Err(Error::rejected(format!(
+                "{doing}: {} of {of} hosts do not accept the key: {}",
+                names.len(),
+                named(&names)
+            )));
+        }
+        if self.unreachable.len() > most {
+            let names: Vec<_> = self.unreachable.iter().map(String::as_str).collect();
+            let error = Error::unavailable(format!(
+                "{doing}: {} of {of} hosts gave no answer, and MAX_UNREACHABLE allows {most}: {}",
+                names.len(),
+                named(&names)
+            ))
+            .next("Bring them back, take them out of the fleet, or raise MAX_UNREACHABLE; Secrets Manager tries the rotation again by itself");
+            // Where the time was spent on waiting, too little is left for an attempt worth the name.
+            return Err(if cx.remaining() < TO_TRY_AGAIN { error.retried() } else { error });
+        }
+        let least = cx.settings().min_hosts as usize;
+        if self.good < least {
+            return Err(Error::unavailable(format!(
+                "{doing}: {} hosts answered, and MIN_HOSTS asks for {least}",
+                self.good
+            ))
+            .next("Bring the hosts back, or lower MIN_HOSTS"));
+        }
+        Ok(())
+    }
+}
+
+/// What a person has to act on comes first.
+fn severity(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Invalid => 4,
+        ErrorKind::Forbidden => 3,
+        ErrorKind::Conflict => 2,
+        _ => 1,
+    }
+}
+
+/// Tells whether what a host says of its own keys differs from what is pinned for it.
+fn changed(host: &Host, reply: &Reply, pins: &KnownHosts) -> Option<Reply> {
+    let Reply::Answer(answer) = reply else { return None };
+    let pinned = pins.of(host);
+    // A host shows one of its keys: it is the same host while one of them is pinned.
+    let same = answer.host_keys.iter().any(|key| known_hosts::is_one_of(key, &pinned));
+    (!pinned.is_empty() && !answer.host_keys.is_empty() && !same).then(|| Reply::HostKeyChanged {
+        shown: known_hosts::fingerprints(&answer.host_keys),
+        pinned: known_hosts::fingerprints(&pinned),
+    })
+}
+
+fn log(host: &Host, reply: &Reply) {
+    let (id, address) = (host.id.as_str(), host.address.as_str());
+    match reply {
+        Reply::Opened => tracing::info!(host = id, address, result = "logged in", "host"),
+        Reply::Unreachable(why) => tracing::warn!(host = id, address, result = "unreachable", why, "host"),
+        Reply::Refused => tracing::warn!(host = id, address, result = "refused", "host"),
+        Reply::HostKeyChanged { shown, pinned } => {
+            tracing::error!(host = id, address, result = "host key changed", shown, pinned, "host");
+        }
+        Reply::Failed(failure) => {
+            tracing::error!(host = id, address, result = "failed", why = failure.what, "host");
+        }
+        Reply::Answer(answer) => {
+            let result = match &answer.outcome {
+                Outcome::Changed => "installed",
+                Outcome::Same => "already there",
+                Outcome::Holds => "holds the key",
+                Outcome::Lacks => "lacks the key",
+                Outcome::Stale => "has a newer order",
+                Outcome::Failed(failure) => {
+                    tracing::error!(host = id, address, result = "failed", why = failure.what, "host");
+                    return;
+                }
+            };
+            tracing::info!(host = id, address, result, "host");
+            for why in &answer.refusals {
+                tracing::warn!(host = id, address, result = "sshd will refuse the key", why, "host");
+            }
+        }
+    }
+}
+
+/// The least time in which the hosts that gave no answer are asked once more.
+const TO_TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// How many hosts an error names. The log has all of them.
+const NAMED: usize = 10;
+
+fn named(names: &[&str]) -> String {
+    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown}; and {more} more, which the log names"),
+    }
+}

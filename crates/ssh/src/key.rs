@@ -1,0 +1,123 @@
+//! How a key pair is made and written.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fourstep::{Error, Result, Sensitive, SshKeyFormat, SshKeyType};
+use rsa::pkcs1::{EncodeRsaPrivateKey, LineEnding as PemLineEnding};
+use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+
+/// A pair, as the secret holds it.
+pub(crate) struct Written {
+    pub(crate) public_key: String,
+    pub(crate) private_key: Sensitive,
+    pub(crate) fingerprint: String,
+}
+
+/// Makes a pair. RSA takes up to seconds of processor time, so it is made beside the function's own thread.
+pub(crate) async fn make(kind: SshKeyType, format: SshKeyFormat, comment: String) -> Result<Written> {
+    let made = move || {
+        let mut key = new_key(kind).map_err(|_| Error::other("a key pair cannot be made"))?;
+        key.set_comment(comment);
+        write(&key, format)
+    };
+    match kind {
+        SshKeyType::Rsa3072 | SshKeyType::Rsa4096 => tokio::task::spawn_blocking(made)
+            .await
+            .map_err(|_| Error::other("the task that makes a key pair ended early"))?,
+        _ => made(),
+    }
+}
+
+fn new_key(kind: SshKeyType) -> russh::keys::ssh_key::Result<PrivateKey> {
+    let algorithm = match kind {
+        SshKeyType::Ed25519 => Algorithm::Ed25519,
+        SshKeyType::EcdsaP256 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        SshKeyType::EcdsaP384 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+        SshKeyType::Rsa3072 => return rsa_key(3072),
+        SshKeyType::Rsa4096 => return rsa_key(4096),
+    };
+    PrivateKey::random(&mut safe_rng(), algorithm)
+}
+
+fn rsa_key(bits: usize) -> russh::keys::ssh_key::Result<PrivateKey> {
+    PrivateKey::new(KeypairData::Rsa(RsaKeypair::random(&mut safe_rng(), bits)?), "")
+}
+
+fn write(key: &PrivateKey, format: SshKeyFormat) -> Result<Written> {
+    let defect = || Error::other("a key pair cannot be written");
+    let private_key = match (format, key.key_data()) {
+        (SshKeyFormat::OpenSsh, _) => Sensitive::new(key.to_openssh(LineEnding::LF).map_err(|_| defect())?.as_str()),
+        // What old consumers read as "BEGIN RSA PRIVATE KEY".
+        (SshKeyFormat::Pem, KeypairData::Rsa(pair)) => {
+            let key: rsa::RsaPrivateKey = pair.try_into().map_err(|_| defect())?;
+            Sensitive::new(key.to_pkcs1_pem(PemLineEnding::LF).map_err(|_| defect())?.as_str())
+        }
+        (SshKeyFormat::Pem, _) => pem(&russh::keys::pkcs8::encode_pkcs8(key).map_err(|_| defect())?),
+    };
+    Ok(Written {
+        public_key: key.public_key().to_openssh().map_err(|_| defect())?,
+        private_key,
+        fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+    })
+}
+
+/// Writes PKCS#8 as PEM, with lines of 64 characters: OpenSSL reads no others.
+fn pem(der: &[u8]) -> Sensitive {
+    let body = Sensitive::new(BASE64_STANDARD.encode(der));
+    let lines = body.expose().as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII"));
+    let mut text = String::from("-----BEGIN PRIVATE KEY-----\n");
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.push_str("-----END PRIVATE KEY-----\n");
+    Sensitive::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Asks OpenSSH for the public half of a private key.
+    fn public_half(private_key: &Sensitive) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        std::fs::write(&file, private_key.expose()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let output = Command::new("ssh-keygen").args(["-y", "-P", "", "-f"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[tokio::test]
+    async fn openssh_reads_every_kind_in_every_format() {
+        for (kind, name) in [
+            (SshKeyType::Ed25519, "ssh-ed25519"),
+            (SshKeyType::EcdsaP256, "ecdsa-sha2-nistp256"),
+            (SshKeyType::EcdsaP384, "ecdsa-sha2-nistp384"),
+            (SshKeyType::Rsa3072, "ssh-rsa"),
+        ] {
+            for (format, begin) in
+                [(SshKeyFormat::OpenSsh, "-----BEGIN OPENSSH PRIVATE KEY-----"), (SshKeyFormat::Pem, "-----BEGIN ")]
+            {
+                // OpenSSH itself reads no Ed25519 key in PKCS#8.
+                if kind == SshKeyType::Ed25519 && format == SshKeyFormat::Pem {
+                    continue;
+                }
+                let written = make(kind, format, "fourstep:arn:v1".to_owned()).await.unwrap();
+                assert!(written.private_key.expose().starts_with(begin));
+                let public: Vec<_> = written.public_key.split(' ').collect();
+                assert_eq!((public[0], public[2]), (name, "fourstep:arn:v1"));
+                assert!(public_half(&written.private_key).starts_with(&public[..2].join(" ")));
+                assert!(russh::keys::decode_secret_key(written.private_key.expose(), None).is_ok());
+                assert!(written.fingerprint.starts_with("SHA256:"), "{}", written.fingerprint);
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Sessions over SSH: a login with a key, on a host whose own key is pinned.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client::{self, AuthResult, Handle};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{ChannelMsg, Disconnect, Preferred};
+use tokio::time::timeout;
+
+use crate::hosts::{Host, Reply};
+use crate::known_hosts;
+
+/// The longest time for a host to answer at all, and then for each part of the login.
+const TO_ANSWER: Duration = Duration::from_secs(10);
+
+/// The longest output of a command that is read. The script prints less than 2,000 characters.
+const LONGEST_OUTPUT: usize = 16 * 1024;
+
+/// A session with a host, whose key is a pinned one.
+pub(crate) struct Session {
+    handle: Handle<Pins>,
+    port: u16,
+}
+
+/// What a command did.
+pub(crate) struct Done {
+    pub(crate) status: Option<u32>,
+    pub(crate) output: String,
+}
+
+impl Session {
+    /// Connects to a host and checks its key. Any reply that is not a session says why.
+    pub(crate) async fn connect(host: &Host, port: u16, pins: Vec<PublicKey>) -> Result<Self, Reply> {
+        let shown = Arc::new(Mutex::new(None));
+        let config = client::Config {
+            // The host shows a key of a kind that is pinned.
+            preferred: Preferred { key: Cow::Owned(algorithms(&pins)), ..Preferred::default() },
+            inactivity_timeout: Some(TO_ANSWER * 3),
+            nodelay: true,
+            ..client::Config::default()
+        };
+        let pinned = known_hosts::fingerprints(&pins);
+        let handler = Pins { pins, shown: Arc::clone(&shown) };
+        let connected =
+            timeout(TO_ANSWER, client::connect(Arc::new(config), (host.address.as_str(), port), handler)).await;
+        match connected {
+            Ok(Ok(handle)) => Ok(Self { handle, port }),
+            Ok(Err(russh::Error::UnknownKey)) => {
+                let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+                Err(Reply::HostKeyChanged { shown, pinned })
+            }
+            Ok(Err(russh::Error::NoCommonAlgo { .. })) => {
+                Err(Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned })
+            }
+            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, port))),
+            Err(_) => Err(Reply::Unreachable(format!("nothing answers at port {port}"))),
+        }
+    }
+
+    /// Logs in with a key. `false`: sshd refused it.
+    pub(crate) async fn log_in(&mut self, user: &str, key: Arc<PrivateKey>) -> Result<bool, Reply> {
+        let attempt = async {
+            let hash = match key.algorithm() {
+                Algorithm::Rsa { .. } => self.handle.best_supported_rsa_hash().await?.flatten(),
+                _ => None,
+            };
+            self.handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash)).await
+        };
+        match timeout(TO_ANSWER, attempt).await {
+            Ok(Ok(AuthResult::Success)) => Ok(true),
+            Ok(Ok(AuthResult::Failure { .. })) => Ok(false),
+            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Err(_) => Err(Reply::Unreachable("no answer to the login".to_owned())),
+        }
+    }
+
+    /// Runs a command with some input, and waits for its end.
+    pub(crate) async fn run(&mut self, command: &str, input: &str) -> Result<Done, Reply> {
+        let run = async {
+            let mut channel = self.handle.channel_open_session().await?;
+            channel.exec(true, command).await?;
+            if !input.is_empty() {
+                channel.data(input.as_bytes()).await?;
+            }
+            channel.eof().await?;
+            let (mut status, mut output) = (None, Vec::new());
+            while let Some(message) = channel.wait().await {
+                match message {
+                    ChannelMsg::Data { data } if output.len() < LONGEST_OUTPUT => output.extend_from_slice(&data),
+                    ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
+                    _ => {}
+                }
+            }
+            Ok::<_, russh::Error>(Done { status, output: String::from_utf8_lossy(&output).into_owned() })
+        };
+        match timeout(TO_ANSWER * 2, run).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Err(_) => Err(Reply::Unreachable("the session gives no answer".to_owned())),
+        }
+    }
+
+    /// Says good-bye, so that sshd logs no broken session.
+    pub(crate) async fn close(self) {
+        // Nothing depends on whether it arrives.
+        let _ = timeout(TO_ANSWER, self.handle.disconnect(Disconnect::ByApplication, "", "en")).await;
+    }
+}
+
+/// The handler of a connection: it accepts a host that shows a pinned key, and no other.
+struct Pins {
+    pins: Vec<PublicKey>,
+    shown: Arc<Mutex<Option<String>>>,
+}
+
+impl client::Handler for Pins {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(known_hosts::fingerprints(std::slice::from_ref(key)));
+        Ok(known_hosts::is_one_of(key, &self.pins))
+    }
+}
+
+fn algorithms(pins: &[PublicKey]) -> Vec<Algorithm> {
+    let kinds = pins.iter().flat_map(|pin| match pin.algorithm() {
+        Algorithm::Rsa { .. } => {
+            vec![Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, Algorithm::Rsa { hash: Some(HashAlg::Sha256) }]
+        }
+        kind => vec![kind],
+    });
+    let mut algorithms: Vec<Algorithm> = Vec::new();
+    for kind in kinds {
+        if !algorithms.contains(&kind) {
+            algorithms.push(kind);
+        }
+    }
+    algorithms
+}
+
+/// Says in our own words why there is no session: the texts of the other side are foreign.
+fn why(error: &russh::Error, port: u16) -> String {
+    match error {
+        russh::Error::IO(error) => match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => format!("the connection to port {port} is refused"),
+            std::io::ErrorKind::TimedOut => format!("nothing answers at port {port}"),
+            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => {
+                "there is no route".to_owned()
+            }
+            kind => format!("the connection broke: {kind}"),
+        },
+        russh::Error::Version => "what answers is no SSH server".to_owned(),
+        _ => "the SSH connection broke".to_owned(),
+    }
+}

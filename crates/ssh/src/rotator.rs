@@ -1,0 +1,383 @@
+//! The steps of a rotation: which keys are to be in the files, and how that is proved.
+
+use std::sync::Arc;
+
+use fourstep::{
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Retire, Rotator, SshTest,
+    SshTransport, Step,
+};
+use futures_util::{StreamExt, stream};
+use russh::keys::{PrivateKey, PublicKey};
+use tokio::sync::OnceCell;
+
+use crate::answer::{Answer, Outcome};
+use crate::edit::{self, Action, Generation, Order, Phase};
+use crate::hosts::{self, Host, Reply};
+use crate::key;
+use crate::known_hosts::KnownHosts;
+use crate::login::Session;
+use crate::secret::KeyPair;
+use crate::ssm::SystemsManager;
+
+/// Rotates the key pair of a user on a fleet of hosts.
+///
+/// It takes its client of Systems Manager from the environment, when it first needs one.
+#[derive(Debug, Default)]
+pub struct Ssh {
+    systems_manager: OnceCell<SystemsManager>,
+}
+
+/// How many hosts are logged in to at a time. Each has a session in memory.
+const AT_A_TIME: usize = 16;
+
+impl Ssh {
+    /// Makes a rotator.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    async fn systems_manager(&self) -> &SystemsManager {
+        self.systems_manager.get_or_init(SystemsManager::from_environment).await
+    }
+
+    /// Lists the hosts that the settings mean: at least `MIN_HOSTS`, so that nothing is proved by no host.
+    async fn hosts(&self, cx: &Context<'_>) -> Result<Vec<Host>> {
+        let hosts = match cx.settings().ssh_transport {
+            SshTransport::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
+            SshTransport::Ssh => named_hosts(cx)?,
+        };
+        let (count, least) = (hosts.len(), cx.settings().min_hosts as usize);
+        if count >= least {
+            return Ok(hosts);
+        }
+        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}"))
+            .next("Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts in Fleet Manager: only those with an agent are found; or lower MIN_HOSTS"))
+    }
+
+    /// Gives an order to all hosts. Over SSH, each is logged in to with a version that it accepts.
+    async fn order(
+        &self,
+        order: &Order<'_>,
+        hosts: &[Host],
+        pins: &KnownHosts,
+        cx: &Context<'_>,
+    ) -> Result<Vec<(Host, Reply)>> {
+        let command = order.command()?;
+        match cx.settings().ssh_transport {
+            SshTransport::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
+            SshTransport::Ssh => {
+                let keys = &labelled_keys(cx).await?;
+                let command = &command;
+                Ok(on_each(hosts, |host| async move { order_over_ssh(&host, order.user, keys, pins, command).await })
+                    .await)
+            }
+        }
+    }
+
+    /// Pins the hosts that are not pinned yet, by what they say through Systems Manager's own channel.
+    async fn pin(&self, known: &mut KnownHosts, hosts: &[Host], cx: &Context<'_>) -> Result<()> {
+        let new: Vec<_> = hosts.iter().filter(|host| known.of(host).is_empty()).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        if cx.settings().ssh_transport == SshTransport::Ssh {
+            let names: Vec<_> = new.iter().map(|host| host.id.as_str()).collect();
+            return Err(Error::invalid(format!("the secret's KnownHosts has no key of {}", names.join(", "))).next(
+                "Compare the fingerprints with the hosts' own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and store the lines that ssh-keyscan gives in KnownHosts",
+            ));
+        }
+        let user = user(cx)?;
+        let secret = cx.secret_id();
+        let generation = Generation::new(cx.now(), Phase::Set);
+        let order = Order { action: Action::Look, user, secret: &secret, generation, want: vec![], gone: vec![] };
+        let command = order.command()?;
+        // Only of the new ones, though a tag reaches all: the others' answers are not needed.
+        let mut replies = self.systems_manager().await.order(&command, &new, cx).await?;
+        replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
+        for (host, reply) in &mut replies {
+            if let Reply::Answer(answer) = reply {
+                known.pin(host, answer.port, &answer.host_keys);
+                // Nothing was asked for, so nothing is lacking.
+                if answer.outcome == Outcome::Lacks {
+                    answer.outcome = Outcome::Holds;
+                }
+            }
+        }
+        let found = hosts.len() - new.len();
+        hosts::judge_some("read the host keys", &replies, found, cx)
+    }
+
+    /// Proves that a pair opens each host that it was made for.
+    async fn prove(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
+        let hosts = self.hosts(cx).await?;
+        let mut known = KnownHosts::read(&pair.known_hosts);
+        // A first value, or one that was stored by hand, has no pins.
+        if !hosts.iter().any(|host| !known.of(host).is_empty()) {
+            self.pin(&mut known, &hosts, cx).await?;
+        }
+        let Some(private) = pair.private()? else {
+            if cx.step() == Step::Test {
+                tracing::info!("the secret holds no key yet; the first rotation makes one");
+                return Ok(());
+            }
+            return Err(Error::rejected("the version of the secret holds no key"));
+        };
+        if cx.settings().ssh_test == SshTest::Agent {
+            return self.ask_agents(&private, &hosts, &known, cx).await;
+        }
+        let (made_for, joined): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| !known.of(host).is_empty());
+        for host in &joined {
+            tracing::warn!(
+                host = host.id,
+                "this host joined after createSecret: finishSecret installs the keys on it, and the next rotation tests it"
+            );
+        }
+        let user = user(cx)?;
+        let private = &Arc::new(private);
+        let forced = cx.settings().ssh_key_options.as_deref().is_some_and(|options| options.contains("command="));
+        let known = &known;
+        let replies = on_each(&made_for, |host| async move {
+            let port = known.port_of(&host).or(host.port).unwrap_or(22);
+            let reply = try_key(&host, port, known, user, Arc::clone(private), forced).await;
+            match reply.unwrap_or_else(|reply| reply) {
+                // setSecret could not give it the key.
+                Reply::Refused if !host.online => Reply::Unreachable(
+                    "Systems Manager does not hear of its agent, and it has not the key yet".to_owned(),
+                ),
+                reply => reply,
+            }
+        });
+        hosts::judge("log in with the key", &replies.await, None, cx)
+    }
+
+    /// Proves through the agents that the files hold the key, and that nothing that can be seen keeps sshd from it.
+    async fn ask_agents(
+        &self,
+        private: &PrivateKey,
+        hosts: &[Host],
+        pins: &KnownHosts,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let secret = cx.secret_id();
+        let want = vec![line(private.public_key(), cx)?];
+        let generation = Generation::new(cx.now(), Phase::Set);
+        let order = Order { action: Action::Look, user: user(cx)?, secret: &secret, generation, want, gone: vec![] };
+        let mut replies = self.order(&order, hosts, pins, cx).await?;
+        replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
+        for (_, reply) in &mut replies {
+            if let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, .. }) = reply
+                && let Some(why) = refusals.first()
+            {
+                *reply = Reply::Failed(crate::answer::Failure::refusing(why));
+            }
+        }
+        tracing::info!("SSH_TEST is agent: the files are looked at, and nobody logs in");
+        hosts::judge("find the key in authorized_keys", &replies, Some(pins), cx)
+    }
+
+    /// Makes the keys of the secret in each file exactly those of `keys`.
+    async fn declare(
+        &self,
+        keys: Vec<PublicKey>,
+        mut gone: Vec<PublicKey>,
+        generation: Generation,
+        pins: &KnownHosts,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let hosts = self.hosts(cx).await?;
+        let user = user(cx)?;
+        let secret = cx.secret_id();
+        gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
+        let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
+        let order = Order { action: Action::Edit, user, secret: &secret, generation, want, gone };
+        cx.fence().await?;
+        let replies = self.order(&order, &hosts, pins, cx).await?;
+        hosts::judge("set the keys", &replies, Some(pins), cx)
+    }
+}
+
+impl Rotator for Ssh {
+    type Secret = KeyPair;
+    const NAME: &'static str = "ssh";
+    const LIVES: Lives = Lives::Declared;
+
+    async fn create(&self, current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
+        user(cx)?;
+        // What is wrong with the value is said before anything is made.
+        current.public()?;
+        let hosts = self.hosts(cx).await?;
+        let mut known = KnownHosts::read(&current.known_hosts);
+        if cx.settings().ssh_transport == SshTransport::Ssm {
+            known.keep(&hosts);
+        }
+        self.pin(&mut known, &hosts, cx).await?;
+        let settings = cx.settings();
+        let comment = edit::comment(&cx.secret_id(), cx.token());
+        let made = key::make(settings.ssh_key_type, settings.ssh_key_format, comment).await?;
+        Ok(current.next(made.public_key, made.private_key, made.fingerprint, known.write()))
+    }
+
+    async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let version = cx.labelled::<KeyPair>(AWSPENDING).await?;
+        let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
+        let mut keys: Vec<PublicKey> = pending.public()?.into_iter().collect();
+        // AWSPREVIOUS may be the only login, until the pending key has been proved.
+        for label in [AWSCURRENT, AWSPREVIOUS] {
+            if let Some(key) = key_of(label, cx).await? {
+                keys.push(key);
+            }
+        }
+        let pins = KnownHosts::read(&pending.known_hosts);
+        self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await
+    }
+
+    async fn test(&self, secret: &KeyPair, cx: &Context<'_>) -> Result<()> {
+        self.prove(secret, cx).await
+    }
+
+    async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
+        let version = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+        let keys = keep.kept().filter_map(|pair| pair.public().ok().flatten()).collect();
+        let mut gone: Vec<_> = keep
+            .gone(|pair| pair.public().ok().flatten().map(|key| key.key_data().clone()))
+            .filter_map(|pair| pair.public().ok().flatten())
+            .collect();
+        // Keys that were made by hand bear no mark: only their versions name them.
+        for abandoned in cx.abandoned::<KeyPair>().await? {
+            gone.extend(abandoned.secret().public().ok().flatten());
+        }
+        let pins = KnownHosts::read(&version.secret().known_hosts);
+        self.declare(distinct(keys), gone, Generation::new(version.created(), Phase::Finish), &pins, cx).await.map_err(
+            |error| match cx.settings().retire {
+                Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
+                Retire::AtNextRotation => {
+                    error.still_works("AWSCURRENT is promoted and works, and so does AWSPREVIOUS")
+                }
+            },
+        )
+    }
+}
+
+/// Gives the user, whom a setting has to name.
+fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
+    cx.settings().ssh_user.as_deref().ok_or_else(|| {
+        Error::invalid("nothing says whose authorized_keys is rotated")
+            .next("Set the variable USERNAME, or give the secret the tag fourstep:ssh-user")
+    })
+}
+
+fn named_hosts(cx: &Context<'_>) -> Result<Vec<Host>> {
+    let names = &cx.settings().ssh_hosts;
+    if names.is_empty() {
+        return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts").next(
+            "Set the variable SSH_HOSTS, or give the secret the tag fourstep:hosts: host[:port], separated by spaces",
+        ));
+    }
+    names
+        .iter()
+        .map(|name| {
+            let endpoint: fourstep::Endpoint = name.parse()?;
+            Ok(Host { id: name.clone(), address: endpoint.host, port: endpoint.port, online: true })
+        })
+        .collect()
+}
+
+/// Gives the line of a key, marked as this secret's.
+fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
+    let secret = cx.secret_id();
+    let mark = edit::comment(&secret, "");
+    let own = key.comment().as_str_lossy();
+    // A key that was made by hand has a comment of its own, or none.
+    let ours = own.strip_prefix(&mark).is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']));
+    let comment = if ours { own.to_owned() } else { edit::comment(&secret, "by-hand") };
+    edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
+}
+
+/// Gives the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.
+async fn key_of(label: &str, cx: &Context<'_>) -> Result<Option<PublicKey>> {
+    let version = match cx.labelled::<KeyPair>(label).await {
+        Err(error) if label == AWSPREVIOUS && error.kind() == fourstep::ErrorKind::Invalid => None,
+        version => version?,
+    };
+    let key = version.map(|version| version.secret().public()).transpose();
+    if label == AWSPREVIOUS { Ok(key.ok().flatten().flatten()) } else { Ok(key?.flatten()) }
+}
+
+/// Gives the private keys with which the user may log in to edit its file, the likeliest first.
+async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
+    let mut keys = Vec::new();
+    for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
+        let version = cx.labelled::<KeyPair>(label).await.ok().flatten();
+        keys.extend(version.and_then(|version| version.secret().private().ok().flatten()).map(Arc::new));
+    }
+    if keys.is_empty() {
+        return Err(Error::invalid("SSH_TRANSPORT is ssh, and the secret holds no key that could log in")
+            .next("Store a key pair that the hosts accept, or set SSH_TRANSPORT to ssm"));
+    }
+    Ok(keys)
+}
+
+fn distinct(keys: Vec<PublicKey>) -> Vec<PublicKey> {
+    let mut distinct: Vec<PublicKey> = Vec::new();
+    for key in keys {
+        if distinct.iter().all(|known| known.key_data() != key.key_data()) {
+            distinct.push(key);
+        }
+    }
+    distinct
+}
+
+/// Does something on each host, on some of them at a time.
+async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
+    let replies = hosts.iter().map(|host| {
+        let reply = on(host.clone());
+        async { (host.clone(), reply.await) }
+    });
+    stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
+}
+
+async fn order_over_ssh(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &KnownHosts, command: &str) -> Reply {
+    let run = async {
+        let mut session = Session::connect(host, host.port.unwrap_or(22), pins.of(host)).await?;
+        for key in keys {
+            if session.log_in(user, Arc::clone(key)).await? {
+                let done = session.run("sh", command).await?;
+                session.close().await;
+                return Ok(done);
+            }
+        }
+        Err(Reply::Refused)
+    };
+    match run.await {
+        Ok(done) => Answer::read(&done.output).map_or_else(
+            || Reply::Failed(crate::answer::Failure::unreadable(done.status.map_or(-1, u32::cast_signed))),
+            Reply::Answer,
+        ),
+        Err(reply) => reply,
+    }
+}
+
+/// Logs in with a key, and runs what does nothing.
+async fn try_key(
+    host: &Host,
+    port: u16,
+    pins: &KnownHosts,
+    user: &str,
+    key: Arc<PrivateKey>,
+    forced: bool,
+) -> Result<Reply, Reply> {
+    let mut session = Session::connect(host, port, pins.of(host)).await?;
+    if !session.log_in(user, key).await? {
+        return Ok(Reply::Refused);
+    }
+    if !forced {
+        let done = session.run("true", "").await?;
+        if done.status != Some(0) {
+            return Ok(Reply::Failed(crate::answer::Failure::no_shell(done.status)));
+        }
+    }
+    session.close().await;
+    Ok(Reply::Opened)
+}

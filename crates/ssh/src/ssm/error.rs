@@ -1,0 +1,62 @@
+//! The one place that says what an error of Systems Manager means.
+
+use std::error::Error as StdError;
+
+use aws_sdk_ssm::config::http::HttpResponse;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use fourstep::Error;
+
+/// An operation of Systems Manager, by the name of its permission after `ssm:`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    DescribeInstanceInformation,
+    SendCommand,
+    ListCommandInvocations,
+}
+
+/// Says what an error means, and what to do. The text of Systems Manager is not passed on: it may repeat parameters.
+pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation) -> Error
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let Some(code) = code else {
+        return Error::unavailable(format!("Systems Manager gave no answer to {operation:?}, also after retries"))
+            .next("If the function is in a VPC, give its subnets a VPC endpoint for Systems Manager (com.amazonaws.<region>.ssm) or a NAT gateway, and let TCP 443 pass")
+            .retried();
+    };
+    match code {
+        // A policy of the role, the organisation or the VPC end point says no.
+        "AccessDeniedException" | "AccessDenied" => {
+            Error::forbidden(format!("the function may not call ssm:{operation:?}")).next(match operation {
+                Operation::SendCommand => "Allow ssm:SendCommand to the function's role, on the document AWS-RunShellScript and on the hosts",
+                _ => "Allow it to the function's role, on all resources",
+            })
+        }
+        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException" => {
+            Error::unavailable(format!("Systems Manager throttles {operation:?}, also after retries"))
+                .next("Secrets Manager tries the rotation again by itself. If this goes on, spread the rotations over time")
+                .retried()
+        }
+        // A host that is named is not managed, or is in no state to take orders.
+        "InvalidInstanceId" => Error::unavailable("Systems Manager takes no orders for one of the hosts")
+            .next("Look at Fleet Manager for the hosts that are named or tagged: each needs a running agent"),
+        // There is no command of that id, or not yet.
+        "InvalidCommandId" => Error::unavailable("Systems Manager does not know the command yet"),
+        "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => {
+            Error::unavailable(format!("Systems Manager failed to answer {operation:?}, also after retries"))
+                .next("Secrets Manager tries the rotation again by itself")
+                .retried()
+        }
+        "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => {
+            Error::forbidden(format!("Systems Manager does not accept the function's credentials ({code})"))
+                .next("Look at the function's role and its trust policy")
+        }
+        _ => {
+            let known = code.chars().take(80).all(|sign| sign.is_ascii_alphanumeric());
+            let code = if known { code } else { "an error of no known name" };
+            Error::invalid(format!("Systems Manager refuses {operation:?} with {code}"))
+                .next("Look at the hosts' tags and ids in the settings")
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The SSH function's binary, with Systems Manager over HTTP and hosts with a real sshd.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what tests call is a test too, which clippy only sees of their own functions"
+)]
+
+#[path = "ssh/direct.rs"]
+mod direct;
+#[path = "ssh/fleet.rs"]
+mod fleet;
+#[path = "ssh/kill.rs"]
+mod kill;
+#[path = "ssh/refusals.rs"]
+mod refusals;
+#[path = "ssh/rotation.rs"]
+mod rotation;
+#[path = "ssh/weaknesses.rs"]
+mod weaknesses;
+#[path = "ssh/world.rs"]
+mod world;

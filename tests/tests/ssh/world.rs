@@ -1,0 +1,185 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use fourstep::memory::{CreateSecret, PutSecretValue, RotateSecret, SecretValue, UpdateSecretVersionStage};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
+use fourstep_testkit::function;
+use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::sshd::{Host, USER};
+use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
+use serde_json::{Value, json};
+
+/// Secrets Manager, Systems Manager with hosts, and the function.
+pub(crate) struct World {
+    pub(crate) aws: Aws,
+    pub(crate) ssm: SystemsManager,
+    pub(crate) nodes: Vec<Arc<Node>>,
+    pub(crate) sandbox: Arc<Sandbox>,
+    tokens: usize,
+}
+
+pub(crate) const SECRET: &str = "app/ssh";
+
+/// A secret as AWS's own function begins with it.
+pub(crate) fn empty() -> Value {
+    json!({ "PublicKey": "", "PrivateKey": "", "note": "of the owner" })
+}
+
+impl World {
+    /// Starts hosts and all the rest, with some variables of the function beside the usual ones. `None`: sshd is not
+    /// installed.
+    pub(crate) async fn start(hosts: usize, secret: &Value, variables: &[(&str, &str)]) -> Option<Self> {
+        let hosts: Option<Vec<_>> = (0..hosts).map(|_| Host::start().map(Arc::new)).collect();
+        Some(Self::with_hosts(hosts?, secret, variables).await)
+    }
+
+    pub(crate) async fn with_hosts(hosts: Vec<Arc<Host>>, secret: &Value, variables: &[(&str, &str)]) -> Self {
+        let aws = Aws::start().await.unwrap();
+        let ssm = SystemsManager::start().await.unwrap();
+        let mut sandbox = Sandbox::new(function::binary("rotate-ssh").unwrap())
+            .unwrap()
+            .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
+            .variable("AWS_ENDPOINT_URL_SSM", ssm.url())
+            .variable("USERNAME", USER)
+            .variable("TAGNAME", TAG.0)
+            .variable("TAGVALUE", TAG.1)
+            .timeout(Duration::from_secs(60));
+        for (name, value) in variables {
+            sandbox = match *name {
+                "TIMEOUT" => sandbox.timeout(Duration::from_secs(value.parse().unwrap())),
+                name => sandbox.variable(name, value),
+            };
+        }
+        let nodes = hosts.into_iter().enumerate();
+        let nodes = nodes.map(|(number, host)| ssm.add(Node::new(&format!("i-{number:04}"), host))).collect();
+        aws.secrets().with(|model| {
+            let value = Some(SecretValue::text(secret.to_string()));
+            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).unwrap();
+        });
+        Self { aws, ssm, nodes, sandbox: Arc::new(sandbox), tokens: 0 }
+    }
+
+    /// Adds a host to the fleet.
+    pub(crate) fn add_host(&mut self, id: &str) {
+        let host = Arc::new(Host::start().unwrap());
+        self.nodes.push(self.ssm.add(Node::new(id, host)));
+    }
+
+    pub(crate) fn host(&self, number: usize) -> &Host {
+        self.nodes[number].host()
+    }
+
+    /// Begins a rotation, as RotateSecret does, and gives its token.
+    pub(crate) fn begin(&mut self) -> String {
+        self.tokens += 1;
+        let token = format!("00000000-0000-4000-9000-{:012}", self.tokens);
+        let request = RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(SECRET) };
+        self.aws.secrets().with(|model| model.rotate_secret(request)).answer.unwrap();
+        token
+    }
+
+    pub(crate) async fn step(&self, step: Step, token: &str) -> Result<(), FunctionError> {
+        let event = json!({
+            "Step": step.name(), "SecretId": SECRET, "ClientRequestToken": token,
+            "RotationToken": rotation_token(token),
+        });
+        self.sandbox.invoke(event).await.result.map(|_| ())
+    }
+
+    /// Runs the four steps up to the first that fails.
+    pub(crate) async fn run(&self, token: &str) -> Result<(), FunctionError> {
+        for step in Step::ALL {
+            self.step(step, token).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn rotate(&mut self) -> Result<(), FunctionError> {
+        let token = self.begin();
+        self.run(&token).await
+    }
+
+    /// Runs the steps up to one that has to fail, and gives its error.
+    pub(crate) async fn failing(&self, last: Step, token: &str) -> FunctionError {
+        for step in Step::ALL {
+            let result = self.step(step, token).await;
+            if step == last {
+                return result.unwrap_err();
+            }
+            result.unwrap();
+        }
+        unreachable!("every step is in the list")
+    }
+
+    /// Gives a rotation up as an operator does: AWSPENDING is removed.
+    pub(crate) fn abandon(&self, token: &str) {
+        let request =
+            UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };
+        self.aws.secrets().with(|model| model.update_secret_version_stage(request)).unwrap();
+    }
+
+    /// Stores a value as AWSCURRENT, as a human does.
+    pub(crate) fn put(&self, value: &Value) {
+        let put = PutSecretValue::current(SECRET, value.to_string());
+        self.aws.secrets().with(|model| model.put_secret_value(put)).unwrap();
+    }
+
+    pub(crate) fn tag(&self, key: &str, value: &str) {
+        self.aws.secrets().with(|model| model.tag_resource(SECRET, [(key.to_owned(), value.to_owned())])).unwrap();
+    }
+
+    pub(crate) fn labelled(&self, label: &str) -> Option<Value> {
+        self.aws.secrets().with(|model| {
+            let version = model.secret(SECRET).unwrap().labelled(label)?;
+            Some(serde_json::from_str(version.text()?.expose()).unwrap())
+        })
+    }
+
+    pub(crate) fn current(&self) -> Value {
+        self.labelled(AWSCURRENT).unwrap()
+    }
+
+    pub(crate) fn previous(&self) -> Value {
+        self.labelled(AWSPREVIOUS).unwrap()
+    }
+
+    /// Tells whether a version's key opens a host.
+    pub(crate) fn opens(&self, number: usize, version: &Value) -> bool {
+        let key = version["PrivateKey"].as_str().unwrap();
+        !key.is_empty() && self.host(number).opens(key)
+    }
+
+    /// Gives the keys in a host's file that are no comments, as they are written.
+    pub(crate) fn lines(&self, number: usize) -> Vec<String> {
+        let text = String::from_utf8(self.host(number).authorized_keys()).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    /// Checks that AWSCURRENT opens every host, AWSPREVIOUS as promised, and that no other key of ours is anywhere.
+    pub(crate) fn check_end(&self, token: &str) {
+        let labels =
+            self.aws.secrets().with(|model| model.secret(SECRET).unwrap().labelled(AWSCURRENT).unwrap().id.clone());
+        assert_eq!(labels, token, "the rotation's version is current");
+        let expected: Vec<Value> = [Some(self.current()), self.labelled(AWSPREVIOUS)].into_iter().flatten().collect();
+        let keys = expected.iter().map(|version| version["PublicKey"].as_str().unwrap()).filter(|key| !key.is_empty());
+        let mut keys: Vec<_> = keys.map(|key| key.split(' ').nth(1).unwrap().to_owned()).collect();
+        keys.sort();
+        for number in 0..self.nodes.len() {
+            assert!(self.opens(number, &self.current()), "{}", self.host(number).log());
+            let mut found: Vec<_> =
+                self.lines(number).iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+            found.sort();
+            assert_eq!(found, keys, "host {number}");
+        }
+    }
+}
+
+/// Checks an error's kind and that its text has all the parts.
+#[track_caller]
+pub(crate) fn assert_error(error: &FunctionError, kind: &str, parts: &[&str]) {
+    assert_eq!(error.error_type, kind, "{}", error.message);
+    for part in parts {
+        assert!(error.message.contains(part), "{part:?} is not in: {}", error.message);
+    }
+}
