@@ -66,6 +66,8 @@ impl ModelFleet {
             after.generation = generation;
             // Lines with our mark are exactly these. The first key has a line without it, which goes when it is named.
             after.keys.retain(|(key, marked)| keys.contains(key) || !(*marked || gone.contains(key)));
+            // A line of ours without a mark is given one: later, no version may name its key any more.
+            after.keys.iter_mut().filter(|(key, _)| keys.contains(key)).for_each(|(_, marked)| *marked = true);
             for key in &keys {
                 if after.keys.iter().all(|(there, _)| there != key) {
                     after.keys.push((key.clone(), true));
