@@ -223,7 +223,11 @@ impl<'a> Context<'a> {
 
     /// Reads the version with `label` where one of another shape is as good as none: an older one, whose credential
     /// nobody can name then.
-    pub(crate) async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
         match self.labelled(label).await {
             Err(error) if error.kind() == ErrorKind::Invalid => {
                 tracing::warn!(label, message = %error, "an older version is left out");

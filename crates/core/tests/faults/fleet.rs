@@ -108,9 +108,8 @@ impl Rotator for ModelFleet {
         let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
         let mut keys = vec![pending.public.clone()];
         // AWSPREVIOUS may be the only login, until the pending key has been proved.
-        for label in [AWSCURRENT, AWSPREVIOUS] {
-            keys.extend(cx.labelled::<KeyPair>(label).await?.map(|version| version.secret().public.clone()));
-        }
+        let others = [cx.labelled::<KeyPair>(AWSCURRENT).await?, cx.older::<KeyPair>(AWSPREVIOUS).await?];
+        keys.extend(others.into_iter().flatten().map(|version| version.secret().public.clone()));
         for host in 0..2 {
             cx.fence().await?;
             self.declare(host, (generation, 1), keys.clone(), vec![]).await?;
