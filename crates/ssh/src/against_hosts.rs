@@ -9,7 +9,7 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PublicKey};
 
 use crate::answer::{Answer, Outcome};
-use crate::edit::{self, Action, Generation, Order, Phase};
+use crate::edit::{self, Action, BY_HAND, Generation, Order, Phase};
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/ssh-AbCdEf";
 
@@ -133,15 +133,42 @@ fn a_key_that_is_named_as_gone_is_refused_whoever_wrote_its_line() {
 }
 
 #[test]
-fn a_wanted_key_in_a_line_of_somebody_else_is_left_as_it_is() {
+fn a_wanted_key_that_somebody_installed_by_hand_keeps_its_options_and_goes_with_its_key() {
+    let Some(hosts) = hosts() else { return };
+    let [key, next] = [(); 2].map(|()| new_key());
+    let by_hand = format!("from=\"127.0.0.0/8\",no-pty  {}", key.public_key().to_openssh().unwrap());
+    let marked = format!("{} {}", by_hand.trim_end(), edit::comment(SECRET, BY_HAND));
+    for host in &hosts {
+        host.authorize(format!("# mine\n{by_hand} of admin\r\n").as_bytes());
+        // With an option of ours, which is not for lines of others.
+        let want =
+            [line(key.public_key(), BY_HAND), line(next.public_key(), "v2")].map(|line| format!("restrict {line}"));
+        for outcome in [Outcome::Changed, Outcome::Same] {
+            assert_eq!(follow(host, &Order { want: want.to_vec(), ..order(1, Phase::Set, &[]) }).outcome, outcome);
+            let file = String::from_utf8(host.authorized_keys()).unwrap();
+            let lines: Vec<_> = file.split('\n').collect();
+            assert_eq!(lines[..3], ["# mine".to_owned(), format!("{marked}\r"), want[1].clone()]);
+            assert!(host.opens(&text(&key)), "{}", host.log());
+        }
+        // Nothing names the old key any more, and it goes all the same.
+        follow(host, &order(2, Phase::Set, &[(&next, "v2")]));
+        assert_eq!(lines(host)[..2], ["# mine".to_owned(), line(next.public_key(), "v2")]);
+        assert!(!host.opens(&text(&key)));
+    }
+}
+
+#[test]
+fn a_line_of_another_secret_with_the_same_key_is_that_secret_s_alone() {
     let Some(host) = Host::start() else { return };
     let key = new_key();
-    let by_hand = key.public_key().to_openssh().unwrap();
-    host.authorize(format!("{by_hand} of admin\n").as_bytes());
+    let other = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/other-GhIjKl";
+    let theirs = edit::line(None, key.public_key(), &edit::comment(other, "v7")).unwrap();
+    host.authorize(format!("{theirs}\n").as_bytes());
     follow(&host, &order(1, Phase::Set, &[(&key, "v1")]));
-    assert_eq!(lines(&host)[0], format!("{by_hand} of admin"));
-    assert_eq!(lines(&host).len(), 2, "{:?}", lines(&host));
-    assert!(host.opens(&text(&key)));
+    assert_eq!(lines(&host)[..2], [theirs.clone(), line(key.public_key(), "v1")]);
+    follow(&host, &Order { gone: vec![key.public_key().clone()], ..order(2, Phase::Set, &[]) });
+    assert_eq!(lines(&host)[0], theirs);
+    assert_eq!(lines(&host).len(), 2);
 }
 
 #[test]

@@ -61,7 +61,7 @@ read_keys() {
             sub(/^[ \t]+/, "", text)
             blob = text
             sub(/[ \t\r].*/, "", blob)
-            comment = substr(text, length(blob) + 1)
+            after = comment = substr(text, length(blob) + 1)
             sub(/^[ \t]+/, "", comment)
             sub(/[ \t\r]+$/, "", comment)
             return 1
@@ -90,8 +90,12 @@ read_keys() {
         function is_ours() {
             return index(comment, mark) == 1 && length(comment) > length(mark) && comment !~ /[ \t]/
         }
+        function is_of_another_secret() {
+            return comment ~ /^fourstep:arn:[^ \t]+:[^ \t:]+$/ && !is_ours()
+        }
         BEGIN {
             mark = "fourstep:" ENVIRON["secret"] ":"
+            by_hand = mark "by-hand"
             note = "# fourstep:" ENVIRON["secret"] " generation "
             generation = ENVIRON["generation"]
             wanted = split(ENVIRON["want"], lines, "\n")
@@ -116,23 +120,29 @@ read_keys() {
                 }
             }
             if (parse($0)) {
-                if (blob in number) {
+                if ((blob in number) && !is_of_another_secret()) {
                     i = number[blob]
-                    if (is_ours() && ((i in found_ours) || options " " type != start[i])) { dropped++; next }
-                    if (is_ours()) found_ours[i] = kept + 1
-                    else found[i] = 1
-                } else if (is_ours() || (blob in is_gone)) { dropped++; next }
+                    if (!is_ours()) {
+                        # Marked, so that it goes with its key. Its options are those of whoever wrote it.
+                        $0 = substr($0, 1, length($0) - length(after)) " " by_hand (after ~ /\r$/ ? "\r" : "")
+                        changed++
+                    } else if (comment != by_hand) {
+                        if ((i in found_ours) || options " " type != start[i]) { changed++; next }
+                        found_ours[i] = 1
+                    }
+                    found[i] = 1
+                } else if (is_ours() || ((blob in is_gone) && !is_of_another_secret())) { changed++; next }
             }
             text[++kept] = $0
         }
         END {
             missing = 0
-            for (i = 1; i <= wanted; i++) if (!(i in found_ours) && !(i in found)) missing++
+            for (i = 1; i <= wanted; i++) if (!(i in found)) missing++
             if (ENVIRON["looks"] == "look") exit missing ? 12 : 10
             if (highest + 0 > generation + 0) { print highest; exit 11 }
-            if (!missing && !dropped && notes == 1 && highest == generation) exit 10
+            if (!missing && !changed && notes == 1 && highest == generation) exit 10
             for (i = 1; i <= kept; i++) if (!(i in at_note)) print text[i]
-            for (i = 1; i <= wanted; i++) if (!(i in found_ours) && !(i in found)) print lines[i]
+            for (i = 1; i <= wanted; i++) if (!(i in found)) print lines[i]
             # Last, so that a file that was cut short shows it.
             print note generation
         }' "$2"

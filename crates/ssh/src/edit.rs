@@ -66,6 +66,9 @@ pub(crate) fn comment(secret: &str, version: &str) -> String {
     format!("fourstep:{secret}:{version}")
 }
 
+/// Stands for the version where a key was made, or its line written, by hand. The options of such a line are its own.
+pub(crate) const BY_HAND: &str = "by-hand";
+
 /// Gives the line of a key, with the options before it where there are any.
 pub(crate) fn line(options: Option<&str>, key: &PublicKey, comment: &str) -> Result<String> {
     let (kind, blob) = (key.algorithm(), blob(key)?);

@@ -291,18 +291,17 @@ fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let own = key.comment().as_str_lossy();
     // A key that was made by hand has a comment of its own, or none.
     let ours = own.strip_prefix(&mark).is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']));
-    let comment = if ours { own.to_owned() } else { edit::comment(&secret, "by-hand") };
+    let comment = if ours { own.to_owned() } else { edit::comment(&secret, edit::BY_HAND) };
     edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
 }
 
 /// Gives the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.
 async fn key_of(label: &str, cx: &Context<'_>) -> Result<Option<PublicKey>> {
-    let version = match cx.labelled::<KeyPair>(label).await {
-        Err(error) if label == AWSPREVIOUS && error.kind() == fourstep::ErrorKind::Invalid => None,
-        version => version?,
-    };
-    let key = version.map(|version| version.secret().public()).transpose();
-    if label == AWSPREVIOUS { Ok(key.ok().flatten().flatten()) } else { Ok(key?.flatten()) }
+    if label == AWSPREVIOUS {
+        return Ok(cx.older::<KeyPair>(label).await?.and_then(|version| version.secret().public().ok().flatten()));
+    }
+    let version = cx.labelled::<KeyPair>(label).await?;
+    Ok(version.map(|version| version.secret().public()).transpose()?.flatten())
 }
 
 /// Gives the private keys with which the user may log in to edit its file, the likeliest first.
