@@ -61,10 +61,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
         if pending.username != base && cx.settings().grants == Grants::Mirror {
-            let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
-            let known = previous.is_some_and(|previous| previous.secret().username == pending.username);
-            let claim = Claim { known, passwords: vec![pending.password.clone()] };
-            self.mirror(&mut session, base, &pending.username, claim, cx).await?;
+            self.mirror(&mut session, base, pending, cx).await?;
         }
         self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
         self.0.commit(session).await?;
@@ -119,29 +116,33 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
 }
 
 impl<A: Accounts> AlternatingUsers<A> {
-    /// Makes the clone equal to its base. Where it looks like another's, a version that was given up may show that it is
-    /// this secret's own: those are only asked for then.
+    /// Makes the clone equal to its base. Older versions are only read where it looks like another's: the previous one,
+    /// or one that was given up, may show that it is this secret's own.
     async fn mirror(
         &self,
         session: &mut A::Session,
         base: &str,
-        clone: &str,
-        mut claim: Claim,
+        pending: &AccountSecret,
         cx: &Context<'_>,
     ) -> Result<()> {
+        let clone = &pending.username;
+        let mut claim = Claim { known: false, passwords: vec![pending.password.clone()] };
         let conflict = match self.0.mirror(session, base, clone, &claim, cx).await {
-            Err(error) if error.kind() == ErrorKind::Conflict && !claim.known => error,
+            Err(error) if error.kind() == ErrorKind::Conflict => error,
             mirrored => return mirrored,
         };
-        let before = claim.passwords.len();
-        for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
-            let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
-            if version.secret().username == clone {
-                claim.passwords.push(version.secret().password.clone());
+        let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
+        claim.known = previous.is_some_and(|previous| previous.secret().username == *clone);
+        if !claim.known {
+            for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
+                let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
+                if version.secret().username == *clone {
+                    claim.passwords.push(version.secret().password.clone());
+                }
             }
-        }
-        if claim.passwords.len() == before {
-            return Err(conflict);
+            if claim.passwords.len() == 1 {
+                return Err(conflict);
+            }
         }
         self.0.mirror(session, base, clone, &claim, cx).await
     }
@@ -188,14 +189,14 @@ impl<A: Accounts> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<String> {
         let name = &current.username;
-        let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
-        if let Some(previous) = previous
-            && base_of_pair(name, &previous.secret().username).is_some()
-        {
-            return Ok(previous.secret().username.clone());
-        }
-        // A name that ends in `_clone` may be a base account's own: only our mark tells.
+        // A name that ends in `_clone` may be a base account's own: the older version tells, or only our mark.
         if let Some(base) = name.strip_suffix(SUFFIX).filter(|base| !base.is_empty()) {
+            let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
+            if let Some(previous) = previous
+                && base_of_pair(name, &previous.secret().username).is_some()
+            {
+                return Ok(previous.secret().username.clone());
+            }
             let (version, mut session) = self.open_pair(current, login, cx).await?;
             let marked = self.0.marked_base(&mut session, name).await;
             self.0.close(session).await;
