@@ -11,6 +11,7 @@ pub mod jupyterhub;
 pub mod key_service;
 mod moto;
 pub mod mysql;
+pub mod mysql_router;
 mod names;
 pub mod pgbouncer;
 pub mod postgres;

@@ -33,6 +33,7 @@ pub(crate) fn run(extras: Extras) -> Result {
         servers::POSTGRESQL_18,
         servers::MYSQL,
         servers::MARIADB,
+        servers::MYSQL_ROUTER,
         debian::OPENSSH,
         debian::BUSYBOX,
         debian::PGBOUNCER,

@@ -20,6 +20,8 @@ pub(super) struct Prefix {
     pub(super) package: &'static str,
     /// The programs that are run from it, or folders of them; first the one that tells its version.
     pub(super) programs: &'static [&'static str],
+    /// Folders of libraries of the package's own, beside those where Debian has all others.
+    pub(super) libraries: &'static [&'static str],
 }
 
 impl Prefix {
@@ -45,7 +47,7 @@ impl Prefix {
         let download = ["install", "--yes", "--download-only", self.package, "patchelf"];
         self.apt_get(&apt, &download).run().map_err(|failure| self.not_downloaded(failure))?;
         self.unpack(&apt.join("archives"))?;
-        programs::run_from(&self.folder(), self.programs)?;
+        programs::run_from(&self.folder(), self.programs, self.libraries)?;
         let version = self.version()?;
         fs::remove_dir_all(&apt).map_err(|error| unwritable(&apt, &error))?;
         let receipt = self.receipt();

@@ -39,11 +39,19 @@ pub(super) const MARIADB: Need = Need {
     install: || PREFIX_MARIADB.install(),
 };
 
+pub(super) const MYSQL_ROUTER: Need = Need {
+    name: "MySQL Router",
+    why: "rotations through a proxy are tested with a real one; only Debian's newest suite has it",
+    find: || PREFIX_MYSQL_ROUTER.find(),
+    install: || PREFIX_MYSQL_ROUTER.install(),
+};
+
 const PREFIX_15: Prefix = Prefix {
     name: "postgresql-15",
     suite: "bookworm",
     package: "postgresql-15",
     programs: &["usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin"],
+    libraries: &[],
 };
 
 const PREFIX_17: Prefix = Prefix {
@@ -51,6 +59,7 @@ const PREFIX_17: Prefix = Prefix {
     suite: "trixie",
     package: "postgresql-17",
     programs: &["usr/lib/postgresql/17/bin/postgres", "usr/lib/postgresql/17/bin"],
+    libraries: &[],
 };
 
 const PREFIX_18: Prefix = Prefix {
@@ -58,10 +67,24 @@ const PREFIX_18: Prefix = Prefix {
     suite: "sid",
     package: "postgresql-18",
     programs: &["usr/lib/postgresql/18/bin/postgres", "usr/lib/postgresql/18/bin"],
+    libraries: &[],
 };
 
-const PREFIX_MYSQL: Prefix =
-    Prefix { name: "mysql", suite: "sid", package: "mysql-server-core", programs: &["usr/sbin/mysqld"] };
+const PREFIX_MYSQL: Prefix = Prefix {
+    name: "mysql",
+    suite: "sid",
+    package: "mysql-server-core",
+    programs: &["usr/sbin/mysqld"],
+    libraries: &[],
+};
+
+const PREFIX_MYSQL_ROUTER: Prefix = Prefix {
+    name: "mysql-router",
+    suite: "sid",
+    package: "mysql-router",
+    programs: &["usr/bin/mysqlrouter"],
+    libraries: &["usr/lib/mysql-router", "usr/lib/mysqlrouter/plugin"],
+};
 
 const PREFIX_MARIADB: Prefix = Prefix {
     name: "mariadb",
@@ -69,6 +92,7 @@ const PREFIX_MARIADB: Prefix = Prefix {
     package: "mariadb-server",
     // The last two are run by the script that makes a data directory.
     programs: &["usr/sbin/mariadbd", "usr/bin/my_print_defaults", "usr/bin/resolveip"],
+    libraries: &[],
 };
 
 /// Tells where the system has a version of PostgreSQL: where Debian puts it, or in PATH.

@@ -11,22 +11,26 @@ use crate::process::Invocation;
 /// # Errors
 ///
 /// If there is no loader, or a program cannot be changed.
-pub(super) fn run_from(folder: &Path, programs: &[&str]) -> Result {
+pub(super) fn run_from(folder: &Path, programs: &[&str], own_libraries: &[&str]) -> Result {
     let loader =
         loader(folder).ok_or_else(|| Failure::new(format!("no loader was unpacked into {}", folder.display())))?;
     let triplet = loader.parent().and_then(Path::file_name).expect("it was found in such a folder");
     // Before trixie, the most basic libraries had a folder of their own.
-    let libraries = ["usr/lib", "lib"].map(|place| folder.join(place).join(triplet).display().to_string()).join(":");
+    let shared = ["usr/lib", "lib"].map(|place| folder.join(place).join(triplet));
+    let own = own_libraries.iter().map(|place| folder.join(place));
+    let places: Vec<String> = shared.into_iter().chain(own).map(|place| place.display().to_string()).collect();
+    let libraries = places.join(":");
     let loader = loader.display().to_string();
     let patchelf = folder.join("usr/bin/patchelf").display().to_string();
-    let change = Invocation::new(loader.as_str(), ["--library-path", &libraries, &patchelf]).with([
-        "--set-interpreter",
-        &loader,
+    let find_libraries = Invocation::new(loader.as_str(), ["--library-path", &libraries, &patchelf]).with([
         "--force-rpath",
         "--set-rpath",
         &libraries,
     ]);
-    change.with(binaries(folder, programs)?).run()
+    if !own_libraries.is_empty() {
+        find_libraries.clone().with(binaries(folder, own_libraries)?).run()?;
+    }
+    find_libraries.with(["--set-interpreter", &loader]).with(binaries(folder, programs)?).run()
 }
 
 /// Finds the program that starts others: `lib/x86_64-linux-gnu/ld-linux-x86-64.so.2`, or that of another architecture.
@@ -39,7 +43,7 @@ fn loader(folder: &Path) -> Option<PathBuf> {
     triplets.filter(|path| path.is_dir()).find_map(|triplet| entries(&triplet).into_iter().find(is_loader))
 }
 
-/// Gives the paths of the programs that the loader starts. The others are scripts.
+/// Gives the paths of what the loader loads, programs or libraries. The others are scripts.
 fn binaries(folder: &Path, programs: &[&str]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for program in programs {
