@@ -1,3 +1,5 @@
+use sqlx::mysql::MySqlSslMode;
+
 use super::*;
 
 /// Gives the server's number of an error.
@@ -46,5 +48,32 @@ async fn a_place_on_a_server_has_accounts_logs_and_a_database_of_its_own() {
         assert!(server.whole_general_log().contains("said by root"));
         server.connect(&server.name("app"), "wrong", None).await.unwrap_err();
         assert!(server.error_log().contains("Access denied for user 'app'"), "{}", server.whole_error_log());
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_proves_by_its_authority_who_it_is() {
+    for flavour in Flavour::ALL {
+        for certificate in
+            [Certificate::Right, Certificate::OtherName, Certificate::OtherAuthority, Certificate::Expired]
+        {
+            let options = Options { certificate: Some(certificate), ..Options::default() };
+            let Some(server) = MySql::start_with(flavour, options).await else { return };
+            server.execute("CREATE USER app@'%' IDENTIFIED BY 'right' REQUIRE SSL").await;
+            let verified = server.client("app", "right").ssl_mode(MySqlSslMode::VerifyIdentity);
+            let client = verified.ssl_ca(server.authority()).connect().await;
+            assert_eq!(
+                client.is_ok(),
+                certificate == Certificate::Right,
+                "{flavour}: {certificate:?}: {:?}",
+                client.err()
+            );
+            // The account is let in by TLS alone.
+            assert_eq!(number(&server.connect("app", "right", None).await.unwrap_err()), 1045, "{flavour}");
+        }
+        let Some(server) = MySql::start(flavour).await else { return };
+        server.execute("CREATE USER app@'%' IDENTIFIED BY 'right'").await;
+        let encrypted = server.client("app", "right").ssl_mode(MySqlSslMode::Required);
+        assert!(matches!(encrypted.connect().await, Err(sqlx::Error::Tls(_))), "{flavour} speaks no TLS");
     }
 }
