@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod rabbitmq;
 pub mod runtime_api;
 pub mod script;
+pub mod secrecy;
 mod shared;
 pub mod sshd;
 pub mod ssm;

@@ -1,7 +1,7 @@
 use fourstep::{ErrorKind, Step};
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::mysql::{Flavour, MySql};
 
-use crate::secrecy::capture;
 use crate::world::{World, assert_error, opens, server, world};
 
 const GRANT: &str = "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO <app>@'%'";

@@ -1,18 +1,43 @@
-use fourstep::{Filter, Sensitive, Step};
+//! No password, old or new, is in what the servers log, in what we log, in an error, or in what the function itself writes.
+
+use fourstep::{Sensitive, Step};
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_testkit::secrecy::assert_clean;
 
-pub(crate) use fourstep_testkit::captured::capture;
+use crate::function::Function;
+use crate::world::{FIRST, World, admin, app, make_admin, prepare, secret, text};
 
-use crate::world::{FIRST, World, admin, app, secret};
-
-/// Checks that a text holds none of the secrets in any form.
-fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
-    let filter = Filter::new();
-    secrets.iter().for_each(|secret| filter.learn(secret));
-    assert!(secrets.len() > 1 && filter.apply(FIRST) == "[redacted]", "the check itself works");
-    for (line, clean) in text.lines().zip(filter.apply(text).lines()) {
-        assert_eq!(line, clean, "{what}");
+/// A server of its own, for it is made read only.
+async fn server(flavour: Flavour) -> Option<MySql> {
+    let server = MySql::start(flavour).await?;
+    prepare(&server).await;
+    make_admin(&server).await;
+    if flavour == Flavour::MySql {
+        server.execute("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO app@'%'").await;
     }
+    Some(server)
+}
+
+/// The strategies of one account that a server has.
+fn of_one_account(flavour: Flavour) -> &'static [&'static str] {
+    if flavour == Flavour::MySql { &["single-user", "dual-password"] } else { &["single-user"] }
+}
+
+/// Searches the server's logs, which have the statements, and other texts.
+fn search(server: &MySql, secrets: &[Sensitive], texts: &[(&str, &str)]) {
+    let (general, errors) = (server.whole_general_log(), server.whole_error_log());
+    let flavour = server.flavour();
+    let set = if flavour == Flavour::MySql { "IDENTIFIED BY <secret>" } else { "SET PASSWORD" };
+    assert!(general.contains(set), "the statements were logged: {general}");
+    assert!(secrets.len() >= 10, "old and new ones");
+    let logs = [("general log", general.as_str()), ("error log", errors.as_str())];
+    let mut searched = 0;
+    for (what, text) in logs.iter().chain(texts) {
+        assert_clean(&format!("{flavour}: {what}"), text, secrets);
+        searched += text.len();
+    }
+    println!("{flavour}: {} secrets, in none of {searched} bytes", secrets.len());
 }
 
 /// Rotates by every strategy, well and with errors, and gives the errors' texts and all secrets.
@@ -27,12 +52,7 @@ async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<S
     let mut current = world.current();
     // Of another store: its administrator is not known there.
     current.as_object_mut().unwrap().remove("masterarn");
-    let strategies: &[&str] =
-        if server.flavour() == Flavour::MySql { &["single-user", "dual-password"] } else { &["single-user"] };
-    if server.flavour() == Flavour::MySql {
-        server.execute("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO <app>@'%'").await;
-    }
-    for strategy in strategies {
+    for strategy in of_one_account(server.flavour()) {
         let mut single = World::new(&current);
         single.tag("fourstep:strategy", strategy);
         single.tag("fourstep:retire", "at-finish");
@@ -51,7 +71,7 @@ async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<S
         server.execute("SET GLOBAL read_only = OFF").await;
         secrets.extend(single.passwords());
     }
-    let mut lost = World::alternating(&secret(server, &server.name("app"), "a-wrong-password"), &admin(server));
+    let mut lost = World::alternating(&secret(server, "app", "a-wrong-password"), &admin(server));
     let error = lost.failing_set().await;
     errors += &format!("{error} {error:?}\n");
     secrets.extend(lost.passwords());
@@ -62,26 +82,50 @@ async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<S
 async fn no_password_is_in_the_servers_logs_in_ours_or_in_an_error() {
     for flavour in Flavour::ALL {
         let (captured, _guard) = capture();
-        // A server of its own: it is made read only.
-        let Some(server) = MySql::start(flavour).await else { continue };
-        crate::world::prepare(&server).await;
-        crate::world::make_admin(&server).await;
+        let Some(server) = server(flavour).await else { continue };
         let world = World::alternating(&app(&server), &admin(&server));
         let (errors, secrets) = rotate_in_every_way(&server, world).await;
-        assert!(secrets.len() >= 10, "old and new ones");
-        let (general, error, ours) = (server.whole_general_log(), server.whole_error_log(), captured.text());
-        let set = if flavour == Flavour::MySql { "IDENTIFIED BY <secret>" } else { "SET PASSWORD" };
-        assert!(general.contains(set), "the statements were logged: {general}");
+        let ours = captured.text();
         assert!(ours.contains("the connection is not encrypted"), "{ours}");
         assert!(errors.contains("is read only"), "{errors}");
-        for (what, text) in [("general log", &general), ("error log", &error), ("our log", &ours), ("errors", &errors)]
-        {
-            assert_clean(&format!("{flavour}: {what}"), text, &secrets);
+        search(&server, &secrets, &[("our log", &ours), ("errors", &errors)]);
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_in_what_the_function_writes_to_its_output_at_its_most_talkative() {
+    for flavour in Flavour::ALL {
+        let Some(server) = server(flavour).await else { continue };
+        let mut function = Function::start(&server).await;
+        let arn = function.make_admin(&admin(&server));
+        for strategy in of_one_account(flavour).iter().chain(&["alternating-users"]) {
+            server.execute(&format!("ALTER USER app@'%' IDENTIFIED BY {}", text(FIRST))).await;
+            let mut value = app(&server);
+            value["masterarn"] = arn.as_str().into();
+            function.make_secret(strategy, strategy, &value);
+            for _ in 0..2 {
+                function.rotate(strategy).await.unwrap();
+            }
+            // The statement itself is refused.
+            server.execute("SET GLOBAL read_only = ON").await;
+            assert_eq!(function.rotate(strategy).await.unwrap_err().error_type, "Forbidden");
+            server.execute("SET GLOBAL read_only = OFF").await;
+            function.rotate(strategy).await.unwrap();
+            // And so is each password.
+            server.execute("ALTER USER app@'%' IDENTIFIED BY 'by-hand'").await;
+            if *strategy == "alternating-users" {
+                server.execute("ALTER USER app_clone@'%' IDENTIFIED BY 'by-hand'").await;
+            } else if *strategy == "dual-password" {
+                server.execute("ALTER USER app@'%' DISCARD OLD PASSWORD").await;
+            }
+            assert_eq!(function.rotate(strategy).await.unwrap_err().error_type, "Rejected", "{strategy}");
         }
-        println!(
-            "{flavour}: {} secrets, in none of {} bytes of logs",
-            secrets.len(),
-            general.len() + error.len() + ours.len()
-        );
+        let (output, errors) = (function.output(), function.errors());
+        for said in ["step done", "is read only", "refused the password"] {
+            assert!(output.contains(said), "{said}: {output}");
+        }
+        // What our own filter takes out is not in it in the first place.
+        assert!(!output.contains("[redacted]") && !errors.contains("[redacted]"), "{output}");
+        search(&server, &function.passwords(), &[("the function's output", &output), ("its answers", errors)]);
     }
 }

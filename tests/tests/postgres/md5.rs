@@ -2,8 +2,8 @@
 
 use fourstep_testkit::captured::capture;
 use fourstep_testkit::postgres::{Options, Postgres};
+use fourstep_testkit::secrecy::assert_clean;
 
-use crate::secrecy::assert_clean;
 use crate::world::{FIRST, World, has_grantors, opens, secret};
 
 async fn md5_server(method: &'static str) -> Option<Postgres> {

@@ -1,18 +1,9 @@
-use fourstep::{Filter, Sensitive, Step};
+use fourstep::Step;
 use fourstep_testkit::captured::capture;
 use fourstep_testkit::proxy::{Fault, When};
+use fourstep_testkit::secrecy::assert_clean;
 
 use crate::world::{FIRST, World, proxy, secret, secret_at, server, server_with_admin};
-
-/// Checks that a text holds none of the secrets in any form.
-pub(crate) fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
-    let filter = Filter::new();
-    secrets.iter().for_each(|secret| filter.learn(secret));
-    assert!(secrets.len() > 1 && filter.apply(FIRST) == "[redacted]", "the check itself works");
-    for (line, clean) in text.lines().zip(filter.apply(text).lines()) {
-        assert_eq!(line, clean, "{what}");
-    }
-}
 
 #[tokio::test]
 async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
