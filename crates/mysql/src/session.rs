@@ -122,8 +122,9 @@ impl Session {
         let name = literal(name);
         let act = Act::new("take the lock of the secret");
         let rows = self.run(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)"), &act).await?;
-        self.lock = Some(name);
-        Ok(rows.last().and_then(|row| text(row, 0)).as_deref() == Some("1"))
+        let taken = rows.last().and_then(|row| text(row, 0)).as_deref() == Some("1");
+        self.lock = taken.then_some(name);
+        Ok(taken)
     }
 
     /// Reads, with statements of one message, and gives the rows of all of them.
@@ -174,9 +175,18 @@ impl Session {
     }
 
     /// Ends the session in an orderly way, so that the server does not log a lost client.
-    pub(crate) async fn close(self) {
+    ///
+    /// The lock is given back first: a proxy may keep the session for another client, and would keep the lock with it.
+    pub(crate) async fn close(mut self) {
+        let farewell = async {
+            if let Some(name) = self.lock.take() {
+                let release = format!("DO RELEASE_LOCK({name})");
+                sqlx::raw_sql(AssertSqlSafe(release)).execute(&mut self.connection).await?;
+            }
+            self.connection.close().await
+        };
         // Whatever was to last was committed, and a connection that is dropped ends as well.
-        let _ = timeout(CLOSE_LIMIT, self.connection.close()).await;
+        let _ = timeout(CLOSE_LIMIT, farewell).await;
     }
 
     /// Gives the account that the server matched.

@@ -77,6 +77,8 @@ impl Server {
                          GRANT {RIGHTS} ON *.* TO {name}@'%' WITH GRANT OPTION"
                     ))
                     .await;
+                // Whoever logs in for the first time has to send more: see `SINGLE_USER_OF_MYSQL`.
+                server.connect(name, password, None).await.unwrap().close().await.unwrap();
             }
         }
     }
