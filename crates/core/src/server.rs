@@ -106,7 +106,7 @@ impl Server {
                 .next("Correct `host` in the secret, or set the tag fourstep:endpoint to a name of the server")
         } else {
             Error::invalid(format!("{self} speaks no TLS, and the password is not sent without")).next(format!(
-                "Turn TLS on at the server ({turn_on}); or, on a network that you trust, set \"ssl\": false in the secret"
+                "Turn TLS on at the server ({turn_on}), and let a proxy that stands before it pass it on; or, on a network that you trust, set \"ssl\": false in the secret"
             ))
         }
     }

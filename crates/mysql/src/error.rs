@@ -1,4 +1,5 @@
 mod login;
+mod proxy;
 mod statement;
 
 use std::fmt;
@@ -28,7 +29,7 @@ impl fmt::Display for Place {
 ///
 /// | shape | what it is |
 /// | --- | --- |
-/// | `Database` | the server's own answer, by its code: of a login in `login.rs`, of a statement in `statement.rs` |
+/// | `Database` | the server's own answer, by its code: of a login in `login.rs`, of a statement in `statement.rs`; or that of a proxy, in `proxy.rs` |
 /// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`] |
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than MySQL answered, or an account's plugin that the driver does not know. Later: the stream broke |
@@ -36,8 +37,7 @@ impl fmt::Display for Place {
 pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
     match error {
         sqlx::Error::Database(database) => match database.try_downcast_ref::<MySqlDatabaseError>() {
-            Some(answer) if act.login => login::by_code(answer.number(), place, act),
-            Some(answer) => statement::by_code(answer.number(), answer.message(), place, act),
+            Some(answer) => by_code(answer.number(), answer.message(), place, act),
             None => Error::other(format!("{place} gave an answer of an unknown kind")),
         },
         sqlx::Error::Io(error) => place.server.failed(error, act),
@@ -50,6 +50,13 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
         }
         _ => Error::other(format!("the driver could not {} at {place}", act.what)),
     }
+}
+
+fn by_code(code: u16, text: &str, place: &Place, act: &Act) -> Error {
+    proxy::by_code(code, text, place, act).unwrap_or_else(|| match act.login {
+        true => login::by_code(code, place, act),
+        false => statement::by_code(code, text, place, act),
+    })
 }
 
 /// Says why a login failed.
@@ -96,3 +103,6 @@ fn protocol(text: &str, place: &Place, act: &Act) -> Error {
     ))
     .next("Correct `host` and `port` in the secret")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod function;
 mod names;
 mod network;
 mod overlap;
+mod proxy;
 mod refusals;
 mod secrecy;
 mod single;

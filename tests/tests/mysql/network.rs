@@ -37,7 +37,7 @@ async fn a_certificate_of_a_known_authority_is_accepted_and_plaintext_is_told_ap
         // MariaDB calls it a refusal.
         let (kind, part) = match flavour {
             Flavour::MySql => (ErrorKind::Invalid, "admits no unencrypted connection"),
-            Flavour::MariaDb => (ErrorKind::Rejected, "or it demands TLS"),
+            Flavour::MariaDb => (ErrorKind::Rejected, "it demands TLS"),
         };
         assert_error(&error, kind, &[part]);
     }

@@ -10,7 +10,7 @@ use crate::identifier::{literal, quote};
 ///
 /// | code | the server sends it when | kind |
 /// | --- | --- | --- |
-/// | 1045 | the password is wrong, the account is absent, or its REQUIRE is not met: it does not tell which | `Rejected` |
+/// | 1045 | the password is wrong, the account is absent or only a role, its REQUIRE is not met, or a proxy does not know it: it does not tell which | `Rejected` |
 /// | 1698 | the same, where the account has a plugin without passwords | `Rejected` |
 /// | 3118, 4151 | the password was right, and the account is locked (MySQL, MariaDB) | `Forbidden` |
 /// | 3955, 4150 | failed logins locked the account for a time (MySQL), or until FLUSH PRIVILEGES (MariaDB) | `Forbidden` |
@@ -27,7 +27,6 @@ use crate::identifier::{literal, quote};
 /// | 1205, 1213 | a lock took too long, or was given up to break a deadlock | `Unavailable` |
 /// | 1290, 1836 | read only: somebody is moving the server | `Unavailable` |
 /// | 1053, 1184, 1158 to 1161, 1927, 2013, 3032, 3168 | the server stops, is offline, or ended the session | `Unavailable` |
-/// | 9001, 9501 | a proxy (ProxySQL, RDS Proxy) has no connection to the server | `Unavailable` |
 /// | others | not foreseen | `Other` |
 pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
     let (account, what) = (&place.account, &act.what);
@@ -39,7 +38,7 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
         1045 | 1698 => {
             let tls = if place.tls { "it demands a client certificate" } else { "it demands TLS" };
             Error::rejected(format!(
-                "{place} refused the password of `{account}` (error {code}): the password is wrong, the account does not exist for this host, or {tls}"
+                "{place} refused the password of `{account}` (error {code}): the password is wrong, the account does not exist for this host or is only a role, {tls}, or a proxy that stands between does not know it"
             ))
         }
         3118 | 4151 => not_let_in("the account is locked, or is a role")
@@ -79,11 +78,6 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
         1205 | 1213 => later("was held up by a lock"),
         1290 | 1836 => later("is read only").next(super::statement::READ_ONLY),
         1053 | 1158..=1161 | 1184 | 1927 | 2013 | 3032 | 3168 => later("stops, or ended the session"),
-        9001 | 9501 => Error::unavailable(format!(
-            "a proxy at {}:{} has no connection to its server (error {code}): could not {what}",
-            place.server.host(),
-            place.server.port()
-        )),
         _ => Error::other(format!("{place} refused with error {code}: could not {what}")),
     }
 }
