@@ -9,6 +9,7 @@ mod alternating;
 mod defects;
 mod dual;
 mod equality;
+mod expiry;
 mod function;
 mod names;
 mod network;

@@ -48,7 +48,7 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
         4150 => not_let_in("the account is blocked, because more logins failed than max_password_errors")
             .next("Run: FLUSH PRIVILEGES; and find out who tries wrong passwords"),
         1862 | 1820 => not_let_in("its password has expired")
-            .next(format!("Run: ALTER USER {user}@'<host>' PASSWORD EXPIRE NEVER; or give it a new password and store that in the secret")),
+            .next(format!("Run: ALTER USER {user}@'<host>' IDENTIFIED BY '<password>' PASSWORD EXPIRE NEVER; with the secret's password, or with a new one that you store in the secret")),
         1044 => {
             let database = place.database.as_deref().unwrap_or_default();
             not_let_in(&format!("it has no right in database `{database}`")).next(format!(
