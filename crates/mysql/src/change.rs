@@ -184,3 +184,23 @@ impl Variables {
         Ok(verifier)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_passwords_came_with_mysql_8_0_14() {
+        for (version, keeps) in [
+            ("5.7.44-log", false),
+            ("8.0.13", false),
+            ("8.0.14", true),
+            ("8.0.39-0ubuntu0.22.04.1", true),
+            ("8.4.0", true),
+            ("9.7.4-2", true),
+            ("", false),
+        ] {
+            assert_eq!(keeps_two(version), keeps, "{version}");
+        }
+    }
+}

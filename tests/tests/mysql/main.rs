@@ -6,6 +6,7 @@
 )]
 
 mod alternating;
+mod codes;
 mod defects;
 mod dual;
 mod equality;
