@@ -25,6 +25,15 @@
 //! | --- | --- | --- |
 //! | the account itself | the password, because the server takes no hash from it, and masks it in its logs | a hash |
 //! | an administrator | a hash, after a look at the rules of `validate_password`, which a hash goes round | a hash |
+//!
+//! # Through a proxy
+//!
+//! A rotation works through a proxy that gives each client a session of its own, such as MySQL Router: TLS passes through
+//! it, or ends at it by a certificate of its own. The lock is given back before a session ends, because a proxy may keep
+//! the session for its next client.
+//!
+//! What cannot work is named, with the way round it, the tag `fourstep:endpoint`: a proxy that shares sessions between
+//! clients; that has a list of accounts of its own, as ProxySQL; or that opens the session of another account.
 
 mod accounts;
 mod change;
