@@ -6,6 +6,7 @@ mod mysql;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,8 +97,8 @@ impl Proxy {
     async fn start(port: u16, protocol: Protocol) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::<Shared>::default();
-        let accepting = tokio::spawn(connection::accept(listener, port, protocol, Arc::clone(&shared)));
+        let shared = Arc::new(Shared { server: port.into(), state: Mutex::default() });
+        let accepting = tokio::spawn(connection::accept(listener, protocol, Arc::clone(&shared)));
         Self { address, shared, accepting }
     }
 
@@ -111,6 +112,11 @@ impl Proxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Leads connections from now on to the server on another port of 127.0.0.1, as a name does that was pointed elsewhere.
+    pub fn lead_to(&self, port: u16) {
+        self.shared.server.store(port, Ordering::Relaxed);
     }
 
     /// Gives what passed since the start, or since [`reset`](Self::reset).
@@ -162,12 +168,15 @@ struct State {
     hooks: Vec<Hook>,
 }
 
-#[derive(Default)]
-struct Shared(Mutex<State>);
+struct Shared {
+    /// The port of the server.
+    server: AtomicU16,
+    state: Mutex<State>,
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the fault that is to happen at this message.

@@ -12,7 +12,7 @@ use super::message::{self, Message};
 use super::{Fault, Protocol, Shared, When, mysql};
 
 /// Serves clients until it is aborted; their connections end with it.
-pub(super) async fn accept(listener: TcpListener, port: u16, protocol: Protocol, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: TcpListener, protocol: Protocol, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((client, _)) = listener.accept().await else { return };
@@ -20,6 +20,7 @@ pub(super) async fn accept(listener: TcpListener, port: u16, protocol: Protocol,
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             // Where the server does not answer, the client finds a connection that is closed.
+            let port = shared.server.load(Ordering::Relaxed);
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
             serve(client, server, protocol, shared).await;
         });
