@@ -1,5 +1,6 @@
 //! Throwaway PostgreSQL servers, of a test's own or shared by many.
 
+mod client;
 mod installation;
 mod log;
 mod replica;
@@ -8,8 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use installation::Installation;
@@ -243,64 +243,6 @@ impl Postgres {
         String::from_utf8_lossy(&log[self.log_start..]).into_owned()
     }
 
-    /// Runs statements as the superuser, in the test's database. They are not logged.
-    ///
-    /// # Panics
-    ///
-    /// If one fails.
-    pub async fn execute(&self, statements: &str) {
-        self.execute_in(&self.database, statements).await;
-    }
-
-    /// Runs statements as the superuser, in a database. They are not logged.
-    ///
-    /// # Panics
-    ///
-    /// If one fails.
-    pub async fn execute_in(&self, database: &str, statements: &str) {
-        let statements = self.names.put_into(statements);
-        let mut connection = self.superuser(database).connect().await.expect("the superuser can log in");
-        let result = sqlx::raw_sql(AssertSqlSafe(statements.as_str())).execute(&mut connection).await;
-        result.unwrap_or_else(|error| panic!("{statements}: {error}"));
-        connection.close().await.expect("the connection is idle");
-    }
-
-    /// Asks for rows as the superuser, in the test's database: each as text, its columns joined by ` | `, with plain
-    /// names.
-    ///
-    /// # Panics
-    ///
-    /// If the query fails, or a column is not text.
-    pub async fn rows(&self, query: &str) -> Vec<String> {
-        let query = self.names.put_into(query);
-        let mut connection = self.superuser(&self.database).connect().await.expect("the superuser can log in");
-        let rows = sqlx::raw_sql(AssertSqlSafe(query.as_str())).fetch_all(&mut connection).await;
-        let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
-        connection.close().await.expect("the connection is idle");
-        let column = |row: &sqlx::postgres::PgRow, at| {
-            row.try_get::<Option<String>, _>(at).expect("every column is cast to text").unwrap_or_default()
-        };
-        let text = |row| (0..Row::len(row)).map(|at| column(row, at)).collect::<Vec<_>>().join(" | ");
-        rows.iter().map(|row| self.plain(&text(row))).collect()
-    }
-
-    /// Gives all that the server knows of its roles: names, verifiers, attributes, memberships, settings, comments. Of a
-    /// shared one, of the test's own roles.
-    ///
-    /// # Panics
-    ///
-    /// If the server does not answer.
-    pub async fn roles(&self) -> Vec<String> {
-        let own = format!("SELECT oid FROM pg_roles WHERE starts_with(rolname, '{}')", self.name(""));
-        self.rows(&format!(
-            "SELECT to_jsonb(r)::text FROM pg_authid r WHERE oid IN ({own})
-             UNION ALL SELECT to_jsonb(m)::text FROM pg_auth_members m WHERE roleid IN ({own}) OR member IN ({own})
-             UNION ALL SELECT to_jsonb(s)::text FROM pg_db_role_setting s WHERE setrole IN ({own})
-             UNION ALL SELECT to_jsonb(d)::text FROM pg_shdescription d WHERE objoid IN ({own}) ORDER BY 1"
-        ))
-        .await
-    }
-
     /// Counts the logins over TCP since this value was made, of the test's own roles: those that the server accepted,
     /// and those that it refused.
     #[must_use]
@@ -308,35 +250,6 @@ impl Postgres {
         let log = self.log();
         let count = |text: &str| log.lines().filter(|line| line.contains(text) && !line.contains(TESTKIT)).count();
         Logins { accepted: count("connection authorized: "), refused: count("authentication failed for user ") }
-    }
-
-    /// Logs in over TCP as a consumer would, in plaintext.
-    ///
-    /// # Errors
-    ///
-    /// Those of the driver.
-    pub async fn connect(&self, user: &str, password: &str, database: &str) -> sqlx::Result<PgConnection> {
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(self.host())
-            .port(self.port)
-            .username(user)
-            .password(password)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name("consumer")
-            .disable_statement_logging();
-        options.connect().await
-    }
-
-    fn superuser(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.directory)
-            .port(self.port)
-            .username("postgres")
-            .database(database)
-            .application_name(TESTKIT)
-            .options([("log_statement", "none"), ("log_min_error_statement", "panic")])
-            .disable_statement_logging()
     }
 }
 
@@ -355,43 +268,4 @@ fn log_file(directory: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_server_lets_clients_in_by_password_logs_what_they_say_and_ends() {
-        let Some(server) = Postgres::start().await else { return };
-        server.execute("CREATE ROLE app LOGIN PASSWORD 'right'").await;
-        let mut client = server.connect("app", "right", "postgres").await.unwrap();
-        sqlx::raw_sql("SELECT 'said by app'").execute(&mut client).await.unwrap();
-        client.close().await.unwrap();
-        server.connect("app", "wrong", "postgres").await.unwrap_err();
-        let log = server.log();
-        assert!(log.contains("said by app") && !log.contains("right"), "{log}");
-        assert_eq!(server.logins(), Logins { accepted: 1, refused: 1 });
-        let (port, directory) = (server.port(), server.directory.clone());
-        drop(server);
-        std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err();
-        assert!(!directory.exists());
-    }
-
-    #[tokio::test]
-    async fn a_place_on_a_server_has_roles_a_log_and_a_database_of_its_own() {
-        let Some(server) = Postgres::shared().await else { return };
-        let Some(other) = Postgres::shared().await else { return };
-        for place in [&server, &other] {
-            place.execute("CREATE ROLE <app> LOGIN PASSWORD 'right'; CREATE TABLE t (i int)").await;
-        }
-        assert_eq!(server.rows("SELECT current_database()::text").await, ["main"]);
-        assert_eq!(server.roles().await.len(), 1);
-        let mut client = server.connect(&server.name("app"), "right", server.database()).await.unwrap();
-        sqlx::raw_sql("SELECT 'said by app'").execute(&mut client).await.unwrap();
-        client.close().await.unwrap();
-        server.connect(&server.name("app"), "wrong", server.database()).await.unwrap_err();
-        let log = server.log();
-        assert!(log.contains("app@main consumer LOG:  statement: SELECT 'said by app'"), "{log}");
-        assert_eq!(server.logins(), Logins { accepted: 1, refused: 1 });
-        assert_eq!(other.logins(), Logins::default(), "{}", other.log());
-        assert!(server.whole_log().contains("SELECT 'said by app'"));
-    }
-}
+mod tests;
