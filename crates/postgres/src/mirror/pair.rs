@@ -195,7 +195,7 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
 
          SELECT 'objects', datname::text, (deptype = 'o')::text, pg_catalog.count(*)::text,
                 pg_catalog.string_agg(CASE WHEN place <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
-                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ')
+                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
            FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
                    FROM pg_catalog.pg_shdepend
                   WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}

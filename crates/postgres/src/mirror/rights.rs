@@ -168,7 +168,7 @@ fn query(other: &str, granted: bool) -> String {
                 FROM lacking)
          SELECT lacks, datname::text, count(*)::text,
                 string_agg(CASE WHEN place <= {NAMED} AND (dbid = 0 OR datname = current_database())
-                                THEN pg_describe_object(classid, objid, objsubid) END, ', ')
+                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
            FROM placed LEFT JOIN pg_database ON pg_database.oid = dbid
           GROUP BY lacks, datname ORDER BY datname, lacks"
     )
