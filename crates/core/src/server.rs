@@ -78,7 +78,7 @@ impl Server {
             _ => "the network failed".into(),
         };
         let error = Error::unavailable(format!("could not {} at {host}:{port}: {why}", act.what));
-        if act.login { error.next(CHECK_NETWORK) } else { error }
+        error.next(if act.login { CHECK_NETWORK } else { "Secrets Manager tries again by itself" })
     }
 
     /// Says that the host's name has no address, if that is why a login failed. A driver's error for it is one of many

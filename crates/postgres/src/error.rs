@@ -53,7 +53,7 @@ pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
         ))
         .next("Correct `host` and `port` in the secret"),
         sqlx::Error::Protocol(_) => {
-            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what))
+            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what)).next(AGAIN)
         }
         _ => Error::other(format!("the driver could not {} at {place}", act.what)),
     }
@@ -166,6 +166,9 @@ fn by_pooler(answer: &PgDatabaseError, place: &Place, act: &Act) -> Option<Error
 
 const NAME_THE_SERVER: &str = "Name the server itself in the tag fourstep:endpoint";
 
+/// What is done next where nobody has to do anything.
+const AGAIN: &str = "Secrets Manager tries again by itself";
+
 /// Says that nothing can be written.
 pub(crate) fn read_only(place: &Place) -> Error {
     Error::unavailable(format!("{place} is read only (SQLSTATE 25006)")).next(WRITER)
@@ -197,7 +200,8 @@ const WRITER: &str =
 /// | others | not foreseen | `Other` |
 fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
     let (account, database, what) = (&place.account, &place.database, &act.what);
-    let later = |why: &str| Error::unavailable(format!("{place} {why} (SQLSTATE {code}): could not {what}"));
+    let later =
+        |why: &str| Error::unavailable(format!("{place} {why} (SQLSTATE {code}): could not {what}")).next(AGAIN);
     match code {
         "28P01" => Error::rejected(format!(
             "{place} refused the password of `{account}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed"
@@ -228,7 +232,7 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
             let error = Error::forbidden(format!("role `{account}` of {place} may not {what} (SQLSTATE 42501)"));
             match &act.right {
                 Some(right) => error.next(format!("Run: {right}")),
-                None => error,
+                None => error.next("Give the role that right: every role has it on a server as PostgreSQL makes it"),
             }
         }
         "2BP01" => Error::conflict(format!("others hold at {place} what the role passed on (SQLSTATE 2BP01): could not {what}"))
@@ -248,11 +252,13 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
         "25006" => later("is read only").next(WRITER),
         "53300" => later("has no connection left, for this role, this database or at all")
             .next("Close idle connections, or raise CONNECTION LIMIT or max_connections"),
-        "55P03" | "57014" => later("was held up by a lock or by its load"),
+        "55P03" | "57014" => later("was held up by a lock or by its load").next(format!(
+            "{AGAIN}. If this goes on, look in pg_stat_activity for a session that changed the role and has not committed"
+        )),
         "57P01" | "57P02" | "57P03" => later("is starting or shutting down"),
         "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.server.host(), place.server.port()))
             .next("If a proxy or pooler stands between, name the server itself in `host` or in the tag fourstep:endpoint"),
-        _ if code.starts_with("53") => later("has no room left"),
+        _ if code.starts_with("53") => later("has no room left").next("Free memory or disk space at the server"),
         _ if code.starts_with("57P") => later("ended the session"),
         _ if code.starts_with("40") || code == "XX000" => later("was changed by somebody else at the same time"),
         _ if code.starts_with("08") || code.starts_with("58") => later("has trouble"),
