@@ -189,8 +189,8 @@ impl<'a> Context<'a> {
         };
         let id = description.version_with(AWSCURRENT).ok_or_else(missing)?;
         let value = self.engine.store.read(secret_id, id).await?.ok_or_else(missing)?;
-        let version = Version::parse(id, &value, &self.engine.filter)?;
-        Ok((description, version))
+        let version = Version::parse(id, &value, &self.engine.filter);
+        Ok((description, version.map_err(|error| error.about(format!("secret {secret_id}")))?))
     }
 
     /// Tells whether this rotation's version has a value by now, asking the store again.
@@ -378,7 +378,7 @@ impl<'a> Context<'a> {
             return format!("{} opened the target in this step", name(id));
         }
         if tried.is_empty() {
-            return "This step tried no credential, and changed nothing at the target".to_owned();
+            return "This step changed nothing at the target, and did not learn which version opens it".to_owned();
         }
         let refused: Vec<_> = tried.keys().map(|id| name(id)).collect();
         format!("Of the versions that were tried, none opened the target: {}", refused.join(", "))

@@ -44,7 +44,7 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
         });
         return match cx.noted(pending.id(), proof.await) {
             Err(error) if error.is_rejected() => {
-                Err(error.next("Secrets Manager starts again from createSecret, which installs it anew"))
+                Err(error.next("setSecret had installed it: since then it was changed at the target, or the target's name leads to another one. Secrets Manager starts again from createSecret, which installs it anew"))
             }
             proven => proven.map(|()| Outcome::Done.into()),
         };

@@ -36,11 +36,12 @@ impl<A: Accounts> Rotator for SingleUser<A> {
         try_login(&self.0, secret, cx).await
     }
 
-    /// Nothing but the server at which the password was set accepts one that was made a moment ago, or a copy of that
-    /// server: and a copy is no place for consumers who write.
+    /// The password itself proves that this is the server at which setSecret set it, though the name of the host may lead
+    /// to another one by now: no other server accepts what was made a moment ago and stored in the secret alone, except
+    /// a copy of that one. And a copy is no place for consumers who write.
     async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
-        let session = self.0.log_in(pending, cx).await?;
+        let session = cx.noted(cx.token(), self.0.log_in(pending, cx).await)?;
         let writable = self.0.check_writable(&session);
         self.0.close(session).await;
         match writable {

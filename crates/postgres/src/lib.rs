@@ -10,7 +10,9 @@
 //! ```
 //!
 //! What it needs from the server: PostgreSQL 10 or later, which is the first to know SCRAM-SHA-256. Servers set to
-//! `password_encryption = md5` take the verifier as well.
+//! `password_encryption = md5` take the verifier as well. The server has to ask for the password: a login that
+//! `pg_hba.conf` lets in by `trust` proves neither that the password is right nor that the server is the one at which it
+//! was set. By SCRAM, the server proves in turn that it has the verifier.
 
 mod accounts;
 #[cfg(test)]
