@@ -84,6 +84,18 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         account: &str,
     ) -> impl Future<Output = Result<Option<String>>> + Send;
 
+    /// Tells, in an administrator's session, whether the clone bears our mark as that base's. `None`: a server of this kind
+    /// has no place for a mark.
+    fn is_marked(
+        &self,
+        session: &mut Self::Session,
+        base: &str,
+        clone: &str,
+    ) -> impl Future<Output = Result<Option<bool>>> + Send {
+        let _ = (session, base, clone);
+        async { Ok(None) }
+    }
+
     /// Proves that the session's account may do what its base may, if it is a clone. `Forbidden`, naming what is
     /// missing and both ways out, if not.
     ///

@@ -1,10 +1,11 @@
+mod ownership;
+
 use std::sync::Arc;
 
 use crate::accounts::admin::{self, Admin};
 use crate::accounts::{opens, try_login};
 use crate::{
-    AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Grants, Keep, Lives, Login, Result,
-    Rotator, Version,
+    AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator, Version,
 };
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -17,9 +18,6 @@ use crate::{
 pub struct AlternatingUsers<A>(pub A);
 
 const SUFFIX: &str = "_clone";
-
-/// How many versions without a label are read where a clone's owner is in doubt.
-const GIVEN_UP_READ: usize = 3;
 
 impl<A: Accounts> Rotator for AlternatingUsers<A> {
     type Secret = AccountSecret;
@@ -52,16 +50,27 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
             .next(START_ANEW));
         }
         // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
-        match self.open_pair(current, login, cx).await {
-            Ok((_, session)) => self.0.close(session).await,
-            Err(error) if error.is_rejected() => admin::may_reset_lost(pending, error, cx)?,
+        let by_clone = match self.open_pair(current, login, cx).await {
+            Ok((version, session)) => {
+                self.0.close(session).await;
+                version.secret().username != base
+            }
+            Err(error) if error.is_rejected() => {
+                admin::may_reset_lost(pending, error, cx)?;
+                false
+            }
             Err(error) => return Err(error),
-        }
+        };
         let Admin { mut session, ahead } = admin::open(&self.0, current, cx).await?;
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
-        if pending.username != base && cx.settings().grants == Grants::Mirror {
-            self.mirror(&mut session, base, pending, cx).await?;
+        if cx.settings().grants == Grants::Mirror {
+            if by_clone {
+                self.check_clone(&mut session, base, current, cx).await?;
+            }
+            if pending.username != base {
+                self.mirror(&mut session, base, pending, cx).await?;
+            }
         }
         self.0.set_password(&mut session, &pending.username, &pending.password, cx).await?;
         self.0.commit(session).await?;
@@ -72,9 +81,10 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         try_login(&self.0, secret, cx).await
     }
 
+    /// As in [`SingleUser`](crate::SingleUser), the password itself proves that this is the server at which it was set.
     async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
-        let mut session = self.0.log_in(pending, cx).await?;
+        let mut session = cx.noted(cx.token(), self.0.log_in(pending, cx).await)?;
         let proof = match cx.settings().grants {
             Grants::Mirror => self.check_rights(&mut session, pending, cx).await,
             Grants::Leave => Ok(()),
@@ -116,37 +126,6 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
 }
 
 impl<A: Accounts> AlternatingUsers<A> {
-    /// Makes the clone equal to its base. Older versions are only read where it looks like another's: the previous one,
-    /// or one that was given up, may show that it is this secret's own.
-    async fn mirror(
-        &self,
-        session: &mut A::Session,
-        base: &str,
-        pending: &AccountSecret,
-        cx: &Context<'_>,
-    ) -> Result<()> {
-        let clone = &pending.username;
-        let mut claim = Claim { known: false, passwords: vec![pending.password.clone()] };
-        let conflict = match self.0.mirror(session, base, clone, &claim, cx).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => error,
-            mirrored => return mirrored,
-        };
-        let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
-        claim.known = previous.is_some_and(|previous| previous.secret().username == *clone);
-        if !claim.known {
-            for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
-                let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
-                if version.secret().username == *clone {
-                    claim.passwords.push(version.secret().password.clone());
-                }
-            }
-            if claim.passwords.len() == 1 {
-                return Err(conflict);
-            }
-        }
-        self.0.mirror(session, base, clone, &claim, cx).await
-    }
-
     /// Proves that a clone may do what its base may, by a session of the base too where the server needs one.
     async fn check_rights(&self, session: &mut A::Session, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let mut of_base = None;

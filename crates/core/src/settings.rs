@@ -32,7 +32,7 @@ pub struct Settings {
     pub endpoint: Option<Endpoint>,
     /// The id of the AWSCURRENT version whose password the admin secret may reset, though no version opens the target.
     pub reset_lost: Option<String>,
-    /// Whether a clone account that this secret never used may be taken over.
+    /// Whether two accounts, a base and its clone, are this secret's where only their names say so.
     pub adopt: bool,
     /// How many characters the name of an account may have. `None`: as many as its server allows.
     pub username_limit: Option<usize>,

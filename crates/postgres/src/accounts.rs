@@ -106,6 +106,10 @@ impl Accounts for Postgres {
         mirror::marked_base(session, account).await
     }
 
+    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
+        Ok(Some(mirror::marked_base(session, clone).await?.as_deref() == Some(base)))
+    }
+
     async fn check_rights(
         &self,
         session: &mut Session,

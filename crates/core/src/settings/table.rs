@@ -124,7 +124,7 @@ settings! {
         Value, |draft, value| set(&mut draft.settings.password.require_each_included_type, boolean(value));
     "fourstep:adopt", "",
         "true or false (or 1, y, yes, 0, n, no)", "false",
-        "whether a clone account that this secret never used may be taken over",
+        "whether two accounts are this secret's where only their names say so",
         Unset, |draft, value| set(&mut draft.settings.adopt, Some(value).filter(|value| !value.is_empty()).and_then(boolean));
     "", "USERNAME_CHARACTER_LIMIT",
         "a number from 1 to 255", "what the server allows",

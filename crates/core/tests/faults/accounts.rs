@@ -334,6 +334,10 @@ impl Accounts for ModelAccounts {
         self.world.call(Call::TargetRead, "read mark", base).await
     }
 
+    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
+        Ok(Some(self.marked_base(session, clone).await?.as_deref() == Some(base)))
+    }
+
     async fn check_rights(
         &self,
         _session: &mut Session,

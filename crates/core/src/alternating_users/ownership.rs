@@ -1,0 +1,82 @@
+//! Whose the accounts are: what shows that a clone and its base are this secret's, and not another's by chance or intent.
+
+use super::{AlternatingUsers, clone_of};
+use crate::accounts::opens;
+use crate::{AWSPENDING, AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Result};
+
+/// How many versions without a label are read where a clone's owner is in doubt.
+const GIVEN_UP_READ: usize = 3;
+
+impl<A: Accounts> AlternatingUsers<A> {
+    /// Makes the clone equal to its base. Older versions are only read where it looks like another's: the previous one,
+    /// or one that was given up, may show that it is this secret's own.
+    pub(super) async fn mirror(
+        &self,
+        session: &mut A::Session,
+        base: &str,
+        pending: &AccountSecret,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let clone = &pending.username;
+        let mut claim = Claim { known: false, passwords: vec![pending.password.clone()] };
+        let conflict = match self.0.mirror(session, base, clone, &claim, cx).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => error,
+            mirrored => return mirrored,
+        };
+        let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
+        claim.known = previous.is_some_and(|previous| previous.secret().username == *clone);
+        if !claim.known {
+            for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
+                let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
+                if version.secret().username == *clone {
+                    claim.passwords.push(version.secret().password.clone());
+                }
+            }
+            if claim.passwords.len() == 1 {
+                return Err(conflict);
+            }
+        }
+        self.0.mirror(session, base, clone, &claim, cx).await
+    }
+
+    /// Makes sure that the account which opened the server is the clone of `base`, where no credential of the base did: by
+    /// our mark, by the base's own password, or by the owner's word. Versions prove nothing of that, since whoever may
+    /// write the secret chooses the names in them: with an account whose name ends in `_clone`, they would get its
+    /// namesake's, by the administrator's hand.
+    pub(super) async fn check_clone(
+        &self,
+        session: &mut A::Session,
+        base: &str,
+        current: &AccountSecret,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let clone = clone_of(base);
+        if cx.settings().adopt || self.0.is_marked(session, base, &clone).await? != Some(false) {
+            return Ok(());
+        }
+        let labelled = [AWSPREVIOUS, AWSPENDING].map(|label| cx.description().version_with(label).map(str::to_owned));
+        for id in labelled.into_iter().flatten() {
+            if self.opens_base(&id, base, current, cx).await? {
+                return Ok(());
+            }
+        }
+        for given_up in cx.unlabelled(GIVEN_UP_READ).await? {
+            if self.opens_base(&given_up.id, base, current, cx).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::conflict(format!(
+            "no version of the secret opens the server as `{base}`, and nothing there says that `{clone}` is the clone of it"
+        ))
+        .next("Nothing was changed. If both are accounts of this secret, set the tag fourstep:adopt=true; if not, set the tag fourstep:strategy=single-user, remove AWSPENDING from the pending version, then start the rotation again"))
+    }
+
+    /// Tells whether a version of the secret is of the base, and the server accepts it.
+    async fn opens_base(&self, id: &str, base: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+        // One of another shape is of no account at all.
+        let Ok(Some(version)) = cx.version::<AccountSecret>(id).await else { return Ok(false) };
+        let secret = version.secret();
+        let of_base = secret.username == base && secret.same_server(current, A::DEFAULT_PORT);
+        if of_base { opens(&self.0, secret, cx).await } else { Ok(false) }
+    }
+}
