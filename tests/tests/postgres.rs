@@ -1,8 +1,14 @@
 //! Accounts of a real PostgreSQL server, rotated by the engine in this process.
 #![allow(clippy::unwrap_used, reason = "what tests call is a test too, which clippy only sees of their own functions")]
 
+#[path = "postgres/acts_as.rs"]
+mod acts_as;
+#[path = "postgres/administrator.rs"]
+mod administrator;
 #[path = "postgres/alternating.rs"]
 mod alternating;
+#[path = "postgres/another_server.rs"]
+mod another_server;
 #[path = "postgres/attributes.rs"]
 mod attributes;
 #[path = "postgres/bad_input.rs"]
@@ -19,6 +25,8 @@ mod md5;
 mod names;
 #[path = "postgres/network.rs"]
 mod network;
+#[path = "postgres/ownership.rs"]
+mod ownership;
 #[path = "postgres/pooler.rs"]
 mod pooler;
 #[path = "postgres/read_only.rs"]
@@ -31,5 +39,7 @@ mod rights;
 mod secrecy;
 #[path = "postgres/single.rs"]
 mod single;
+#[path = "postgres/surplus.rs"]
+mod surplus;
 #[path = "postgres/world.rs"]
 mod world;

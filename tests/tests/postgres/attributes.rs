@@ -5,14 +5,14 @@ use fourstep_testkit::postgres::Postgres;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
-use crate::world::{World, assert_error, has_grantors, opens, two_databases};
+use crate::world::{World, assert_error, has_grantors, opens, other, two_databases};
 
 /// Gives a role's attributes, but not whether it inherits: the clone has to.
 pub(crate) async fn attributes(server: &Postgres, role: &str) -> Vec<String> {
     let query = format!(
         "SELECT rolsuper::text, rolcreatedb::text, rolcreaterole::text, rolcanlogin::text, rolreplication::text,
                 rolbypassrls::text, rolconnlimit::text, coalesce(rolvaliduntil, 'infinity')::text
-           FROM pg_roles WHERE rolname = '{role}'"
+           FROM pg_roles WHERE rolname = '<{role}>'"
     );
     server.rows(&query).await
 }
@@ -22,18 +22,18 @@ pub(crate) async fn settings(server: &Postgres, role: &str) -> Vec<String> {
     let query = format!(
         "SELECT datname::text, entry FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase,
                 unnest(setconfig) entry
-          WHERE setrole = '{role}'::regrole AND NOT entry LIKE 'role=%' ORDER BY 1, 2"
+          WHERE setrole = '<{role}>'::regrole AND NOT entry LIKE 'role=%' ORDER BY 1, 2"
     );
     server.rows(&query).await
 }
 
-/// Logs in as a consumer, and asks for one text.
-async fn ask(server: &Postgres, secret: &Value, database: &str, query: &str) -> String {
+/// Logs in as a consumer, and asks for one text, with plain names.
+pub(crate) async fn ask(server: &Postgres, secret: &Value, database: &str, query: &str) -> String {
     let text = |field: &str| secret[field].as_str().unwrap();
     let mut client = server.connect(text("username"), text("password"), database).await.unwrap();
     let row = sqlx::raw_sql(AssertSqlSafe(query.to_owned())).fetch_one(&mut client).await.unwrap();
     client.close().await.unwrap();
-    row.get(0)
+    server.plain(row.get(0))
 }
 
 async fn assert_equal(server: &Postgres) {
@@ -45,19 +45,19 @@ async fn assert_equal(server: &Postgres) {
 async fn d11_the_clone_has_the_attributes_of_its_base_and_loses_what_that_loses() {
     let Some((server, mut world)) = two_databases().await else { return };
     server
-        .execute("ALTER ROLE app CREATEDB CREATEROLE CONNECTION LIMIT 7 VALID UNTIL '2099-12-31 23:59:59.123456+01'")
+        .execute("ALTER ROLE <app> CREATEDB CREATEROLE CONNECTION LIMIT 7 VALID UNTIL '2099-12-31 23:59:59.123456+01'")
         .await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
     assert_eq!(attributes(&server, "app_clone").await.len(), 1);
     assert!(opens(&server, &world.current()).await);
-    server.execute("ALTER ROLE app NOCREATEDB NOCREATEROLE CONNECTION LIMIT -1 VALID UNTIL 'infinity'").await;
+    server.execute("ALTER ROLE <app> NOCREATEDB NOCREATEROLE CONNECTION LIMIT -1 VALID UNTIL 'infinity'").await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
     assert!(opens(&server, &world.current()).await);
     // What only the clone was given goes as well.
     server
-        .execute("ALTER ROLE app_clone CREATEDB CREATEROLE NOINHERIT CONNECTION LIMIT 0 VALID UNTIL '2001-01-01'")
+        .execute("ALTER ROLE <app_clone> CREATEDB CREATEROLE NOINHERIT CONNECTION LIMIT 0 VALID UNTIL '2001-01-01'")
         .await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
@@ -67,10 +67,10 @@ async fn d11_the_clone_has_the_attributes_of_its_base_and_loses_what_that_loses(
 #[tokio::test]
 async fn a_superuser_copies_every_attribute_but_its_own() {
     let Some((server, mut world)) = two_databases().await else { return };
-    server.execute("ALTER ROLE boss SUPERUSER; ALTER ROLE app REPLICATION BYPASSRLS").await;
+    server.execute("ALTER ROLE <boss> SUPERUSER; ALTER ROLE <app> REPLICATION BYPASSRLS").await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
-    server.execute("ALTER ROLE app NOREPLICATION NOBYPASSRLS").await;
+    server.execute("ALTER ROLE <app> NOREPLICATION NOBYPASSRLS").await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
     assert!(attributes(&server, "app_clone").await[0].starts_with("false"), "no superuser");
@@ -81,19 +81,20 @@ async fn d11_sessions_of_the_clone_begin_as_those_of_its_base_in_each_database()
     let Some((server, mut world)) = two_databases().await else { return };
     server
         .execute(
-            r#"ALTER ROLE app SET search_path = "$user", data, "it's ""x"", y", '';
-               ALTER ROLE app SET DateStyle = 'SQL, DMY';
-               ALTER ROLE app SET work_mem = '5MB';
-               ALTER ROLE app SET application_name = 'it''s \ "app", x';
-               ALTER ROLE app IN DATABASE "the other" SET search_path = public, data;
-               ALTER ROLE app IN DATABASE "the other" SET TimeZone = 'Europe/Berlin'"#,
+            r#"ALTER ROLE <app> SET search_path = "$user", data, "it's ""x"", y", '';
+               ALTER ROLE <app> SET DateStyle = 'SQL, DMY';
+               ALTER ROLE <app> SET work_mem = '5MB';
+               ALTER ROLE <app> SET application_name = 'it''s \ "<app>", x';
+               ALTER ROLE <app> IN DATABASE "<the_other> one" SET search_path = public, data;
+               ALTER ROLE <app> IN DATABASE "<the_other> one" SET TimeZone = 'Europe/Berlin'"#,
         )
         .await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
     assert_eq!(settings(&server, "app_clone").await.len(), 6);
     let (clone, base) = (world.current(), world.previous());
-    for database in ["postgres", "the other"] {
+    let databases = [server.database().to_owned(), other(&server)];
+    for database in &databases {
         for parameter in ["search_path", "DateStyle", "work_mem", "TimeZone"] {
             let show = format!("SHOW {parameter}");
             let of_clone = ask(&server, &clone, database, &show).await;
@@ -101,19 +102,19 @@ async fn d11_sessions_of_the_clone_begin_as_those_of_its_base_in_each_database()
         }
         assert_eq!(ask(&server, &clone, database, "SELECT current_user::text").await, "app");
     }
-    assert_eq!(ask(&server, &clone, "the other", "SHOW search_path").await, "public, data");
+    assert_eq!(ask(&server, &clone, &databases[1], "SHOW search_path").await, "public, data");
 
     server
         .execute(
-            r#"ALTER ROLE app RESET ALL; ALTER ROLE app IN DATABASE "the other" RESET TimeZone;
-               ALTER ROLE app_clone SET lock_timeout = '1s';
-               ALTER ROLE app_clone IN DATABASE "the other" SET role = 'none'"#,
+            r#"ALTER ROLE <app> RESET ALL; ALTER ROLE <app> IN DATABASE "<the_other> one" RESET TimeZone;
+               ALTER ROLE <app_clone> SET lock_timeout = '1s';
+               ALTER ROLE <app_clone> IN DATABASE "<the_other> one" SET role = 'none'"#,
         )
         .await;
     world.rotate_to_clone().await;
     assert_equal(&server).await;
-    assert_eq!(settings(&server, "app_clone").await, ["the other | search_path=public, data"]);
-    assert_eq!(ask(&server, &world.current(), "the other", "SELECT current_user::text").await, "app");
+    assert_eq!(settings(&server, "app_clone").await, ["the_other one | search_path=public, data"]);
+    assert_eq!(ask(&server, &world.current(), &databases[1], "SELECT current_user::text").await, "app");
 }
 
 #[tokio::test]
@@ -130,16 +131,16 @@ async fn what_the_administrator_may_not_set_is_forbidden_with_the_right_and_noth
             true => "ALTER ROLE \"boss\" SUPERUSER",
             false => right,
         };
-        server.execute(&format!("ALTER ROLE app {of_base}")).await;
+        server.execute(&format!("ALTER ROLE <app> {of_base}")).await;
         let roles = server.roles().await;
         let token = world.start();
         world.step(Step::Create, &token).await.unwrap();
         let error = world.step(Step::Set, &token).await.unwrap_err();
-        assert_error(&error, ErrorKind::Forbidden, &["role `boss`", "may not", "\"app_clone\"", right]);
+        assert_error(&server, &error, ErrorKind::Forbidden, &["role `boss`", "may not", "\"app_clone\"", right]);
         assert!(!error.to_string().contains("keep-this"), "{error}");
         assert_eq!(server.roles().await, roles, "{of_base}");
         // It is this right that is missing, and no other.
-        server.execute(right).await;
+        server.execute(&right.replace("\"boss\"", "<boss>")).await;
         world.run(&token).await.unwrap();
         assert_equal(&server).await;
         assert!(opens(&server, &world.current()).await);
@@ -154,10 +155,10 @@ async fn a_clone_that_the_administrator_did_not_make_is_forbidden_with_the_state
     }
     world.rotate_to_clone().await;
     world.rotate().await.unwrap();
-    server.execute("ALTER ROLE app CONNECTION LIMIT 3; REVOKE app_clone FROM boss CASCADE").await;
+    server.execute("ALTER ROLE <app> CONNECTION LIMIT 3; REVOKE <app_clone> FROM <boss> CASCADE").await;
     let roles = server.roles().await;
     let error = world.failing_set().await;
-    assert_error(&error, ErrorKind::Forbidden, &["GRANT \"app_clone\" TO \"boss\" WITH ADMIN OPTION"]);
+    assert_error(&server, &error, ErrorKind::Forbidden, &["GRANT \"app_clone\" TO \"boss\" WITH ADMIN OPTION"]);
     assert_eq!(server.roles().await, roles);
 }
 
@@ -167,14 +168,14 @@ async fn a_base_that_the_administrator_did_not_make_is_forbidden_with_the_statem
     if !has_grantors(&server).await {
         return;
     }
-    server.execute("REVOKE app FROM boss").await;
+    server.execute("REVOKE <app> FROM <boss>").await;
     let roles = server.roles().await;
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    assert_error(&error, ErrorKind::Forbidden, &["GRANT \"app\" TO \"boss\" WITH ADMIN OPTION"]);
+    assert_error(&server, &error, ErrorKind::Forbidden, &["GRANT \"app\" TO \"boss\" WITH ADMIN OPTION"]);
     assert_eq!(server.roles().await, roles);
-    server.execute("GRANT app TO boss WITH ADMIN OPTION").await;
+    server.execute("GRANT <app> TO <boss> WITH ADMIN OPTION").await;
     world.run(&token).await.unwrap();
 }
 
@@ -183,39 +184,39 @@ async fn d12_an_account_that_has_expired_is_forbidden_with_the_date() {
     let Some((server, mut world)) = two_databases().await else { return };
     world.rotate_to_clone().await;
     // The base is pending.
-    server.execute("ALTER ROLE app VALID UNTIL '2020-02-03 04:05:06+00'").await;
+    server.execute("ALTER ROLE <app> VALID UNTIL '2020-02-03 04:05:06+00'").await;
     let roles = server.roles().await;
     let error = world.failing_set().await;
     let parts = ["role `app`", "VALID UNTIL 2020-02-03 04:05:06+00", "ALTER ROLE \"app\" VALID UNTIL 'infinity'"];
-    assert_error(&error, ErrorKind::Forbidden, &parts);
+    assert_error(&server, &error, ErrorKind::Forbidden, &parts);
     assert_eq!(server.roles().await, roles);
-    server.execute("ALTER ROLE app VALID UNTIL 'infinity'").await;
+    server.execute("ALTER ROLE <app> VALID UNTIL 'infinity'").await;
     let token = abandon_and_start(&mut world);
     world.run(&token).await.unwrap();
     // The clone is pending, and the base has expired: the previous version is what still logs in.
-    server.execute("ALTER ROLE app VALID UNTIL '2020-02-03 04:05:06+00'").await;
+    server.execute("ALTER ROLE <app> VALID UNTIL '2020-02-03 04:05:06+00'").await;
     let roles = server.roles().await;
-    assert_error(&world.failing_set().await, ErrorKind::Forbidden, &parts);
+    assert_error(&server, &world.failing_set().await, ErrorKind::Forbidden, &parts);
     assert_eq!(server.roles().await, roles);
     // Only passwords are set here, and so it is the clone's own date that counts.
     server
-        .execute("ALTER ROLE app VALID UNTIL 'infinity'; ALTER ROLE app_clone VALID UNTIL '2021-01-01 00:00:00+00'")
+        .execute("ALTER ROLE <app> VALID UNTIL 'infinity'; ALTER ROLE <app_clone> VALID UNTIL '2021-01-01 00:00:00+00'")
         .await;
     world.tag("fourstep:grants", "leave");
     let token = abandon_and_start(&mut world);
     world.step(Step::Create, &token).await.unwrap();
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    assert_error(&error, ErrorKind::Forbidden, &["role `app_clone`", "VALID UNTIL 2021-01-01 00:00:00+00"]);
+    assert_error(&server, &error, ErrorKind::Forbidden, &["role `app_clone`", "VALID UNTIL 2021-01-01 00:00:00+00"]);
 }
 
 #[tokio::test]
 async fn an_account_that_may_not_log_in_is_forbidden_when_its_password_is_set() {
     let Some((server, mut world)) = two_databases().await else { return };
     world.rotate_to_clone().await;
-    server.execute("ALTER ROLE app NOLOGIN").await;
+    server.execute("ALTER ROLE <app> NOLOGIN").await;
     let roles = server.roles().await;
     let error = world.failing_set().await;
-    assert_error(&error, ErrorKind::Forbidden, &["role `app`", "NOLOGIN", "ALTER ROLE \"app\" LOGIN"]);
+    assert_error(&server, &error, ErrorKind::Forbidden, &["role `app`", "NOLOGIN", "ALTER ROLE \"app\" LOGIN"]);
     assert_eq!(server.roles().await, roles);
 }
 

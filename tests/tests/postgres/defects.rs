@@ -27,11 +27,11 @@
 use fourstep::Step;
 use fourstep_testkit::proxy::{Fault, When};
 
-use crate::world::{FIRST, World, opens, proxy, secret, secret_at, server, server_with_admin};
+use crate::world::{FIRST, World, name, opens, proxy, secret, secret_by, shared, shared_with_admin};
 
 #[tokio::test]
 async fn d8_a_rotation_that_was_given_up_after_set_does_not_lock_the_account_out() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     for _ in 0..2 {
         let token = world.start();
@@ -47,9 +47,9 @@ async fn d8_a_rotation_that_was_given_up_after_set_does_not_lock_the_account_out
 
 #[tokio::test]
 async fn d19_what_failed_after_the_promotion_is_done_by_the_next_call() {
-    let Some((server, _)) = server_with_admin().await else { return };
+    let Some((server, _)) = shared_with_admin().await else { return };
     let proxy = proxy(&server).await;
-    let at_proxy = |user: &str, password: &str| secret_at(proxy.host(), proxy.port(), user, password);
+    let at_proxy = |user: &str, password: &str| secret_by(&proxy, &server, user, password);
     let mut world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
     world.tag("fourstep:retire", "at-finish");
     let before = world.current();
@@ -63,7 +63,7 @@ async fn d19_what_failed_after_the_promotion_is_done_by_the_next_call() {
     }
     // Whether this call says so or not: AWSCURRENT is promoted, and the other account is not refused yet.
     let _ = world.step(Step::Finish, &token).await;
-    assert_eq!(world.current()["username"], "app_clone");
+    assert_eq!(name(&server, &world.current()), "app_clone");
     assert!(opens(&server, &before).await);
     proxy.reset();
     world.limit = std::time::Duration::from_secs(30);

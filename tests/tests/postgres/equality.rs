@@ -1,63 +1,61 @@
 //! The owner changes the base at random between rotations: the clone may do the same, and the base keeps what it has.
 
 use fourstep_testkit::postgres::Postgres;
-use sqlx::{AssertSqlSafe, Connection, Row};
 
 use crate::attributes::{attributes, settings};
-use crate::world::{World, consume, opens, server_with_admin};
+use crate::world::{World, consume, name, opens, shared_with_admin};
 
-const DATABASES: [&str; 2] = ["postgres", "other"];
 const ROTATIONS: usize = 10;
 const CHANGES: usize = 6;
 
 /// What an owner does to the base, in one of the databases.
 const OF_ANY_ADMINISTRATOR: &[&str] = &[
-    "GRANT SELECT ON store.items TO app",
-    "REVOKE SELECT ON store.items FROM app",
-    "GRANT INSERT, UPDATE (name) ON store.items TO app WITH GRANT OPTION",
-    "REVOKE INSERT, UPDATE (name) ON store.items FROM app",
-    "GRANT ALL ON ALL TABLES IN SCHEMA store TO app",
-    "REVOKE ALL ON ALL TABLES IN SCHEMA store FROM app",
-    "GRANT USAGE ON SCHEMA store TO app",
-    "REVOKE USAGE ON SCHEMA store FROM app",
-    "GRANT CREATE ON DATABASE other TO app",
-    "REVOKE CREATE ON DATABASE other FROM app",
-    "GRANT USAGE ON SEQUENCE store.numbers TO app",
-    "REVOKE USAGE ON SEQUENCE store.numbers FROM app",
-    "GRANT EXECUTE ON FUNCTION store.answer() TO app",
-    "REVOKE EXECUTE ON FUNCTION store.answer() FROM app",
-    "GRANT readers TO app",
-    "REVOKE readers FROM app",
-    "GRANT writers TO app WITH ADMIN OPTION",
-    "REVOKE writers FROM app",
-    "ALTER TABLE store.items OWNER TO app",
+    "GRANT SELECT ON store.items TO <app>",
+    "REVOKE SELECT ON store.items FROM <app>",
+    "GRANT INSERT, UPDATE (name) ON store.items TO <app> WITH GRANT OPTION",
+    "REVOKE INSERT, UPDATE (name) ON store.items FROM <app>",
+    "GRANT ALL ON ALL TABLES IN SCHEMA store TO <app>",
+    "REVOKE ALL ON ALL TABLES IN SCHEMA store FROM <app>",
+    "GRANT USAGE ON SCHEMA store TO <app>",
+    "REVOKE USAGE ON SCHEMA store FROM <app>",
+    "GRANT CREATE ON DATABASE <other> TO <app>",
+    "REVOKE CREATE ON DATABASE <other> FROM <app>",
+    "GRANT USAGE ON SEQUENCE store.numbers TO <app>",
+    "REVOKE USAGE ON SEQUENCE store.numbers FROM <app>",
+    "GRANT EXECUTE ON FUNCTION store.answer() TO <app>",
+    "REVOKE EXECUTE ON FUNCTION store.answer() FROM <app>",
+    "GRANT <readers> TO <app>",
+    "REVOKE <readers> FROM <app>",
+    "GRANT <writers> TO <app> WITH ADMIN OPTION",
+    "REVOKE <writers> FROM <app>",
+    "ALTER TABLE store.items OWNER TO <app>",
     "ALTER TABLE store.items OWNER TO postgres",
-    "ALTER ROLE app NOINHERIT",
-    "ALTER ROLE app INHERIT",
-    "ALTER ROLE app CREATEDB",
-    "ALTER ROLE app NOCREATEDB",
-    "ALTER ROLE app CREATEROLE",
-    "ALTER ROLE app NOCREATEROLE",
-    "ALTER ROLE app CONNECTION LIMIT 9",
-    "ALTER ROLE app CONNECTION LIMIT -1",
-    "ALTER ROLE app VALID UNTIL '2098-07-06 05:04:03.21+02'",
-    "ALTER ROLE app VALID UNTIL 'infinity'",
-    "ALTER ROLE app SET search_path = \"$user\", store, \"a \"\"b\"\", c\"",
-    "ALTER ROLE app RESET search_path",
-    "ALTER ROLE app SET work_mem = '7MB'",
-    "ALTER ROLE app IN DATABASE other SET DateStyle = 'German, DMY'",
-    "ALTER ROLE app IN DATABASE other SET work_mem = '9MB'",
-    "ALTER ROLE app IN DATABASE other RESET ALL",
-    "ALTER ROLE app RESET ALL",
+    "ALTER ROLE <app> NOINHERIT",
+    "ALTER ROLE <app> INHERIT",
+    "ALTER ROLE <app> CREATEDB",
+    "ALTER ROLE <app> NOCREATEDB",
+    "ALTER ROLE <app> CREATEROLE",
+    "ALTER ROLE <app> NOCREATEROLE",
+    "ALTER ROLE <app> CONNECTION LIMIT 9",
+    "ALTER ROLE <app> CONNECTION LIMIT -1",
+    "ALTER ROLE <app> VALID UNTIL '2098-07-06 05:04:03.21+02'",
+    "ALTER ROLE <app> VALID UNTIL 'infinity'",
+    "ALTER ROLE <app> SET search_path = \"$user\", store, \"a \"\"b\"\", c\"",
+    "ALTER ROLE <app> RESET search_path",
+    "ALTER ROLE <app> SET work_mem = '7MB'",
+    "ALTER ROLE <app> IN DATABASE <other> SET DateStyle = 'German, DMY'",
+    "ALTER ROLE <app> IN DATABASE <other> SET work_mem = '9MB'",
+    "ALTER ROLE <app> IN DATABASE <other> RESET ALL",
+    "ALTER ROLE <app> RESET ALL",
 ];
 
 const OF_A_SUPERUSER: &[&str] = &[
-    "ALTER ROLE app REPLICATION",
-    "ALTER ROLE app NOREPLICATION",
-    "ALTER ROLE app BYPASSRLS",
-    "ALTER ROLE app NOBYPASSRLS",
-    "ALTER ROLE app SET log_statement = 'ddl'",
-    "ALTER ROLE app IN DATABASE other SET myapp.tenant = 'it''s'",
+    "ALTER ROLE <app> REPLICATION",
+    "ALTER ROLE <app> NOREPLICATION",
+    "ALTER ROLE <app> BYPASSRLS",
+    "ALTER ROLE <app> NOBYPASSRLS",
+    "ALTER ROLE <app> SET log_statement = 'ddl'",
+    "ALTER ROLE <app> IN DATABASE <other> SET myapp.tenant = 'it''s'",
 ];
 
 /// Says of every object of a database what the role may do with it.
@@ -73,9 +71,10 @@ const MAY: &str = "
       FROM pg_namespace, unnest('{USAGE,CREATE}'::text[]) p
     UNION ALL SELECT concat_ws(' ', 'database', datname, p, has_database_privilege($role, oid, p))
       FROM pg_database, unnest('{CREATE,CONNECT,TEMPORARY}'::text[]) p
+     WHERE datname IN ('<main>', '<other>')
     UNION ALL SELECT concat_ws(' ', 'function', has_function_privilege($role, 'store.answer()', 'EXECUTE'))
     UNION ALL SELECT concat_ws(' ', 'role', rolname, p, pg_has_role($role, oid, p))
-      FROM pg_roles, unnest('{MEMBER,USAGE,MEMBER WITH ADMIN OPTION}'::text[]) p WHERE rolname IN ('readers', 'writers')
+      FROM pg_roles, unnest('{MEMBER,USAGE,MEMBER WITH ADMIN OPTION}'::text[]) p WHERE rolname IN ('<readers>', '<writers>')
     ORDER BY 1";
 
 /// All that an owner gave: who owns what, who was granted what, and what the base is a member of.
@@ -84,47 +83,47 @@ const GIVEN: &str = "
     UNION ALL SELECT concat_ws(' ', attrelid::regclass, attname, attacl) FROM pg_attribute WHERE attacl IS NOT NULL
     UNION ALL SELECT concat_ws(' ', nspname, nspowner::regrole, nspacl) FROM pg_namespace WHERE nspname !~ '^pg_'
     UNION ALL SELECT concat_ws(' ', datname, datdba::regrole, datacl) FROM pg_database
+     WHERE datname IN ('<main>', '<other>')
     UNION ALL SELECT concat_ws(' ', proname, proowner::regrole, proacl) FROM pg_proc WHERE proname = 'answer'
-    UNION ALL SELECT to_jsonb(m)::text FROM pg_auth_members m WHERE member = 'app'::regrole
-    UNION ALL SELECT concat_ws(' ', rolinherit, shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname = 'app'
+    UNION ALL SELECT to_jsonb(m)::text FROM pg_auth_members m WHERE member = '<app>'::regrole
+    UNION ALL SELECT concat_ws(' ', rolinherit, shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname = '<app>'
     ORDER BY 1";
 
-/// Asks as a superuser of another name, in a database.
-async fn rows(server: &Postgres, database: &str, query: &str) -> Vec<String> {
-    let mut client = server.connect("watcher", "watching", database).await.unwrap();
-    let rows = sqlx::raw_sql(AssertSqlSafe(query.to_owned())).fetch_all(&mut client).await.unwrap();
-    client.close().await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+/// The two databases that the base has rights in.
+fn databases(server: &Postgres) -> [String; 2] {
+    [server.database().to_owned(), server.name("other")]
 }
 
 async fn may(server: &Postgres, role: &str) -> Vec<String> {
-    let query = MAY.replace("$role", &format!("'{role}'"));
-    [rows(server, DATABASES[0], &query).await, rows(server, DATABASES[1], &query).await].concat()
+    let query = MAY.replace("$role", &format!("'<{role}>'"));
+    let mut may = Vec::new();
+    for database in databases(server) {
+        may.extend(server.rows_in(&database, &query).await);
+    }
+    may
 }
 
 /// Gives all that the base is and has.
 async fn base(server: &Postgres) -> Vec<String> {
     let mut base = attributes(server, "app").await;
     base.extend(settings(server, "app").await);
-    for database in DATABASES {
-        base.extend(rows(server, database, GIVEN).await);
+    for database in databases(server) {
+        base.extend(server.rows_in(&database, GIVEN).await);
     }
     base
 }
 
 /// A server with a second database, with objects of somebody else in both.
 async fn world() -> Option<(Postgres, World)> {
-    let (server, world) = server_with_admin().await?;
-    server
-        .execute("CREATE ROLE watcher SUPERUSER LOGIN PASSWORD 'watching'; CREATE ROLE readers; CREATE ROLE writers")
-        .await;
-    server.execute("CREATE DATABASE other").await;
-    for database in DATABASES {
+    let (server, world) = shared_with_admin().await?;
+    server.execute("CREATE ROLE <readers>; CREATE ROLE <writers>").await;
+    server.execute("CREATE DATABASE <other>").await;
+    for database in databases(&server) {
         let objects = "CREATE SCHEMA store; CREATE TABLE store.items (name text); CREATE SEQUENCE store.numbers;
                        CREATE FUNCTION store.answer() RETURNS int LANGUAGE sql AS 'SELECT 42';
-                       REVOKE EXECUTE ON FUNCTION store.answer() FROM public; GRANT SELECT ON store.items TO readers;
-                       GRANT DELETE ON store.items TO writers";
-        server.execute_in(database, objects).await;
+                       REVOKE EXECUTE ON FUNCTION store.answer() FROM public; GRANT SELECT ON store.items TO <readers>;
+                       GRANT DELETE ON store.items TO <writers>";
+        server.execute_in(&database, objects).await;
     }
     Some((server, world))
 }
@@ -144,23 +143,24 @@ impl Numbers {
 async fn stays_equal(seed: u64, changes: &[&str], superuser: bool) {
     let Some((server, mut world)) = world().await else { return };
     if superuser {
-        server.execute("ALTER ROLE boss SUPERUSER").await;
+        server.execute("ALTER ROLE <boss> SUPERUSER").await;
     }
     let mut numbers = Numbers(seed);
+    let databases = databases(&server);
     let mut clone_turns = 0;
     for rotation in 0..ROTATIONS {
         let mut made = Vec::new();
         for _ in 0..CHANGES {
-            let (change, database) = (changes[numbers.below(changes.len())], DATABASES[numbers.below(2)]);
+            let (change, database) = (changes[numbers.below(changes.len())], &databases[numbers.below(2)]);
             server.execute_in(database, change).await;
-            made.push((change, database));
+            made.push((change, server.plain(database)));
         }
         let before = base(&server).await;
         world.rotate().await.unwrap_or_else(|error| panic!("seed {seed}, rotation {rotation}, {made:?}: {error}"));
         let at = format!("seed {seed}, rotation {rotation}, {made:?}");
         assert_eq!(base(&server).await, before, "{at}");
         assert_eq!(may(&server, "app_clone").await, may(&server, "app").await, "{at}");
-        if world.current()["username"] == "app_clone" {
+        if name(&server, &world.current()) == "app_clone" {
             clone_turns += 1;
             assert_eq!(attributes(&server, "app_clone").await, attributes(&server, "app").await, "{at}");
             assert_eq!(settings(&server, "app_clone").await, settings(&server, "app").await, "{at}");

@@ -1,7 +1,9 @@
 use fourstep::{ErrorKind, Step};
 use serde_json::Value;
 
-use crate::world::{FIRST, World, assert_error, let_administer, opens, secret, server_with_admin};
+use crate::world::{
+    FIRST, World, assert_error, let_administer, opens, secret, server_with_admin, shared, shared_with_admin,
+};
 
 const NAMES: [&str; 10] = [
     "with space",
@@ -47,36 +49,42 @@ async fn accounts_of_any_name_rotate_alone_and_with_a_clone() {
 
 #[tokio::test]
 async fn a_name_of_63_bytes_rotates_and_its_clone_is_refused_before_anything_is_stored() {
-    let Some((server, world)) = server_with_admin().await else { return };
-    let longest = "é".repeat(31) + "x";
-    assert_eq!(longest.len(), 63);
-    server.execute(&format!("CREATE ROLE \"{longest}\" LOGIN PASSWORD '{FIRST}'")).await;
+    let Some((server, world)) = shared_with_admin().await else { return };
+    // With the ten bytes that set this test's names apart.
+    let longest = "é".repeat(26) + "x";
+    assert_eq!(server.name(&longest).len(), 63);
+    server.execute(&format!("CREATE ROLE \"{}\" LOGIN PASSWORD '{FIRST}'", server.name(&longest))).await;
     let mut alone = World::new(&secret(&server, &longest, FIRST));
     alone.rotate().await.unwrap();
     assert!(opens(&server, &alone.current()).await);
 
     // 58 bytes and `_clone` are 64: one more than there is room for, though they are fewer characters.
-    let base = "é".repeat(29);
+    let base = "é".repeat(24);
     let mut secret = secret(&server, &base, FIRST);
     secret["masterarn"] = world.current()["masterarn"].clone();
     let mut pair = World::alternating(&secret, &crate::world::secret(&server, "boss", "admin-password"));
     let token = pair.start();
     let error = pair.step(Step::Create, &token).await.unwrap_err();
-    assert_error(&error, ErrorKind::Invalid, &["has 64 bytes, and PostgreSQL allows at most 63", "_clone"]);
+    assert_error(&server, &error, ErrorKind::Invalid, &["has 64 bytes, and PostgreSQL allows at most 63", "_clone"]);
     assert!(pair.labelled("AWSPENDING").is_none());
 }
 
 #[tokio::test]
 async fn what_the_driver_cannot_log_in_with_is_said() {
-    let Some((server, _)) = server_with_admin().await else { return };
-    server.execute("CREATE ROLE \"a,b\" LOGIN PASSWORD 'first-password'; ALTER ROLE app PASSWORD 'emoji😀'").await;
-    let mut world = World::new(&secret(&server, "a,b", FIRST));
-    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["`a,b` has a comma"]);
-    server.execute("CREATE ROLE \"a😀\" LOGIN PASSWORD 'first-password'").await;
-    let mut world = World::new(&secret(&server, "a😀", FIRST));
-    assert_error(&world.failing_set().await, ErrorKind::Invalid, &["the user name of account `a😀`", "SASLprep"]);
+    let Some(server) = shared().await else { return };
+    server.execute("CREATE ROLE \"<a>a,b\" LOGIN PASSWORD 'first-password'; ALTER ROLE <app> PASSWORD 'emoji😀'").await;
+    let mut world = World::new(&secret(&server, "aa,b", FIRST));
+    assert_error(&server, &world.failing_set().await, ErrorKind::Invalid, &["`aa,b` has a comma"]);
+    server.execute("CREATE ROLE \"<a>a😀\" LOGIN PASSWORD 'first-password'").await;
+    let mut world = World::new(&secret(&server, "aa😀", FIRST));
+    assert_error(
+        &server,
+        &world.failing_set().await,
+        ErrorKind::Invalid,
+        &["the user name of account `aa😀`", "SASLprep"],
+    );
     let mut world = World::new(&secret(&server, "app", "emoji😀"));
     let error = world.failing_set().await;
-    assert_error(&error, ErrorKind::Invalid, &["the password of account `app`", "SASLprep"]);
+    assert_error(&server, &error, ErrorKind::Invalid, &["the password of account `app`", "SASLprep"]);
     assert!(!error.to_string().contains('😀'), "{error}");
 }

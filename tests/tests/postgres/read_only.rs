@@ -6,8 +6,11 @@ use std::time::Duration;
 use fourstep::{ErrorKind, Step};
 use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, When};
+use fourstep_testkit::world::assert_error;
 
-use crate::world::{FIRST, World, assert_error, consume, opens, proxy, secret, secret_at, server, server_with_admin};
+use crate::world::{
+    FIRST, World, assert_said, consume, opens, proxy, secret, secret_at, server, server_with_admin, shared,
+};
 
 const WRITER: &str =
     " After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's.";
@@ -21,12 +24,12 @@ async fn set_read_only(server: &Postgres, on: &str) {
 
 #[tokio::test]
 async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     server
         .execute(
-            "ALTER ROLE app SET default_transaction_read_only = on; ALTER ROLE app SET statement_timeout = '20ms';
-             ALTER ROLE app SET synchronous_commit = off; ALTER ROLE app SET standard_conforming_strings = off;
-             ALTER ROLE app SET search_path = data, pg_catalog;
+            "ALTER ROLE <app> SET default_transaction_read_only = on; ALTER ROLE <app> SET statement_timeout = '20ms';
+             ALTER ROLE <app> SET synchronous_commit = off; ALTER ROLE <app> SET standard_conforming_strings = off;
+             ALTER ROLE <app> SET search_path = data, pg_catalog;
              CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
         )
         .await;
@@ -36,7 +39,7 @@ async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
     let error = error.expect_err("the account is read only for its consumers");
     assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("25006"));
     // The consumer below has no more patience than its role.
-    server.execute("ALTER ROLE app RESET statement_timeout").await;
+    server.execute("ALTER ROLE <app> RESET statement_timeout").await;
     assert!(opens(&server, &world.current()).await);
 }
 
@@ -97,12 +100,11 @@ async fn a_primary_that_fails_over_in_mid_step_is_waited_for_and_the_next_attemp
     proxy.on(|message| message.says("ALTER ROLE"), When::Before, Fault::Drop);
     world.limit = Duration::from_secs(10);
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    let parts = [
-        " is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (version ",
-        ") opened the target in this step.",
-        WRITER,
-    ];
-    assert_error(&error, ErrorKind::Unavailable, &parts);
+    let said = format!(
+        "setSecret: PostgreSQL at 127.0.0.1:{} is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step.{WRITER}",
+        proxy.port()
+    );
+    assert_said(&server, &error, ErrorKind::Unavailable, &said);
     assert_eq!(server.roles().await, roles);
     // It is promoted.
     set_read_only(&server, "off").await;

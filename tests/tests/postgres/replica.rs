@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
 use fourstep_testkit::postgres::Postgres;
+use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 
-use crate::world::{FIRST, World, assert_error, make_app, opens, secret};
+use crate::world::{FIRST, World, assert_said, make_app, opens, secret};
 
 /// A primary with the role `app`, and its replica.
 async fn pair() -> Option<(Postgres, Postgres)> {
@@ -30,14 +31,8 @@ async fn a_host_that_is_a_replica_is_named_and_nothing_is_written_until_it_is_pr
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    let place = format!("PostgreSQL at {}:{} is read only (SQLSTATE 25006)", replica.host(), replica.port());
-    let parts = [
-        place.as_str(),
-        "AWSCURRENT (version ",
-        ") opened the target in this step.",
-        " If it stays, `host` names a replica or a reader endpoint: set it to the writer's.",
-    ];
-    assert_error(&error, ErrorKind::Unavailable, &parts);
+    let said = "setSecret: PostgreSQL at SERVER is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step. After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's.";
+    assert_said(&replica, &error, ErrorKind::Unavailable, said);
     assert_eq!(primary.roles().await, roles);
     assert_eq!(replica.roles().await, roles);
     // The primary is lost, and its replica takes its place.

@@ -3,12 +3,12 @@ use fourstep_testkit::captured::capture;
 use fourstep_testkit::proxy::{Fault, When};
 use fourstep_testkit::secrecy::assert_clean;
 
-use crate::world::{FIRST, World, proxy, secret, secret_at, server, server_with_admin};
+use crate::world::{FIRST, World, assert_error, proxy, secret, secret_by, shared, shared_with_admin};
 
 #[tokio::test]
 async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
     let (captured, _guard) = capture();
-    let Some((server, mut world)) = server_with_admin().await else { return };
+    let Some((server, mut world)) = shared_with_admin().await else { return };
     for _ in 0..3 {
         world.rotate().await.unwrap();
     }
@@ -19,7 +19,7 @@ async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
     let mut errors = String::new();
     let token = single.start();
     single.step(Step::Create, &token).await.unwrap();
-    server.execute("ALTER ROLE app_clone NOLOGIN").await;
+    server.execute("ALTER ROLE <app_clone> NOLOGIN").await;
     let error = single.step(Step::Set, &token).await.unwrap_err();
     errors.push_str(&format!("{error} {error:?} {error:#?}"));
     let mut secrets = world.passwords();
@@ -37,14 +37,15 @@ async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
 #[tokio::test]
 async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
     let (captured, _guard) = capture();
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     // A role may not change its own password while it acts as another that may not either.
-    server.execute("CREATE ROLE boss LOGIN PASSWORD 'admin-password'").await;
+    server.execute("CREATE ROLE <boss> LOGIN PASSWORD 'admin-password'").await;
     let mut world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
     world.tag("fourstep:grants", "leave");
-    server.execute("CREATE ROLE app_clone LOGIN").await;
+    server.execute("CREATE ROLE <app_clone> LOGIN").await;
     let error = world.failing_set().await;
-    crate::world::assert_error(
+    assert_error(
+        &server,
         &error,
         fourstep::ErrorKind::Forbidden,
         &["change the password of role \"app_clone\"", "ALTER ROLE \"boss\" CREATEROLE"],
@@ -59,7 +60,7 @@ async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
 #[tokio::test]
 async fn plaintext_is_warned_of_at_each_connection() {
     let (captured, _guard) = capture();
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
     assert_eq!(captured.text().matches("the connection is not encrypted").count(), 3);
@@ -68,9 +69,9 @@ async fn plaintext_is_warned_of_at_each_connection() {
 #[tokio::test]
 async fn a_connection_that_breaks_says_nothing_secret() {
     let (captured, _guard) = capture();
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
     world.limit = std::time::Duration::from_millis(600);
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();

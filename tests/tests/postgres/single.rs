@@ -5,12 +5,12 @@ use fourstep_testkit::proxy::{Fault, When};
 use tokio::sync::oneshot;
 
 use crate::world::{
-    FIRST, SECRET, World, assert_error, consume, opens, proxy, secret, secret_at, server, server_with_admin,
+    FIRST, SECRET, World, assert_error, consume, opens, proxy, secret, secret_by, shared, shared_with_admin,
 };
 
 #[tokio::test]
 async fn an_account_rotates_three_times_and_every_current_secret_opens_the_server() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     let mut before = world.current();
     for _ in 0..3 {
@@ -22,15 +22,15 @@ async fn an_account_rotates_three_times_and_every_current_secret_opens_the_serve
         assert!(!opens(&server, &before).await, "the old password is refused");
         before = current;
     }
-    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").await;
+    let verifier = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await;
     assert!(verifier[0].starts_with("SCRAM-SHA-256$4096:"), "{verifier:?}");
 }
 
 #[tokio::test]
 async fn a_rotation_makes_three_connections_of_which_none_is_refused() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
     for _ in 0..2 {
         proxy.reset();
         world.rotate().await.unwrap();
@@ -42,7 +42,7 @@ async fn a_rotation_makes_three_connections_of_which_none_is_refused() {
 
 #[tokio::test]
 async fn a_finished_rotation_run_again_writes_nothing() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     let token = world.start();
     world.run(&token).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_finished_rotation_run_again_writes_nothing() {
 
 #[tokio::test]
 async fn a_retry_finds_the_password_installed_and_sends_nothing() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
@@ -70,9 +70,9 @@ async fn a_retry_finds_the_password_installed_and_sends_nothing() {
 
 #[tokio::test]
 async fn d17_a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     proxy.on(|message| message.says("COMMIT"), When::After, Fault::SwallowReplies);
@@ -86,9 +86,9 @@ async fn d17_a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_at_any_message_of_set_leaves_one_password_that_a_version_knows() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
     let mut broken = 0;
     for number in 1.. {
         let token = world.start();
@@ -112,7 +112,7 @@ async fn a_connection_that_breaks_at_any_message_of_set_leaves_one_password_that
 
 #[tokio::test]
 async fn a_wrong_current_password_falls_back_to_the_previous_one() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     world.put(&secret(&server, "app", "somebody-typed-this"));
     world.rotate().await.unwrap();
@@ -121,11 +121,12 @@ async fn a_wrong_current_password_falls_back_to_the_previous_one() {
 
 #[tokio::test]
 async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", "wrong-password"));
     let roles = server.roles().await;
     let error = world.failing_set().await;
     assert_error(
+        &server,
         &error,
         ErrorKind::Rejected,
         &[
@@ -140,7 +141,7 @@ async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
 
 #[tokio::test]
 async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written() {
-    let Some(server) = server().await else { return };
+    let Some(server) = shared().await else { return };
     let mut world = World::new(&secret(&server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
@@ -163,7 +164,7 @@ async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written
     };
     tokio::select! {
         error = refused => {
-            assert_error(&error, ErrorKind::Unavailable, &["another invocation holds the lock of this secret", "tries again"]);
+            assert_error(&server, &error, ErrorKind::Unavailable, &["another invocation holds the lock of this secret", "tries again"]);
         }
         _ = other.step(Step::Set, &token) => panic!("the other one hangs"),
     }
@@ -172,12 +173,12 @@ async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written
 
 #[tokio::test]
 async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_current_version() {
-    let Some((server, mut world)) = server_with_admin().await else { return };
+    let Some((server, mut world)) = shared_with_admin().await else { return };
     world.tag("fourstep:strategy", "single-user");
-    server.execute("ALTER ROLE app PASSWORD 'changed-by-hand'").await;
+    server.execute("ALTER ROLE <app> PASSWORD 'changed-by-hand'").await;
     let error = world.failing_set().await;
     let current = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSCURRENT").unwrap().id.clone());
-    assert_error(&error, ErrorKind::Rejected, &["`app`", &format!("fourstep:reset-lost={current}")]);
+    assert_error(&server, &error, ErrorKind::Rejected, &["`app`", &format!("fourstep:reset-lost={current}")]);
     assert!(opens(&server, &secret(&server, "app", "changed-by-hand")).await, "nothing was changed");
 
     world.tag("fourstep:reset-lost", &current);
@@ -187,6 +188,6 @@ async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_cur
     assert!(!opens(&server, &secret(&server, "app", "changed-by-hand")).await);
     // The tag is used up.
     world.rotate().await.unwrap();
-    server.execute("ALTER ROLE app PASSWORD 'changed-by-hand'").await;
-    assert_error(&world.failing_set().await, ErrorKind::Rejected, &["`app`"]);
+    server.execute("ALTER ROLE <app> PASSWORD 'changed-by-hand'").await;
+    assert_error(&server, &world.failing_set().await, ErrorKind::Rejected, &["`app`"]);
 }

@@ -1,10 +1,11 @@
+use fourstep::{Error, ErrorKind};
 use fourstep_postgres::Postgres as Accounts;
 use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};
 
-pub(crate) use fourstep_testkit::world::{SECRET, assert_error};
+pub(crate) use fourstep_testkit::world::SECRET;
 
 pub(crate) type World = fourstep_testkit::world::World<Accounts>;
 
@@ -32,9 +33,38 @@ pub(crate) fn secret_at(host: &str, port: u16, username: &str, password: &str) -
 /// Logs in as a consumer with a secret's value, and runs statements.
 pub(crate) async fn consume(server: &Postgres, secret: &Value, statements: &str) -> sqlx::Result<()> {
     let text = |field: &str| secret[field].as_str().unwrap();
-    let mut client = server.connect(text("username"), text("password"), server.database()).await?;
+    let mut client = server.connect(text("username"), text("password"), text("dbname")).await?;
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut client).await?;
     client.close().await
+}
+
+/// Gives the plain name of the account in a secret.
+pub(crate) fn name(server: &Postgres, secret: &Value) -> String {
+    server.plain(secret["username"].as_str().unwrap())
+}
+
+/// Checks an error's kind, and that its text, with plain names, has all the parts.
+#[track_caller]
+pub(crate) fn assert_error(server: &Postgres, error: &Error, kind: ErrorKind, parts: &[&str]) {
+    let text = server.plain(&error.to_string());
+    assert_eq!(error.kind(), kind, "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// Checks an error's kind and its whole text, with plain names, `SERVER` for the address and `VERSION` for a version's id.
+#[track_caller]
+pub(crate) fn assert_said(server: &Postgres, error: &Error, kind: ErrorKind, said: &str) {
+    let address = format!("{}:{}", server.host(), server.port());
+    let text = server.plain(&error.to_string()).replace(&address, "SERVER");
+    let mut parts = text.split("(version ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain += "(VERSION";
+        plain += part.find(')').map_or(part, |end| &part[end..]);
+    }
+    assert_eq!((error.kind(), plain.as_str()), (kind, said));
 }
 
 pub(crate) async fn opens(server: &Postgres, secret: &Value) -> bool {
@@ -91,11 +121,30 @@ async fn make_admin(server: &Postgres) -> World {
     World::alternating(&secret(server, "app", FIRST), &secret(server, "boss", "admin-password"))
 }
 
-/// The same with a second database.
-pub(crate) async fn two_databases() -> Option<(Postgres, World)> {
-    let (server, world) = server_with_admin().await?;
-    server.execute("CREATE DATABASE \"the other\"").await;
+/// The same with a pair as AWS's function leaves it: a clone without our mark that is a member of the base, and nothing
+/// else. The clone is current.
+pub(crate) async fn of_aws() -> Option<(Postgres, World)> {
+    let (server, world) = shared_with_admin().await?;
+    server.execute("CREATE ROLE <app_clone> LOGIN PASSWORD 'clone-password'; GRANT <app> TO <app_clone>").await;
+    let_administer(&server, "<app_clone>").await;
+    let base = world.current();
+    let mut clone = secret(&server, "app_clone", "clone-password");
+    clone["masterarn"] = base["masterarn"].clone();
+    world.put(&clone);
+    assert_eq!(world.previous(), base);
     Some((server, world))
+}
+
+/// A place with an administrator and a second database, [`other`].
+pub(crate) async fn two_databases() -> Option<(Postgres, World)> {
+    let (server, world) = shared_with_admin().await?;
+    server.execute("CREATE DATABASE \"<the_other> one\"").await;
+    Some((server, world))
+}
+
+/// Gives the name of the second database, which needs quotes: `"<the_other> one"` in statements.
+pub(crate) fn other(server: &Postgres) -> String {
+    server.name("the_other one")
 }
 
 /// Tells whether memberships have options and grantors of their own, as since version 16.
