@@ -87,7 +87,7 @@ const OLDEST: &str = "15";
 const NEWEST: &str = "18";
 
 /// Which tests talk to PostgreSQL.
-const ON_POSTGRES: &str = "package(fourstep-postgres) + binary(postgres) + binary(kill)";
+const ON_POSTGRES: &str = "package(fourstep-postgres) + binary(postgres) + (binary(kill) & test(/on_postgresql$/))";
 
 fn tests(extras: Extras, nextest: &[String], ci: bool, version: Option<&str>) -> Vec<Tests> {
     let profile = if ci { "ci" } else { "default" };
