@@ -11,6 +11,8 @@ mod direct;
 mod fleet;
 #[path = "ssh/kill.rs"]
 mod kill;
+#[path = "ssh/reconcile.rs"]
+mod reconcile;
 #[path = "ssh/refusals.rs"]
 mod refusals;
 #[path = "ssh/rotation.rs"]

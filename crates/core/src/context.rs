@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Result, Rotator,
-    SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Result,
+    Rotator, SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
 };
 
 /// Older ones were retired by the rotations before.
@@ -19,6 +19,7 @@ const UNLABELLED_RETIRED: usize = 3;
 pub struct Context<'a> {
     engine: &'a Engine,
     event: &'a StepEvent,
+    action: Option<Action>,
     settings: Settings,
     deadline: SystemTime,
     description: Mutex<Description>,
@@ -39,6 +40,7 @@ impl<'a> Context<'a> {
         Self {
             engine,
             event,
+            action: None,
             settings,
             deadline,
             description: Mutex::new(description),
@@ -47,6 +49,16 @@ impl<'a> Context<'a> {
             strategy: Mutex::default(),
             attempts: AtomicU32::new(1),
         }
+    }
+
+    /// Makes it that of an operator's action instead of a step.
+    pub(crate) fn for_operator(self, action: Action) -> Self {
+        Self { action: Some(action), ..self }
+    }
+
+    /// Gives what an operator asked for. `None`: Secrets Manager asked for the step.
+    pub(crate) fn action(&self) -> Option<Action> {
+        self.action
     }
 
     /// Gives the ARN of the secret that is rotated. Key the target's lock by it.

@@ -1,11 +1,12 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
 use crate::server_lookup::NoLookup;
 use crate::{
-    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, Result, Rotation, SecretStore,
-    ServerLookup, Settings, StepEvent, SystemClock,
+    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, OperatorEvent, Result, Rotation,
+    SecretStore, ServerLookup, Settings, Step, StepEvent, SystemClock,
 };
 
 /// Runs the steps of the rotation protocol.
@@ -59,7 +60,7 @@ impl From<Outcome> for Done {
     }
 }
 
-/// How a step ended, for logs and metrics. It holds no secret.
+/// How a step or an operator's action ended, for logs and metrics. It holds no secret.
 #[derive(Debug)]
 pub struct Report {
     /// The strategy that ran, if the step came so far.
@@ -105,18 +106,38 @@ impl Engine {
 
     /// Runs one step, which has to end by `deadline`.
     pub async fn run(&self, rotation: &impl Rotation, event: &StepEvent, deadline: SystemTime) -> Report {
+        let mut report = self.begin();
         let started = self.clock.now();
-        let mut report = Report {
-            strategy: None,
-            secret_name: None,
-            attempts: 1,
-            duration: Duration::ZERO,
-            result: Ok(Outcome::Done.into()),
-        };
-        let result = self.step(rotation, event, deadline, &mut report).await;
-        report.result = result.map_err(|error| error.at(event.step).filtered(|text| self.filter.apply(text)));
-        report.duration = self.clock.now().duration_since(started).unwrap_or_default();
-        report
+        let result = self.step(rotation, event, deadline, &mut report).await.map_err(|error| error.at(event.step));
+        self.end(report, started, result)
+    }
+
+    /// Does what an operator asks for, which has to end by `deadline`. `function_arn` is the ARN by which this function
+    /// was invoked.
+    ///
+    /// The report's result is an error of kind `Forbidden` with `OPERATOR_EVENTS=off`, `Invalid` for a secret that
+    /// another function rotates, and otherwise what the action's description says.
+    pub async fn operate(
+        &self,
+        rotation: &impl Rotation,
+        event: &OperatorEvent,
+        function_arn: &str,
+        deadline: SystemTime,
+    ) -> Report {
+        let mut report = self.begin();
+        let started = self.clock.now();
+        let result = self.action(rotation, event, function_arn, deadline, &mut report).await;
+        self.end(report, started, result)
+    }
+
+    fn begin(&self) -> Report {
+        let result = Ok(Outcome::Done.into());
+        Report { strategy: None, secret_name: None, attempts: 1, duration: Duration::ZERO, result }
+    }
+
+    fn end(&self, report: Report, started: SystemTime, result: Result<Done>) -> Report {
+        let duration = self.clock.now().duration_since(started).unwrap_or_default();
+        Report { duration, result: result.map_err(|error| error.filtered(|text| self.filter.apply(text))), ..report }
     }
 
     async fn step(
@@ -133,10 +154,37 @@ impl Engine {
         report.secret_name = Some(description.name.clone());
         let settings = Settings::read(&self.environment, &description.tags)?;
         let cx = Context::new(self, event, settings, deadline, description);
-        let result = rotation.step(&cx).await;
-        report.strategy = cx.strategy();
-        report.attempts = cx.attempts();
-        result.map_err(|error| error.still_works(cx.what_works()))
+        perform(rotation, &cx, report).await
+    }
+
+    async fn action(
+        &self,
+        rotation: &impl Rotation,
+        event: &OperatorEvent,
+        function_arn: &str,
+        deadline: SystemTime,
+        report: &mut Report,
+    ) -> Result<Done> {
+        if !Settings::read(&self.environment, &BTreeMap::new())?.operator_events {
+            return Err(Error::forbidden(
+                "this function answers no operator events: its variable OPERATOR_EVENTS is off",
+            )
+            .next("Set OPERATOR_EVENTS to on, or act on the secret without the function"));
+        }
+        let description = self.store.describe(&event.secret_id).await?;
+        exists_here(&description)?;
+        rotated_by(function_arn, &description)?;
+        report.secret_name = Some(description.name.clone());
+        let settings = Settings::read(&self.environment, &description.tags)?;
+        let version = [AWSPENDING, AWSCURRENT].iter().find_map(|label| description.version_with(label));
+        let token = version.map(str::to_owned).ok_or_else(|| {
+            Error::invalid(format!("secret {} has no AWSCURRENT version", description.name))
+                .next("Store a first value in the secret")
+        })?;
+        // What an action does is what finishSecret of the newest version would do, or more of it.
+        let step = StepEvent { step: Step::Finish, secret_id: event.secret_id.clone(), token, rotation_token: None };
+        let cx = Context::new(self, &step, settings, deadline, description).for_operator(event.action);
+        perform(rotation, &cx, report).await
     }
 
     /// Describes the secret and checks that it may be rotated, to this token, now.
@@ -165,7 +213,23 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+async fn perform(rotation: &impl Rotation, cx: &Context<'_>, report: &mut Report) -> Result<Done> {
+    let result = rotation.step(cx).await;
+    report.strategy = cx.strategy();
+    report.attempts = cx.attempts();
+    result.map_err(|error| error.still_works(cx.what_works()))
+}
+
 fn rotatable(description: &Description) -> Result<()> {
+    exists_here(description)?;
+    if description.rotation_enabled {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("rotation of secret {} is not enabled", description.name))
+        .next("Turn it on with RotateSecret, naming this function"))
+}
+
+fn exists_here(description: &Description) -> Result<()> {
     let name = &description.name;
     if description.deleted.is_some() {
         return Err(Error::invalid(format!("secret {name} is scheduled for deletion"))
@@ -176,11 +240,23 @@ fn rotatable(description: &Description) -> Result<()> {
         return Err(Error::invalid(format!("secret {name} is a replica; its primary is in {primary}"))
             .next("Rotate the primary: Secrets Manager copies the result"));
     }
-    if !description.rotation_enabled {
-        return Err(Error::invalid(format!("rotation of secret {name} is not enabled"))
-            .next("Turn it on with RotateSecret, naming this function"));
-    }
     Ok(())
+}
+
+/// An operator who may invoke this function has no business with the secrets of others.
+fn rotated_by(function_arn: &str, description: &Description) -> Result<()> {
+    let name = &description.name;
+    let what = match description.rotation_lambda_arn.as_deref() {
+        Some(arn) if unqualified(arn) == unqualified(function_arn) => return Ok(()),
+        Some(_) => format!("secret {name} is rotated by another function"),
+        None => format!("no function rotates secret {name}"),
+    };
+    Err(Error::invalid(what).next("Invoke the function that RotationLambdaARN of the secret names"))
+}
+
+/// Leaves out the version or alias of `arn:aws:lambda:region:account:function:name:qualifier`.
+fn unqualified(arn: &str) -> &str {
+    arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
 }
 
 fn not_staged(description: &Description, event: &StepEvent) -> Error {

@@ -2,14 +2,20 @@
 
 mod create;
 mod finish;
+mod reconcile;
 
 use crate::backoff::retry;
 use crate::engine::{Done, Outcome};
-use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
+use crate::{AWSCURRENT, Action, Context, Error, Login, Result, Rotator, Step};
 
-/// Runs the context's step with `rotator`.
+/// Runs the context's step, or an operator's action, with `rotator`.
 pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     cx.set_strategy::<R>();
+    if let Some(action) = cx.action() {
+        return match action {
+            Action::Reconcile => reconcile::reconcile(rotator, cx).await,
+        };
+    }
     let promoted = cx.is_promoted();
     match cx.step() {
         // Secrets Manager repeats a rotation from its first step, also when it was finished already.

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use fourstep::{Error, Result, Sensitive, Step, StepEvent};
+use fourstep::{Action, Error, OperatorEvent, Result, Sensitive, Step, StepEvent};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -18,26 +18,62 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 impl Payload {
-    /// Reads the event of a step. Unknown fields are ignored, so that AWS can add some.
+    /// Reads the event. Unknown fields are ignored, so that AWS can add some.
     ///
     /// # Errors
     ///
-    /// `Invalid`, naming the field and the fix. It repeats no value but a short, plain step.
-    pub(crate) fn parse(&self) -> Result<StepEvent> {
+    /// `Invalid`, naming the field and the fix. It repeats no value but a short, plain step or action.
+    pub(crate) fn parse(&self) -> Result<Event> {
         let Some(json) = &self.0 else { return Err(invalid("the event is not JSON")) };
         let fields: BTreeMap<Cow<'_, str>, &RawValue> =
             serde_json::from_str(json.get()).map_err(|_| invalid("the event is not a JSON object"))?;
         let text = |name: &str| text(&fields, name);
-        if fields.contains_key("Action") && !fields.contains_key("Step") {
-            return Err(invalid("the event has the field `Action`: it is not a rotation event"));
+        let id = || secret_id(text("SecretId")?.ok_or_else(|| missing("SecretId", "the secret's ARN"))?);
+        if let (Some(action), false) = (text("Action")?, fields.contains_key("Step")) {
+            return Ok(Event::Operator(OperatorEvent { action: self::action(&action)?, secret_id: id()? }));
         }
         let step = text("Step")?.ok_or_else(|| missing("Step", STEPS))?;
-        Ok(StepEvent {
+        Ok(Event::Step(StepEvent {
             step: self::step(&step)?,
-            secret_id: secret_id(text("SecretId")?.ok_or_else(|| missing("SecretId", "the secret's ARN"))?)?,
+            secret_id: id()?,
             token: token(text("ClientRequestToken")?.ok_or_else(|| missing("ClientRequestToken", TOKEN))?)?,
             rotation_token: text("RotationToken")?.map(Sensitive::new),
-        })
+        }))
+    }
+}
+
+/// What a function is asked to do.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A step of a rotation, by Secrets Manager.
+    Step(StepEvent),
+    /// An action, by an operator.
+    Operator(OperatorEvent),
+}
+
+impl Event {
+    /// Gives the secret, as the event names it.
+    pub(crate) fn secret_id(&self) -> &str {
+        match self {
+            Self::Step(event) => &event.secret_id,
+            Self::Operator(event) => &event.secret_id,
+        }
+    }
+
+    /// Gives the name of the step or the action.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Step(event) => event.step.name(),
+            Self::Operator(event) => event.action.name(),
+        }
+    }
+
+    /// Gives the version that the rotation makes, if it is a step.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Step(event) => Some(&event.token),
+            Self::Operator(_) => None,
+        }
     }
 }
 
@@ -62,6 +98,15 @@ fn step(text: &str) -> Result<Step> {
         "testSecret" | "test_secret" => Step::Test,
         "finishSecret" | "finish_secret" => Step::Finish,
         _ => return Err(invalid(format!("field `Step` of the event is {}; it takes {STEPS}", shown(text)))),
+    })
+}
+
+fn action(text: &str) -> Result<Action> {
+    Action::ALL.into_iter().find(|action| action.name() == text).ok_or_else(|| {
+        let known = Action::ALL.map(Action::name).join(", ");
+        Error::invalid(format!("field `Action` of the event is {}; it takes {known}", shown(text)))
+            .still_works("Nothing was changed")
+            .next("Send {\"Action\": …, \"SecretId\": …} with one of them")
     })
 }
 
@@ -117,7 +162,22 @@ mod tests {
     const TOKEN: &str = "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111";
 
     fn parse(event: &str) -> Result<StepEvent> {
-        serde_json::from_str::<Payload>(event).unwrap().parse()
+        match serde_json::from_str::<Payload>(event).unwrap().parse()? {
+            Event::Step(event) => Ok(event),
+            Event::Operator(event) => panic!("{event:?}"),
+        }
+    }
+
+    #[test]
+    fn an_action_needs_a_secret_and_a_step_comes_before_it() {
+        let event = r#"{"Action":"reconcile","SecretId":"arn","New":[1]}"#;
+        let Event::Operator(event) = serde_json::from_str::<Payload>(event).unwrap().parse().unwrap() else {
+            panic!("it is an operator's")
+        };
+        assert_eq!(event, OperatorEvent { action: Action::Reconcile, secret_id: "arn".to_owned() });
+        let both =
+            format!(r#"{{"Action":"reconcile","Step":"setSecret","SecretId":"arn","ClientRequestToken":"{TOKEN}"}}"#);
+        assert_eq!(parse(&both).unwrap().step, Step::Set);
     }
 
     #[test]
@@ -162,7 +222,13 @@ mod tests {
             ("[\"hunter22\"]".to_owned(), "the event is not a JSON object"),
             ("null".to_owned(), "the event is not a JSON object"),
             ("\"hunter22\"".to_owned(), "the event is not a JSON object"),
-            (r#"{"Action":"diagnose","SecretId":"arn"}"#.to_owned(), "it is not a rotation event"),
+            (
+                r#"{"Action":"explode","SecretId":"arn"}"#.to_owned(),
+                "field `Action` of the event is `explode`; it takes reconcile",
+            ),
+            (r#"{"Action":"hunter22 ?","SecretId":"arn"}"#.to_owned(), "is a text that is not repeated here; it takes"),
+            (r#"{"Action":["hunter22"],"SecretId":"arn"}"#.to_owned(), "field `Action` of the event must be a string"),
+            (r#"{"Action":"reconcile"}"#.to_owned(), "the event has no field `SecretId`: the secret's ARN"),
             ("{}".to_owned(), "the event has no field `Step`: createSecret, setSecret"),
             (with_step("\"rotateSecret\""), "field `Step` of the event is `rotateSecret`; it takes createSecret"),
             (with_step("\"\""), "field `Step` of the event is empty"),

@@ -2,11 +2,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{Engine, Error, Filter, Report, Rotation, Step, StepEvent};
+use fourstep::{Engine, Error, Filter, OperatorEvent, Report, Rotation};
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Diagnostic};
+use serde_json::{Value, json};
 
-use crate::event::Payload;
+use crate::event::{Event, Payload};
 use crate::{log, metrics};
 
 /// The time that is kept back to log the step and to answer.
@@ -25,12 +26,12 @@ impl<R: Rotation> Function<R> {
         Self { rotation, engine, filter }
     }
 
-    /// Runs the step of an invocation; logs it and measures it.
-    pub(crate) async fn answer(&self, payload: Payload, context: &Context) -> Result<(), Diagnostic> {
+    /// Runs what an invocation asks for; logs it and measures it. Secrets Manager gets `null`, an operator an object.
+    pub(crate) async fn answer(&self, payload: Payload, context: &Context) -> Result<Option<Value>, Diagnostic> {
         let (event, report) = match payload.parse() {
             Ok(event) => {
                 drop(payload);
-                let report = self.run(&event, context.deadline()).await;
+                let report = self.run(&event, context).await;
                 (Some(event), report)
             }
             Err(error) => (None, failed(error, Duration::ZERO)),
@@ -38,32 +39,43 @@ impl<R: Rotation> Function<R> {
         self.tell(event.as_ref(), &report, context);
         // This was the invocation's last line.
         self.filter.forget();
-        report.result.map(|_| ()).map_err(|error| Diagnostic {
-            error_type: error.kind().name().to_owned(),
-            error_message: error.to_string(),
-        })
+        match &report.result {
+            Ok(_) => Ok(match &event {
+                Some(Event::Operator(event)) => Some(reply(event, &report)),
+                _ => None,
+            }),
+            Err(error) => {
+                Err(Diagnostic { error_type: error.kind().name().to_owned(), error_message: error.to_string() })
+            }
+        }
     }
 
-    /// Runs a step so that it ends, whatever it does, while there is still time to say so.
-    async fn run(&self, event: &StepEvent, deadline: SystemTime) -> Report {
-        let started = SystemTime::now();
+    /// Runs a step or an action so that it ends, whatever it does, while there is still time to say so.
+    async fn run(&self, event: &Event, context: &Context) -> Report {
+        let (started, deadline) = (SystemTime::now(), context.deadline());
         let given = deadline.duration_since(started).unwrap_or_default();
         let kept_back = TO_ANSWER.min(given / 4);
         let deadline = deadline - kept_back;
-        let step = AssertUnwindSafe(self.engine.run(&self.rotation, event, deadline).boxed()).catch_unwind();
-        let error = match tokio::time::timeout(given - kept_back, step).await {
+        let work = match event {
+            Event::Step(event) => self.engine.run(&self.rotation, event, deadline).boxed(),
+            Event::Operator(event) => {
+                self.engine.operate(&self.rotation, event, &context.invoked_function_arn, deadline).boxed()
+            }
+        };
+        let error = match tokio::time::timeout(given - kept_back, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(report)) => return report,
             Ok(Err(_)) => panicked(),
             Err(_) => timed_out(given),
         };
-        failed(error.at(event.step), started.elapsed().unwrap_or_default())
+        let error = if let Event::Step(event) = event { error.at(event.step) } else { error };
+        failed(error, started.elapsed().unwrap_or_default())
     }
 
-    /// Writes the step's line and its metrics.
-    fn tell(&self, event: Option<&StepEvent>, report: &Report, context: &Context) {
-        let secret = report.secret_name.as_deref().or(event.map(|event| event.secret_id.as_str()));
-        let version = event.map(|event| event.token.as_str());
-        let step = event.map(|event| event.step).map(Step::name);
+    /// Writes the line of the step or action, and its metrics.
+    fn tell(&self, event: Option<&Event>, report: &Report, context: &Context) {
+        let secret = report.secret_name.as_deref().or(event.map(Event::secret_id));
+        let version = event.and_then(Event::token);
+        let step = event.map(Event::name);
         let (strategy, attempts) = (report.strategy, report.attempts);
         let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
         let request_id = context.request_id.as_str();
@@ -85,6 +97,17 @@ impl<R: Rotation> Function<R> {
             metrics::Measured { function, secret, strategy, step, duration: report.duration, result: &report.result };
         log::write_line(&self.filter, &metrics::line(&measured, SystemTime::now()));
     }
+}
+
+/// What an operator is answered: `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a text, and `DurationMs`.
+fn reply(event: &OperatorEvent, report: &Report) -> Value {
+    json!({
+        "Action": event.action.name(),
+        "Secret": report.secret_name,
+        "Outcome": report.result.as_ref().map(|done| done.outcome.name()).unwrap_or_default(),
+        "Strategy": report.strategy,
+        "DurationMs": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 fn failed(error: Error, duration: Duration) -> Report {

@@ -61,6 +61,9 @@ pub struct Invocation {
     pub cold: bool,
 }
 
+/// The ARN by which the function is invoked, for RotationLambdaARN of a secret that takes operator events.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function";
+
 impl Sandbox {
     /// Makes a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of
     /// this process reaches it.

@@ -36,11 +36,6 @@ async fn each_is_invalid_and_names_the_field_and_the_fix() {
             |event| event["RotationToken"] = 1.into(),
             "field `RotationToken` of the event must",
         ),
-        (
-            "an operator's event",
-            |event| *event = json!({ "Action": "diagnose", "SecretId": NAME }),
-            "it is not a rotation event",
-        ),
         ("an array", |event| *event = json!([event]), "the event is not a JSON object"),
         ("a text", |event| *event = PASSWORD.into(), "the event is not a JSON object"),
         ("null", |event| *event = Value::Null, "the event is not a JSON object"),
@@ -54,6 +49,23 @@ async fn each_is_invalid_and_names_the_field_and_the_fix() {
     }
     assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
     assert_eq!(world.sandbox.starts(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_s_event_is_refused_where_it_may_not_be_and_says_why() {
+    let mut world = World::new().await;
+    let event = |action: &str| json!({ "Action": action, "SecretId": NAME });
+    let expected = ["field `Action` of the event is `explode`; it takes", "Nothing was changed", "\"SecretId\": …"];
+    world.fails(event("explode"), "Invalid", &expected).await;
+    assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
+    // RotationLambdaARN of this secret is another one.
+    let expected = ["secret app/db is rotated by another function", "RotationLambdaARN"];
+    world.fails(event("reconcile"), "Invalid", &expected).await;
+    world.sandbox = world.sandbox.variable("OPERATOR_EVENTS", "off");
+    world.sandbox.kill();
+    world.aws.forget_calls();
+    world.fails(event("reconcile"), "Forbidden", &["its variable OPERATOR_EVENTS is off"]).await;
+    assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
 }
 
 #[tokio::test]

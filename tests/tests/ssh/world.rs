@@ -5,7 +5,7 @@ use fourstep::memory::{CreateSecret, PutSecretValue, RotateSecret, SecretValue, 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
 use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use fourstep_testkit::sshd::{Host, USER};
 use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl World {
     pub(crate) fn begin(&mut self) -> String {
         self.tokens += 1;
         let token = format!("00000000-0000-4000-9000-{:012}", self.tokens);
-        let request = RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(SECRET) };
+        let request = RotateSecret { token: Some(&token), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(SECRET) };
         self.aws.secrets().with(|model| model.rotate_secret(request)).answer.unwrap();
         token
     }

@@ -5,7 +5,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fourstep::memory::RotateSecret;
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Engine, Environment, Error, ErrorKind, Report, Step, StepEvent};
+use fourstep::{
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Engine, Environment, Error, ErrorKind, OperatorEvent, Report, Step,
+    StepEvent,
+};
 
 use crate::accounts::GRANT;
 use crate::kinds::{Kind, Remedy};
@@ -15,15 +18,35 @@ pub type Running = std::pin::Pin<Box<dyn Future<Output = Report> + Send>>;
 
 /// Starts one invocation of the function.
 pub fn invoke<K: Kind>(world: &Arc<World<K::Target>>, step: Step, token: &str, at_finish: bool) -> Running {
-    let retire = if at_finish { "at-finish" } else { "at-next-rotation" };
-    let environment = Environment::from_iter([("RETIRE".to_owned(), retire.to_owned())]);
-    let engine = Engine::new(Arc::new(WorldStore(Arc::clone(world))), environment)
-        .with_servers(Arc::clone(&world.state().servers) as _)
-        .with_clock(Arc::new(WorldClock(Arc::clone(world))));
-    let rotator = K::rotator(world);
+    let (engine, rotator) = (engine::<K>(world, &[("RETIRE", retire(at_finish))]), K::rotator(world));
     let event = StepEvent { step, secret_id: "app".into(), token: token.into(), rotation_token: None };
     let deadline = world.state().now + Duration::from_secs(30);
     Box::pin(async move { engine.run(&rotator, &event, deadline).await })
+}
+
+/// Starts one invocation by an operator, of the function with the ARN `function`.
+pub fn operate<K: Kind>(
+    world: &Arc<World<K::Target>>,
+    action: Action,
+    function: &'static str,
+    variables: &[(&str, &str)],
+) -> Running {
+    let (engine, rotator) = (engine::<K>(world, variables), K::rotator(world));
+    let event = OperatorEvent { action, secret_id: "app".into() };
+    let deadline = world.state().now + Duration::from_secs(30);
+    Box::pin(async move { engine.operate(&rotator, &event, function, deadline).await })
+}
+
+fn engine<K: Kind>(world: &Arc<World<K::Target>>, variables: &[(&str, &str)]) -> Engine {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Engine::new(Arc::new(WorldStore(Arc::clone(world))), variables.collect::<Environment>())
+        .with_servers(Arc::clone(&world.state().servers) as _)
+        .with_clock(Arc::new(WorldClock(Arc::clone(world))))
+}
+
+/// Gives the value of `RETIRE`.
+pub fn retire(at_finish: bool) -> &'static str {
+    if at_finish { "at-finish" } else { "at-next-rotation" }
 }
 
 /// Runs an invocation to its end. `None`: it crashed.

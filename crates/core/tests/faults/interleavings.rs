@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use fourstep::Step;
+use fourstep::{Action, Step};
 
-use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, rotate, start};
-use crate::kinds::Kind;
+use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, operate, retire, rotate, start};
+use crate::kinds::{FUNCTION, Kind};
 use crate::world::{State, World};
 
 /// Orders of one pair of steps that are run one after the other before the rest is drawn at random.
@@ -23,10 +23,34 @@ pub fn interleave<K: Kind>(at_finish: bool) -> Vec<String> {
             let mut orders = Orders::default();
             while let Some(order) = orders.next() {
                 count += 1;
-                let end = run::<K>(before.clone(), [first, *second], order, at_finish);
+                let world = World::new(before.clone());
+                let both = [first, *second].map(|step| invoke::<K>(&world, step, &token(), at_finish));
+                let end = run::<K>(&world, both, order, at_finish);
                 if let Err(end) = end.filter_by_hand() {
                     broken.push(format!("{end}: {first} and {second}, in the order {order:?}"));
                 }
+            }
+        }
+    }
+    println!("{count} interleavings");
+    broken
+}
+
+/// Runs each step of the second of three rotations at the same time as an operator's reconcile.
+pub fn beside_reconcile<K: Kind>(at_finish: bool) -> Vec<String> {
+    let mut count = 0;
+    let mut broken = Vec::new();
+    for step in Step::ALL {
+        let before = second_rotation::<K>(step, at_finish);
+        let mut orders = Orders::default();
+        while let Some(order) = orders.next() {
+            count += 1;
+            let world = World::new(before.clone());
+            let variables = [("RETIRE", retire(at_finish))];
+            let reconcile = operate::<K>(&world, Action::Reconcile, FUNCTION, &variables);
+            let both = [invoke::<K>(&world, step, &token(), at_finish), reconcile];
+            if let Err(end) = run::<K>(&world, both, order, at_finish) {
+                broken.push(format!("{end}: {step} and reconcile, in the order {order:?}"));
             }
         }
     }
@@ -75,9 +99,13 @@ fn token() -> String {
     format!("rotation-2-0-{:032}", 0)
 }
 
-fn run<K: Kind>(before: State<K::Target>, steps: [Step; 2], order: &mut Order, at_finish: bool) -> Result<(), String> {
-    let world = World::new(before);
-    let mut running = steps.map(|step| Some(invoke::<K>(&world, step, &token(), at_finish)));
+fn run<K: Kind>(
+    world: &Arc<World<K::Target>>,
+    both: [Running; 2],
+    order: &mut Order,
+    at_finish: bool,
+) -> Result<(), String> {
+    let mut running = both.map(Some);
     world.take_turns(true);
     while running.iter().any(Option::is_some) {
         let both = running.iter().all(Option::is_some);
@@ -87,8 +115,8 @@ fn run<K: Kind>(before: State<K::Target>, steps: [Step; 2], order: &mut Order, a
         }
     }
     world.take_turns(false);
-    check(&world)?;
-    go_on::<K>(&world, at_finish)
+    check(world)?;
+    go_on::<K>(world, at_finish)
 }
 
 fn late<K: Kind>(

@@ -11,6 +11,9 @@ use crate::keys::{KeyService, ModelKeys};
 use crate::slot::{Pushed, Rolled, Slot};
 use crate::world::{Fault, State, Target, World};
 
+/// The function that rotates the secret.
+pub const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
 /// A target, the rotator for it, and what the invariants promise of it.
 pub trait Kind: 'static {
     type Target: Target;
@@ -271,7 +274,7 @@ fn model(value: &str) -> Model {
     }
     // Rotation is turned on, and the run that only tests is over.
     let turned_on = model.rotate_secret(RotateSecret {
-        lambda_arn: Some("arn:aws:lambda:us-east-1:123456789012:function:f"),
+        lambda_arn: Some(FUNCTION),
         rotate_immediately: false,
         ..RotateSecret::now("app")
     });

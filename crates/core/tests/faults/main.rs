@@ -17,7 +17,7 @@ mod schedules;
 mod slot;
 mod world;
 
-use interleavings::{interleave, late_duplicates};
+use interleavings::{beside_reconcile, interleave, late_duplicates};
 use kinds::{
     Alternating, AlternatingAtOnce, AutoWithoutRight, Dual, Limited, Push, RightThatComesAndGoes, Roll, Single,
     SingleAtOnce, Ssh, Unlimited,
@@ -60,6 +60,13 @@ fn auto_without_the_right_survives_every_fault_and_every_person() {
         for act in [Act::Edit, Act::DropPending, Act::Cancel] {
             none(&interrupt::<AutoWithoutRight>(act, at_finish));
         }
+    }
+}
+
+#[test]
+fn a_reconcile_beside_any_step_of_a_fleet_breaks_no_rule() {
+    for at_finish in [false, true] {
+        none(&beside_reconcile::<Ssh>(at_finish));
     }
 }
 

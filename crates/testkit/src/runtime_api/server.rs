@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::FUNCTION_ARN;
 use crate::aws::FunctionError;
 
 type Answer = Result<Value, FunctionError>;
@@ -132,10 +133,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Result<(HeaderMap, String), 
     let headers = [
         ("lambda-runtime-aws-request-id", event.request_id.clone()),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function".to_owned(),
-        ),
+        ("lambda-runtime-invoked-function-arn", FUNCTION_ARN.to_owned()),
         ("content-type", "application/json".to_owned()),
     ];
     let headers = headers

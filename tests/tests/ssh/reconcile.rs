@@ -1,0 +1,64 @@
+//! The operator's event `reconcile`, which the template may call on a schedule.
+
+use fourstep_testkit::ssm::Behaviour;
+use serde_json::{Value, json};
+
+use crate::world::{SECRET, World, assert_error, empty};
+
+async fn reconcile(world: &World) -> Result<Value, fourstep_testkit::aws::FunctionError> {
+    world.sandbox.invoke(json!({ "Action": "reconcile", "SecretId": SECRET })).await.result
+}
+
+#[tokio::test]
+async fn hosts_that_were_down_or_are_new_get_the_labelled_keys() {
+    let Some(mut world) = World::start(2, &empty(), &[("MAX_UNREACHABLE", "1")]).await else { return };
+    world.rotate().await.unwrap();
+    world.nodes[1].behave(Behaviour::Down);
+    let token = world.begin();
+    world.run(&token).await.unwrap();
+    assert!(world.opens(0, &world.current()) && !world.opens(1, &world.current()));
+
+    world.nodes[1].behave(Behaviour::Well);
+    world.add_host("i-0002");
+    let reply = reconcile(&world).await.unwrap();
+    let expected = json!({ "Action": "reconcile", "Secret": SECRET, "Outcome": "Done", "Strategy": "ssh" });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&reply[name], value, "{reply}");
+    }
+    assert!(reply["DurationMs"].is_u64(), "{reply}");
+    world.check_end(&token);
+    let output = world.sandbox.output().unwrap();
+    assert!(output.contains("\"step\":\"reconcile\""), "{output}");
+
+    // Again, it changes no file.
+    let files =
+        || [0, 1, 2].map(|number| world.host(number).root("stat -c '%i %y' ~app/.ssh/authorized_keys", b"").stdout);
+    let before = files();
+    reconcile(&world).await.unwrap();
+    assert_eq!(files(), before);
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_rotation_the_pending_key_is_installed_too() {
+    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
+    world.rotate().await.unwrap();
+    let token = world.begin();
+    world.step(fourstep::Step::Create, &token).await.unwrap();
+    world.step(fourstep::Step::Set, &token).await.unwrap();
+    world.add_host("i-0001");
+    reconcile(&world).await.unwrap();
+    assert!(world.opens(1, &world.current()) && world.opens(1, &world.labelled(fourstep::AWSPENDING).unwrap()));
+    world.step(fourstep::Step::Test, &token).await.unwrap();
+    world.step(fourstep::Step::Finish, &token).await.unwrap();
+    world.check_end(&token);
+}
+
+#[tokio::test]
+async fn hosts_that_are_still_down_are_named() {
+    let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
+    world.rotate().await.unwrap();
+    world.nodes[1].behave(Behaviour::Down);
+    let error = reconcile(&world).await.unwrap_err();
+    assert_error(&error, "Unavailable", &["1 of 2 hosts gave no answer", "i-0001 (Systems Manager does not hear of"]);
+    assert!(world.opens(0, &world.current()));
+}
