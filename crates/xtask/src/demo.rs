@@ -9,7 +9,7 @@ use crate::{setup, terminal, workspace};
 /// If the set-up, the build or a rotation fails.
 pub(crate) fn run() -> Result {
     setup::run(setup::Extras::default())?;
-    let functions = ["rotate-postgres", "rotate-mysql", "rotate-api-key"];
+    let functions = ["rotate-postgres", "rotate-mysql", "rotate-api-key", "rotate-ssh"];
     let packages = functions.map(|name| format!("--package {name} --bin {name}")).join(" ");
     let build =
         Invocation::cargo(&format!("build --release --locked {packages} --package fourstep-testkit --example demo"));

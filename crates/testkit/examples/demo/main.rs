@@ -1,17 +1,18 @@
-//! Rotates the passwords of real accounts, twice with each strategy, and the key of an HTTP service, by the functions' own
-//! binaries, and shows it as it happens. `cargo xtask demo` runs it.
+//! Rotates the passwords of real accounts, twice with each strategy, the key of an HTTP service and the SSH keys of a user
+//! on two hosts, by the functions' own binaries, and shows it as it happens. `cargo xtask demo` runs it.
 
 mod api_key;
 mod consumer;
 mod database;
+mod rotation;
 mod screen;
+mod ssh;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
-use fourstep_testkit::aws::{Aws, Call, Operation, Outcome};
+use fourstep_testkit::aws::{Aws, Call, Operation};
 use fourstep_testkit::runtime_api::Sandbox;
 use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
@@ -52,7 +53,10 @@ async fn demo(programs: &Path) -> Result<()> {
     }
     let function = programs.join("rotate-api-key");
     screen::function("rotate-api-key", size(&function)?);
-    api_key::show(&function).await
+    api_key::show(&function).await?;
+    let function = programs.join("rotate-ssh");
+    screen::function("rotate-ssh", size(&function)?);
+    ssh::show(&function).await
 }
 
 fn size(function: &Path) -> Result<u64> {
@@ -63,8 +67,8 @@ async fn show(database: &Database, aws: &Aws, function: &Path, strategy: &Strate
     screen::strategy(strategy.name, strategy.is);
     let secret = prepare(database, aws, strategy).await?;
     let sandbox = Arc::new(Sandbox::new(function)?.variable("AWS_ENDPOINT_URL", aws.url()));
-    for rotation in 1..=ROTATIONS {
-        rotate(database, aws, &sandbox, strategy, &secret, rotation).await?;
+    for number in 1..=ROTATIONS {
+        rotate(database, aws, &sandbox, strategy, &secret, number).await?;
     }
     if let Some(usage) = sandbox.usage() {
         screen::usage(sandbox.time_to_first_poll(), usage.cpu, usage.peak_memory, ROTATIONS);
@@ -107,31 +111,13 @@ async fn rotate(
     sandbox: &Arc<Sandbox>,
     strategy: &Strategy,
     secret: &str,
-    rotation: usize,
+    number: usize,
 ) -> Result<()> {
-    screen::labels(&format!("rotation {rotation}, before"), &labels(aws, secret));
+    screen::labels(&format!("rotation {number}, before"), &labels(aws, secret));
     let consumer = Consumer::start(aws.url(), secret, database.place());
     consumer.logins(5).await?;
-    aws.on_rotate({
-        let (sandbox, store, secret) = (Arc::clone(sandbox), Arc::clone(aws.secrets()), secret.to_owned());
-        move |event: Value| {
-            let (sandbox, store, secret) = (Arc::clone(&sandbox), Arc::clone(&store), secret.clone());
-            async move {
-                let step = event["Step"].as_str().unwrap_or_default().to_owned();
-                let started = Instant::now();
-                let invocation = sandbox.invoke(event).await;
-                let cold = invocation.cold.then(|| started.elapsed().saturating_sub(invocation.duration));
-                let labels = store.with(|model| screen::Labels::of(model, &secret));
-                screen::step(&step, invocation.duration, cold, invocation.result.as_ref().err(), &labels);
-                invocation.result
-            }
-        }
-    });
-    let api = HttpApi::new(aws.url());
-    let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{}", database.function());
     let before = aws.calls().len();
-    call(&api, Operation::RotateSecret, &json!({"SecretId": secret, "RotationLambdaARN": arn})).await?;
-    let end = aws.rotation_end(secret).await.ok_or("no rotation was started")?;
+    rotation::run(aws, sandbox, secret, database.function()).await?;
     let of_function = |call: &&Call| {
         // The consumer reads the version that is current, the function one by its id.
         let by_consumer = call.operation == Operation::GetSecretValue && call.version_id.is_none();
@@ -142,11 +128,10 @@ async fn rotate(
     let seen = consumer.stop().await?;
     screen::labels("after", &labels(aws, secret));
     screen::consumer(&seen, calls);
-    match end.outcome {
-        Outcome::Succeeded if strategy.refusals || seen.refused == 0 => Ok(()),
-        Outcome::Succeeded => Err(format!("{} logins were refused, and none may be", seen.refused).into()),
-        outcome => Err(format!("the rotation ended otherwise: {outcome:?}").into()),
+    if strategy.refusals || seen.refused == 0 {
+        return Ok(());
     }
+    Err(format!("{} logins were refused, and none may be", seen.refused).into())
 }
 
 fn labels(aws: &Aws, secret: &str) -> screen::Labels {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use fourstep::memory::Model;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
 use fourstep_testkit::aws::FunctionError;
+use fourstep_testkit::sshd::Host;
 
 use crate::consumer::Seen;
 
@@ -26,7 +27,8 @@ impl Labels {
             let id = &version.id[version.id.len().saturating_sub(8)..];
             let account = version.text().and_then(|text| {
                 let value: serde_json::Value = serde_json::from_str(text.expose()).ok()?;
-                value["username"].as_str().or(value["key_id"].as_str()).map(str::to_owned)
+                let name = value["username"].as_str().or(value["key_id"].as_str());
+                name.map(str::to_owned).or_else(|| Some(format!("{:.24}…", value["Fingerprint"].as_str()?)))
             });
             Some((label, format!("…{id} {}", account.as_deref().unwrap_or("(no value yet)"))))
         };
@@ -35,7 +37,7 @@ impl Labels {
 }
 
 pub(crate) fn title(url: &str) {
-    anstream::println!("\n{HEADING}Fourstep rotates accounts of real servers, and an API key{HEADING:#}");
+    anstream::println!("\n{HEADING}Fourstep rotates accounts of real servers, an API key and SSH keys{HEADING:#}");
     anstream::println!("  AWS       Secrets Manager, emulated on {}", url.trim_start_matches("http://"));
 }
 
@@ -112,6 +114,22 @@ pub(crate) fn keys(accepted: usize, refused: usize, left: usize) {
         accepted + refused
     );
     anstream::println!("  {:<19} {left} at the service: those of AWSCURRENT and AWSPREVIOUS\n", "keys");
+}
+
+pub(crate) fn host(id: &str, host: &Host) {
+    anstream::println!("  host      {id}, a real sshd on {}:{}", host.address(), host.port());
+}
+
+/// Shows what a consumer of an SSH key saw, and how many keys each host's file holds at the end.
+pub(crate) fn authorized_keys(accepted: usize, refused: usize, left: &[usize]) {
+    let style = if refused == 0 { GOOD } else { BAD };
+    anstream::println!(
+        "  {:<19} {} ssh sessions with AWSCURRENT: {GOOD}{accepted} opened{GOOD:#}, {style}{refused} refused{style:#}",
+        "consumer",
+        accepted + refused
+    );
+    let left: Vec<_> = left.iter().map(usize::to_string).collect();
+    anstream::println!("  {:<19} {} in authorized_keys of the hosts\n", "keys", left.join(" and "));
 }
 
 pub(crate) fn usage(first_poll: Option<Duration>, cpu: Duration, memory: u64, rotations: usize) {
