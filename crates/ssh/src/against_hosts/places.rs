@@ -1,0 +1,126 @@
+//! Where the file is, whose it is, and what is in its way.
+
+use super::*;
+
+#[test]
+fn the_file_is_found_where_sshd_looks_for_it() {
+    let options =
+        Options { config: vec!["AuthorizedKeysFile /etc/ssh/keys/%u .ssh/authorized_keys"], ..Options::default() };
+    let Some(host) = Host::start_with(&options) else { return };
+    let key = new_key();
+    assert_eq!(failure(&host), "Invalid: the folder `/etc/ssh/keys` is missing, or is not a folder");
+    host.root("install -d -m 755 /etc/ssh/keys", b"");
+    assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
+    assert!(host.opens(&text(&key)), "{}", host.log());
+    assert_eq!(host.root("stat -c '%a %U' /etc/ssh/keys/app", b"").stdout, b"600 app\n");
+}
+
+#[test]
+fn the_user_itself_makes_the_same_edit() {
+    let Some(host) = Host::start() else { return };
+    let [key, other] = [(); 2].map(|()| new_key());
+    let output = host.user("sh", order(1, Phase::Set, &[(&key, "v1")]).command().unwrap().as_bytes());
+    let answer = Answer::read(&String::from_utf8(output.stdout).unwrap()).unwrap();
+    assert_eq!(answer.outcome, Outcome::Changed);
+    assert!(host.opens(&text(&key)));
+    assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Same, "as root would");
+    let command = Order { user: "root", ..order(2, Phase::Set, &[(&other, "v1")]) }.command().unwrap();
+    let answer = Answer::read(&String::from_utf8(host.user("sh", command.as_bytes()).stdout).unwrap()).unwrap();
+    let Outcome::Failed(failure) = answer.outcome else { panic!("{answer:?}") };
+    assert_eq!(failure.what, "the login is that of user `app`");
+}
+
+#[test]
+fn bad_files_and_homes_are_named_and_nothing_is_changed() {
+    let Some(host) = Host::start() else { return };
+    for (make, expected) in [
+        ("mkdir ~app/.ssh ~app/.ssh/authorized_keys", "Invalid: `/home/app/.ssh/authorized_keys` is a directory"),
+        (
+            "mkdir ~app/.ssh && ln -s /etc/passwd ~app/.ssh/authorized_keys",
+            "Invalid: `/home/app/.ssh/authorized_keys` is a symbolic link, or leads through one",
+        ),
+        ("ln -s /etc ~app/.ssh", "Invalid: `/home/app/.ssh` is a symbolic link, or leads through one"),
+        ("ln -s /nowhere ~app/.ssh", "Invalid: the folder `/home/app/.ssh` is missing, or is not a folder"),
+        (
+            "mkdir ~app/.ssh && mkfifo ~app/.ssh/authorized_keys",
+            "Invalid: `/home/app/.ssh/authorized_keys` is no plain file",
+        ),
+        (
+            "mkdir ~app/.ssh && printf 'a\\000b' >~app/.ssh/authorized_keys",
+            "Invalid: `/home/app/.ssh/authorized_keys` holds bytes that are no text",
+        ),
+        ("mkdir -m 500 ~app/.ssh", "Forbidden: `/home/app/.ssh` may not be read or written"),
+        ("chmod 500 ~app", "Forbidden: `/home/app/.ssh` may not be read or written"),
+    ] {
+        let made = host.user(make, b"");
+        assert!(made.status.success(), "{made:?}");
+        assert_eq!(failure(&host), expected, "{make}");
+        host.root("chmod 750 ~app; rm -rf ~app/.ssh", b"");
+    }
+    for (make, expected) in [
+        ("mkdir ~app/.ssh && chown 1 ~app/.ssh", "Forbidden: `/home/app/.ssh` belongs to somebody else"),
+        (
+            "install -d -o app ~app/.ssh && echo >~app/.ssh/authorized_keys",
+            "Forbidden: `/home/app/.ssh/authorized_keys` belongs to somebody else",
+        ),
+        (
+            "mount --bind ~app ~app && mount -o remount,ro,bind ~app",
+            "Forbidden: `/home/app/.ssh` is on a file system that is read-only",
+        ),
+        (
+            "mount -t tmpfs -o nr_inodes=1,uid=12345 tmpfs ~app",
+            "Unavailable: there is no space left for `/home/app/.ssh`",
+        ),
+        ("mv ~app ~app.away", "Invalid: the user's home `/home/app` is missing"),
+    ] {
+        let made = host.root(make, b"");
+        assert!(made.status.success(), "{made:?}");
+        assert_eq!(failure(&host), expected, "{make}");
+        host.root("umount ~app; [ ! -e ~app.away ] || mv ~app.away ~app; rm -rf ~app/.ssh", b"");
+    }
+    for user in ["nobody-there", "x; rm -rf /", "0", "12345"] {
+        let Outcome::Failed(failure) = follow(&host, &Order { user, ..order(1, Phase::Set, &[]) }).outcome else {
+            panic!("{user}")
+        };
+        assert_eq!(failure.what, format!("there is no user `{user}`"));
+    }
+    assert_eq!(host.root("ls -A /home/app", b"").stdout, b"");
+}
+
+#[test]
+fn a_full_disk_leaves_the_file_as_it_was() {
+    let Some(host) = Host::start() else { return };
+    let made = host.root("mount -t tmpfs -o size=64k,uid=12345,mode=750 tmpfs ~app", b"");
+    assert!(made.status.success(), "{made:?}");
+    let foreign = format!("# {}\n", "x".repeat(98)).repeat(360);
+    host.authorize(foreign.as_bytes());
+    assert_eq!(failure(&host), "Unavailable: there is no space left for `/home/app/.ssh/authorized_keys`");
+    assert_eq!(host.authorized_keys(), foreign.as_bytes());
+    assert_eq!(host.root("ls -A ~app/.ssh", b"").stdout, b"authorized_keys\n");
+}
+
+#[test]
+fn ten_thousand_lines_are_kept() {
+    let Some(host) = Host::start() else { return };
+    let foreign: Vec<_> = (0..10_000).map(|number| format!("ssh-ed25519 AAAAC3Nza{number:05} {number}")).collect();
+    // Without a final newline.
+    host.authorize(foreign.join("\n").as_bytes());
+    let key = new_key();
+    assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
+    let after = lines_of(&host);
+    assert_eq!(after[..10_000], foreign);
+    assert_eq!(after[10_000], line(key.public_key(), "v1"));
+    assert!(host.opens(&text(&key)));
+}
+
+#[test]
+fn mode_and_owner_of_the_file_are_kept() {
+    let Some(host) = Host::start() else { return };
+    host.authorize(b"# mine\n");
+    host.root("chmod 640 ~app/.ssh/authorized_keys; chgrp 4242 ~app/.ssh/authorized_keys", b"");
+    host.root("chown root:root ~app/.ssh; chmod 755 ~app/.ssh", b"");
+    let key = new_key();
+    assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
+    assert_eq!(host.root("stat -c '%a %U %g' ~app/.ssh/authorized_keys", b"").stdout, b"640 app 4242\n");
+    assert!(host.opens(&text(&key)));
+}
