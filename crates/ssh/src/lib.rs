@@ -29,6 +29,7 @@
 #[cfg(test)]
 mod against_hosts;
 mod answer;
+mod direct;
 mod edit;
 mod hosts;
 mod key;

@@ -6,16 +6,15 @@ use fourstep::{
     AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Retire, Rotator, SshTest,
     SshTransport, Step,
 };
-use futures_util::{StreamExt, stream};
 use russh::keys::{PrivateKey, PublicKey};
 use tokio::sync::OnceCell;
 
 use crate::answer::{Answer, Outcome};
+use crate::direct;
 use crate::edit::{self, Action, Generation, Order, Phase};
 use crate::hosts::{self, Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
-use crate::login::Session;
 use crate::secret::KeyPair;
 use crate::ssm::SystemsManager;
 
@@ -26,9 +25,6 @@ use crate::ssm::SystemsManager;
 pub struct Ssh {
     systems_manager: OnceCell<SystemsManager>,
 }
-
-/// How many hosts are logged in to at a time. Each has a session in memory.
-const AT_A_TIME: usize = 16;
 
 impl Ssh {
     /// Makes a rotator.
@@ -45,7 +41,7 @@ impl Ssh {
     async fn hosts(&self, cx: &Context<'_>) -> Result<Vec<Host>> {
         let hosts = match cx.settings().ssh_transport {
             SshTransport::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
-            SshTransport::Ssh => named_hosts(cx)?,
+            SshTransport::Ssh => direct::hosts(cx.settings())?,
         };
         let (count, least) = (hosts.len(), cx.settings().min_hosts as usize);
         if count >= least {
@@ -66,12 +62,7 @@ impl Ssh {
         let command = order.command()?;
         match cx.settings().ssh_transport {
             SshTransport::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
-            SshTransport::Ssh => {
-                let keys = &labelled_keys(cx).await?;
-                let command = &command;
-                Ok(on_each(hosts, |host| async move { order_over_ssh(&host, order.user, keys, pins, command).await })
-                    .await)
-            }
+            SshTransport::Ssh => direct::order(&command, order.user, hosts, pins, cx).await,
         }
     }
 
@@ -137,10 +128,9 @@ impl Ssh {
         let private = &Arc::new(private);
         let forced = cx.settings().ssh_key_options.as_deref().is_some_and(|options| options.contains("command="));
         let known = &known;
-        let replies = on_each(&made_for, |host| async move {
+        let replies = direct::on_each(&made_for, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);
-            let reply = try_key(&host, port, known, user, Arc::clone(private), forced).await;
-            match reply.unwrap_or_else(|reply| reply) {
+            match direct::try_key(&host, port, known, user, Arc::clone(private), forced).await {
                 // setSecret could not give it the key.
                 Reply::Refused if !host.online => Reply::Unreachable(
                     "Systems Manager does not hear of its agent, and it has not the key yet".to_owned(),
@@ -268,22 +258,6 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
     })
 }
 
-fn named_hosts(cx: &Context<'_>) -> Result<Vec<Host>> {
-    let names = &cx.settings().ssh_hosts;
-    if names.is_empty() {
-        return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts").next(
-            "Set the variable SSH_HOSTS, or give the secret the tag fourstep:hosts: host[:port], separated by spaces",
-        ));
-    }
-    names
-        .iter()
-        .map(|name| {
-            let endpoint: fourstep::Endpoint = name.parse()?;
-            Ok(Host { id: name.clone(), address: endpoint.host, port: endpoint.port, online: true })
-        })
-        .collect()
-}
-
 /// Gives the line of a key, marked as this secret's.
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let secret = cx.secret_id();
@@ -304,20 +278,6 @@ async fn key_of(label: &str, cx: &Context<'_>) -> Result<Option<PublicKey>> {
     Ok(version.map(|version| version.secret().public()).transpose()?.flatten())
 }
 
-/// Gives the private keys with which the user may log in to edit its file, the likeliest first.
-async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
-    let mut keys = Vec::new();
-    for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
-        let version = cx.labelled::<KeyPair>(label).await.ok().flatten();
-        keys.extend(version.and_then(|version| version.secret().private().ok().flatten()).map(Arc::new));
-    }
-    if keys.is_empty() {
-        return Err(Error::invalid("SSH_TRANSPORT is ssh, and the secret holds no key that could log in")
-            .next("Store a key pair that the hosts accept, or set SSH_TRANSPORT to ssm"));
-    }
-    Ok(keys)
-}
-
 fn distinct(keys: Vec<PublicKey>) -> Vec<PublicKey> {
     let mut distinct: Vec<PublicKey> = Vec::new();
     for key in keys {
@@ -326,57 +286,4 @@ fn distinct(keys: Vec<PublicKey>) -> Vec<PublicKey> {
         }
     }
     distinct
-}
-
-/// Does something on each host, on some of them at a time.
-async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
-    let replies = hosts.iter().map(|host| {
-        let reply = on(host.clone());
-        async { (host.clone(), reply.await) }
-    });
-    stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
-}
-
-async fn order_over_ssh(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &KnownHosts, command: &str) -> Reply {
-    let run = async {
-        let mut session = Session::connect(host, host.port.unwrap_or(22), pins.of(host)).await?;
-        for key in keys {
-            if session.log_in(user, Arc::clone(key)).await? {
-                let done = session.run("sh", command).await?;
-                session.close().await;
-                return Ok(done);
-            }
-        }
-        Err(Reply::Refused)
-    };
-    match run.await {
-        Ok(done) => Answer::read(&done.output).map_or_else(
-            || Reply::Failed(crate::answer::Failure::unreadable(done.status.map_or(-1, u32::cast_signed))),
-            Reply::Answer,
-        ),
-        Err(reply) => reply,
-    }
-}
-
-/// Logs in with a key, and runs what does nothing.
-async fn try_key(
-    host: &Host,
-    port: u16,
-    pins: &KnownHosts,
-    user: &str,
-    key: Arc<PrivateKey>,
-    forced: bool,
-) -> Result<Reply, Reply> {
-    let mut session = Session::connect(host, port, pins.of(host)).await?;
-    if !session.log_in(user, key).await? {
-        return Ok(Reply::Refused);
-    }
-    if !forced {
-        let done = session.run("true", "").await?;
-        if done.status != Some(0) {
-            return Ok(Reply::Failed(crate::answer::Failure::no_shell(done.status)));
-        }
-    }
-    session.close().await;
-    Ok(Reply::Opened)
 }
