@@ -54,6 +54,10 @@ pub struct Settings {
     pub ssh_key_type: SshKeyType,
     /// How a private SSH key is written.
     pub ssh_key_format: SshKeyFormat,
+    /// The name of the secret's field with the private SSH key. `None`: `PrivateKey`, in any spelling.
+    pub ssh_private_key_field: Option<String>,
+    /// The name of the secret's field with the public SSH key. `None`: `PublicKey`, in any spelling.
+    pub ssh_public_key_field: Option<String>,
     /// What stands before an SSH key in `authorized_keys`.
     pub ssh_key_options: Option<String>,
     /// How many hosts must carry the tag, for a rotation of SSH keys to go on.
@@ -92,6 +96,8 @@ impl Default for Settings {
             ssh_transport: SshTransport::Ssm,
             ssh_key_type: SshKeyType::Ed25519,
             ssh_key_format: SshKeyFormat::OpenSsh,
+            ssh_private_key_field: None,
+            ssh_public_key_field: None,
             ssh_key_options: None,
             min_hosts: 1,
             max_unreachable: 0,

@@ -49,7 +49,7 @@ async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
     let mut keys = Vec::new();
     for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
         let version = cx.labelled::<KeyPair>(label).await.ok().flatten();
-        keys.extend(version.and_then(|version| version.secret().private().ok().flatten()).map(Arc::new));
+        keys.extend(version.and_then(|version| version.secret().private(cx.settings()).ok().flatten()).map(Arc::new));
     }
     if keys.is_empty() {
         return Err(Error::invalid("SSH_TRANSPORT is ssh, and the secret holds no key that could log in")

@@ -102,12 +102,12 @@ impl Ssh {
     /// Proves that a pair opens each host that it was made for.
     async fn prove(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
         let hosts = self.hosts(cx).await?;
-        let mut known = KnownHosts::read(&pair.known_hosts);
+        let mut known = KnownHosts::read(pair.known_hosts(cx.settings()));
         // A first value, or one that was stored by hand, has no pins.
         if !hosts.iter().any(|host| !known.of(host).is_empty()) {
             self.pin(&mut known, &hosts, cx).await?;
         }
-        let Some(private) = pair.private()? else {
+        let Some(private) = pair.private(cx.settings())? else {
             if cx.step() == Step::Test {
                 tracing::info!("the secret holds no key yet; the first rotation makes one");
                 return Ok(());
@@ -195,9 +195,9 @@ impl Rotator for Ssh {
     async fn create(&self, current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
         user(cx)?;
         // What is wrong with the value is said before anything is made.
-        current.public()?;
+        current.public(cx.settings())?;
         let hosts = self.hosts(cx).await?;
-        let mut known = KnownHosts::read(&current.known_hosts);
+        let mut known = KnownHosts::read(current.known_hosts(cx.settings()));
         if cx.settings().ssh_transport == SshTransport::Ssm {
             known.keep(&hosts);
         }
@@ -205,20 +205,20 @@ impl Rotator for Ssh {
         let settings = cx.settings();
         let comment = edit::comment(&cx.secret_id(), cx.token());
         let made = key::make(settings.ssh_key_type, settings.ssh_key_format, comment).await?;
-        Ok(current.next(made.public_key, made.private_key, made.fingerprint, known.write()))
+        Ok(current.next(&made, &known.write(), settings))
     }
 
     async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSPENDING).await?;
         let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
-        let mut keys: Vec<PublicKey> = pending.public()?.into_iter().collect();
+        let mut keys: Vec<PublicKey> = pending.public(cx.settings())?.into_iter().collect();
         // AWSPREVIOUS may be the only login, until the pending key has been proved.
         for label in [AWSCURRENT, AWSPREVIOUS] {
             if let Some(key) = key_of(label, cx).await? {
                 keys.push(key);
             }
         }
-        let pins = KnownHosts::read(&pending.known_hosts);
+        let pins = KnownHosts::read(pending.known_hosts(cx.settings()));
         self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await
     }
 
@@ -229,16 +229,15 @@ impl Rotator for Ssh {
     async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
         let version = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
-        let keys = keep.kept().filter_map(|pair| pair.public().ok().flatten()).collect();
-        let mut gone: Vec<_> = keep
-            .gone(|pair| pair.public().ok().flatten().map(|key| key.key_data().clone()))
-            .filter_map(|pair| pair.public().ok().flatten())
-            .collect();
+        let public = |pair: &KeyPair| pair.public(cx.settings()).ok().flatten();
+        let keys = keep.kept().filter_map(public).collect();
+        let mut gone: Vec<_> =
+            keep.gone(|pair| public(pair).map(|key| key.key_data().clone())).filter_map(public).collect();
         // Keys that were made by hand bear no mark: only their versions name them.
         for abandoned in cx.abandoned::<KeyPair>().await? {
-            gone.extend(abandoned.secret().public().ok().flatten());
+            gone.extend(public(abandoned.secret()));
         }
-        let pins = KnownHosts::read(&version.secret().known_hosts);
+        let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
         self.declare(distinct(keys), gone, Generation::new(version.created(), Phase::Finish), &pins, cx).await.map_err(
             |error| match cx.settings().retire {
                 Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
@@ -272,10 +271,11 @@ fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
 /// Gives the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.
 async fn key_of(label: &str, cx: &Context<'_>) -> Result<Option<PublicKey>> {
     if label == AWSPREVIOUS {
-        return Ok(cx.older::<KeyPair>(label).await?.and_then(|version| version.secret().public().ok().flatten()));
+        let version = cx.older::<KeyPair>(label).await?;
+        return Ok(version.and_then(|version| version.secret().public(cx.settings()).ok().flatten()));
     }
     let version = cx.labelled::<KeyPair>(label).await?;
-    Ok(version.map(|version| version.secret().public()).transpose()?.flatten())
+    Ok(version.map(|version| version.secret().public(cx.settings())).transpose()?.flatten())
 }
 
 fn distinct(keys: Vec<PublicKey>) -> Vec<PublicKey> {

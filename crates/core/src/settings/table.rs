@@ -166,6 +166,14 @@ settings! {
             ("openssh", SshKeyFormat::OpenSsh),
             ("pem", SshKeyFormat::Pem),
         ]));
+    "", "PRIVATE_KEY_FIELD",
+        "the name of a field", "PrivateKey, in any spelling",
+        "the field of the secret that holds the private SSH key",
+        Unset, |draft, value| set(&mut draft.settings.ssh_private_key_field, text(value, 128).map(Some));
+    "", "PUBLIC_KEY_FIELD",
+        "the name of a field", "PublicKey, in any spelling",
+        "the field of the secret that holds the public SSH key",
+        Unset, |draft, value| set(&mut draft.settings.ssh_public_key_field, text(value, 128).map(Some));
     "", "KEY_OPTIONS",
         "options of authorized_keys, separated by commas, such as restrict,from=\"10.0.0.0/8\"", "none",
         "what stands before an SSH key in authorized_keys",

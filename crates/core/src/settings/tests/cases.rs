@@ -191,6 +191,22 @@ pub(super) fn cases() -> Vec<Case> {
         },
         Case {
             tag: None,
+            variable: Some("PRIVATE_KEY_FIELD"),
+            look: |settings| settings.ssh_private_key_field.clone().unwrap_or_default(),
+            default: "",
+            good: &[("id_ed25519", "id_ed25519"), ("the key", "the key")],
+            bad: &["a\nb"],
+        },
+        Case {
+            tag: None,
+            variable: Some("PUBLIC_KEY_FIELD"),
+            look: |settings| settings.ssh_public_key_field.clone().unwrap_or_default(),
+            default: "",
+            good: &[("id_ed25519.pub", "id_ed25519.pub"), ("öffentlich", "öffentlich")],
+            bad: &["a\tb"],
+        },
+        Case {
+            tag: None,
             variable: Some("KEY_OPTIONS"),
             look: |settings| settings.ssh_key_options.clone().unwrap_or_default(),
             default: "",
