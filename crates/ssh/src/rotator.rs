@@ -233,9 +233,13 @@ impl Rotator for Ssh {
         let keys = keep.kept().filter_map(public).collect();
         let mut gone: Vec<_> =
             keep.gone(|pair| public(pair).map(|key| key.key_data().clone())).filter_map(public).collect();
-        // Keys that were made by hand bear no mark: only their versions name them.
-        for abandoned in cx.abandoned::<KeyPair>().await? {
-            gone.extend(public(abandoned.secret()));
+        // Keys that were made by hand bear no mark before a rotation sees them: only their versions name them. What a
+        // rotation made is marked in each file, so after one that replaced such a key there is nothing to look up.
+        let previous = key_of(AWSPREVIOUS, cx).await?;
+        if previous.is_none_or(|previous| !is_marked(&previous, cx)) {
+            for abandoned in cx.abandoned::<KeyPair>().await? {
+                gone.extend(public(abandoned.secret()));
+            }
         }
         let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
         self.declare(distinct(keys), gone, Generation::new(version.created(), Phase::Finish), &pins, cx).await.map_err(
@@ -259,13 +263,18 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
 
 /// Gives the line of a key, marked as this secret's.
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
-    let secret = cx.secret_id();
-    let mark = edit::comment(&secret, "");
-    let own = key.comment().as_str_lossy();
-    // A key that was made by hand has a comment of its own, or none.
-    let ours = own.strip_prefix(&mark).is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']));
-    let comment = if ours { own.to_owned() } else { edit::comment(&secret, edit::BY_HAND) };
+    let comment = match is_marked(key, cx) {
+        true => key.comment().as_str_lossy().to_owned(),
+        false => edit::comment(&cx.secret_id(), edit::BY_HAND),
+    };
     edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
+}
+
+/// Tells whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
+fn is_marked(key: &PublicKey, cx: &Context<'_>) -> bool {
+    let mark = edit::comment(&cx.secret_id(), "");
+    let version = key.comment().as_str_lossy().strip_prefix(&mark).map(str::to_owned);
+    version.is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']))
 }
 
 /// Gives the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.

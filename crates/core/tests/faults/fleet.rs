@@ -52,6 +52,9 @@ pub struct KeyPair {
     pub private: Sensitive,
 }
 
+/// What the public key of a pair begins with that a rotation made: its line has our mark from the first.
+const MADE: &str = "made ";
+
 pub struct ModelFleet(pub Arc<World<Fleet>>);
 
 impl ModelFleet {
@@ -99,8 +102,8 @@ impl Rotator for ModelFleet {
 
     async fn create(&self, _current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
         // In the model a public key is its private key.
-        let private = cx.password("\"\\")?;
-        Ok(KeyPair { public: private.expose().to_owned(), private })
+        let private = format!("{MADE}{}", cx.password("\"\\")?.expose());
+        Ok(KeyPair { public: private.clone(), private: Sensitive::new(private) })
     }
 
     async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
@@ -133,7 +136,10 @@ impl Rotator for ModelFleet {
         let generation = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?.created();
         let kept: Vec<_> = keep.kept().map(|secret| secret.public.clone()).collect();
         let mut gone: Vec<_> = keep.gone(|secret| secret.public.clone()).map(|secret| secret.public.clone()).collect();
-        gone.extend(cx.abandoned::<KeyPair>().await?.iter().map(|version| version.secret().public.clone()));
+        let previous = cx.older::<KeyPair>(AWSPREVIOUS).await?;
+        if previous.is_none_or(|previous| !previous.secret().public.starts_with(MADE)) {
+            gone.extend(cx.abandoned::<KeyPair>().await?.iter().map(|version| version.secret().public.clone()));
+        }
         for host in 0..2 {
             cx.fence().await?;
             self.declare(host, (generation, 2), kept.clone(), gone.clone()).await?;
