@@ -214,7 +214,8 @@ impl std::fmt::Debug for Engine {
 }
 
 async fn perform(rotation: &impl Rotation, cx: &Context<'_>, report: &mut Report) -> Result<Done> {
-    let result = rotation.step(cx).await;
+    // Boxed: a rotator's futures nest so deep that rustc gives up on the sum of all layers.
+    let result = Box::pin(rotation.step(cx)).await;
     report.strategy = cx.strategy();
     report.attempts = cx.attempts();
     result.map_err(|error| error.still_works(cx.what_works()))
