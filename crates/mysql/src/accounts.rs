@@ -75,6 +75,10 @@ impl Accounts for Mysql {
         mirror::marked_base(session).await
     }
 
+    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
+        mirror::is_marked(session, base, clone).await
+    }
+
     async fn check_rights(
         &self,
         session: &mut Session,

@@ -205,6 +205,16 @@ pub(crate) async fn marked_base(session: &mut Session) -> Result<Option<String>>
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
+/// Tells an administrator whether each entry of a clone bears the mark of its base. `None`: MariaDB has no place for one.
+pub(crate) async fn is_marked(session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
+    if session.product() == Product::MariaDb {
+        return Ok(None);
+    }
+    let entries = Entry::read(session, &[clone]).await?;
+    let marked = |entry: &Entry| base_in(&entry.attributes).as_deref() == Some(base);
+    Ok(Some(!entries.is_empty() && entries.iter().all(marked)))
+}
+
 /// Proves that the session's account, a clone, may do what its base may, whose session is the other one.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ const DUAL_PASSWORD: [Messages; 1] = [Messages { calls: 13, connections: 3, fron
 /// reads AWSPREVIOUS too, and looks at the accounts once more. testSecret reads AWSCURRENT for a session of the base.
 const ALTERNATING_USERS_OF_MYSQL: [Messages; 3] = [
     Messages { calls: 16, connections: 5, frontend: 33 },
-    Messages { calls: 16, connections: 4, frontend: 19 },
+    Messages { calls: 16, connections: 4, frontend: 20 },
     Messages { calls: 16, connections: 5, frontend: 26 },
 ];
 const ALTERNATING_USERS_OF_MARIADB: [Messages; 3] = [

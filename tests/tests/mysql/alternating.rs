@@ -116,6 +116,28 @@ async fn an_account_that_has_the_clones_name_is_left_alone_unless_it_may_be_adop
     }
 }
 
+/// Whoever may write a secret chooses the names in its versions: the mark at the server says whose clone an account is.
+#[tokio::test]
+async fn two_accounts_that_only_their_names_make_a_pair_are_left_alone() {
+    let Some((server, _)) = server_with_admin(Flavour::MySql).await else { return };
+    server
+        .execute(
+            "CREATE USER <svc>@'%' IDENTIFIED BY 'of-somebody-else'; CREATE USER <svc_clone>@'%' IDENTIFIED BY 'own-password';
+             GRANT SELECT ON <main>.* TO <svc_clone>@'%'",
+        )
+        .await;
+    let accounts = server.accounts().await;
+    let theirs = secret(&server, &server.name("svc"), "a-wrong-password");
+    let mut world = World::alternating(&theirs, &crate::world::admin(&server));
+    let mut own = secret(&server, &server.name("svc_clone"), "own-password");
+    own["masterarn"] = world.current()["masterarn"].clone();
+    world.put(&own);
+    let error = world.failing_set().await;
+    let parts = ["nothing there says that `", "is the clone of it", "fourstep:adopt=true"];
+    assert_error(&error, ErrorKind::Conflict, &parts);
+    assert_eq!(server.accounts().await, accounts);
+}
+
 #[tokio::test]
 async fn attempts_that_are_given_up_leave_a_clone_that_the_next_one_knows() {
     for flavour in Flavour::ALL {
