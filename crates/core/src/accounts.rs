@@ -4,7 +4,7 @@ mod passwords;
 
 use std::future::Future;
 
-use crate::{AccountSecret, Context, Result, Sensitive};
+use crate::{AccountSecret, Context, Error, Result, Sensitive};
 
 pub use passwords::Passwords;
 
@@ -66,8 +66,8 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// Makes the clone exist and able to do what its base may, no more and no less, and marks it as the base's clone.
     ///
-    /// A clone that bears no mark of ours, and is not this secret's by the claim, is another's: `Conflict`, unless the
-    /// setting `adopt` allows it. A clone that it makes cannot log in before [`set_password`](Self::set_password).
+    /// A clone that bears no mark of ours, and is not this secret's by the claim, is another's, unless the setting `adopt`
+    /// allows it: then nothing is written. A clone that it makes cannot log in before [`set_password`](Self::set_password).
     fn mirror(
         &self,
         session: &mut Self::Session,
@@ -75,7 +75,7 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         clone: &str,
         claim: &Claim,
         cx: &Context<'_>,
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = Result<Mirrored>> + Send;
 
     /// Gives the base whose clone the account is by our mark, if it has one.
     fn marked_base(
@@ -166,6 +166,15 @@ pub trait Accounts: Clone + Send + Sync + 'static {
 
     /// Ends a session that wrote nothing, or whose writes are to be undone.
     fn close(&self, session: Self::Session) -> impl Future<Output = ()> + Send;
+}
+
+/// What became of a clone.
+#[derive(Debug)]
+pub enum Mirrored {
+    /// It may do what its base may, no more and no less.
+    Equal,
+    /// It is another's, as far as the claim tells, and nothing was written: the refusal, a `Conflict`.
+    OfAnother(Error),
 }
 
 /// What tells that a clone is this secret's own, beside a mark in the server.

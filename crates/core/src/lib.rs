@@ -84,7 +84,7 @@ mod store;
 mod strategies;
 
 pub use account::{AccountSecret, same_name};
-pub use accounts::{Accounts, Claim, Passwords};
+pub use accounts::{Accounts, Claim, Mirrored, Passwords};
 pub use alternating_users::{AlternatingUsers, clone_of};
 pub use clock::{Clock, SystemClock};
 pub use context::Context;

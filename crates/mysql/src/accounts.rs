@@ -1,4 +1,4 @@
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Passwords, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwords, Result, Sensitive};
 use sha2::{Digest, Sha256};
 
 use crate::identifier::{self, hex};
@@ -67,7 +67,7 @@ impl Accounts for Mysql {
         clone: &str,
         claim: &Claim,
         cx: &Context<'_>,
-    ) -> Result<()> {
+    ) -> Result<Mirrored> {
         mirror::make_equal(session, base, clone, claim, cx).await
     }
 

@@ -2,7 +2,7 @@
 
 mod statement;
 
-use fourstep::{Claim, Context, Error, Result, Sensitive};
+use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result, Sensitive};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,7 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 ///
-/// `Conflict` if the clone's name is another's; `Invalid` if there is no base, or its plugin takes no verifier of ours;
+/// `Invalid` if there is no base, or its plugin takes no verifier of ours;
 /// `Forbidden` if the base is locked, and with the statement that gives a missing right.
 pub(crate) async fn make_equal(
     session: &mut Session,
@@ -34,17 +34,20 @@ pub(crate) async fn make_equal(
     clone: &str,
     claim: &Claim,
     cx: &Context<'_>,
-) -> Result<()> {
+) -> Result<Mirrored> {
     let mut left = None;
     for round in 0..ROUNDS {
         let pair = Pair::read(session, base, clone).await?;
         // What was made in the round before is ours.
         if round == 0 {
-            pair.check(session, claim, cx.settings().adopt)?;
+            match pair.check(session, claim, cx.settings().adopt) {
+                Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
+                checked => checked?,
+            }
         }
         let statements = pair.missing(session, claim, cx).await?;
         if statements.is_empty() {
-            return Ok(());
+            return Ok(Mirrored::Equal);
         }
         for statement in &statements {
             statement.run(session).await?;

@@ -1,4 +1,4 @@
-use fourstep::{AccountSecret, Accounts, Act, Claim, Context, Error, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Act, Claim, Context, Error, Mirrored, Result, Sensitive};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -96,7 +96,7 @@ impl Accounts for Postgres {
         clone: &str,
         claim: &Claim,
         cx: &Context<'_>,
-    ) -> Result<()> {
+    ) -> Result<Mirrored> {
         identifier::check(base)?;
         identifier::check(clone)?;
         mirror::make_equal(session, base, clone, claim.known || cx.settings().adopt).await

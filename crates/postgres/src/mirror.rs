@@ -7,7 +7,7 @@ mod statement;
 
 use std::ops::Range;
 
-use fourstep::{Act, Error, Result};
+use fourstep::{Act, Error, ErrorKind, Mirrored, Result};
 use sqlx::Row;
 
 use crate::identifier::{literal, quote, unquote};
@@ -34,19 +34,22 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 ///
-/// `Conflict` if the clone's name is another's and `ours` is false; `Invalid` if there is no base or it is a
+/// `Invalid` if there is no base or it is a
 /// superuser; `Forbidden` if the base may not log in or has expired, if the clone owns objects, and with the statement
 /// that gives a missing right.
-pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, ours: bool) -> Result<()> {
+pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, ours: bool) -> Result<Mirrored> {
     let mut left = None;
     for round in 0..ROUNDS {
         let pair = Pair::read(session, base, clone).await?;
         // What was made in the round before is marked.
-        check(&pair, session, base, clone, ours && round == 0)?;
+        match check(&pair, session, base, clone, ours && round == 0) {
+            Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
+            checked => checked?,
+        }
         let statements = missing(&pair, session, base, clone);
         if statements.is_empty() {
             pair.objects.iter().for_each(|objects| name_grants(objects, base, clone));
-            return Ok(());
+            return Ok(Mirrored::Equal);
         }
         for statement in &statements {
             statement.run(session).await?;

@@ -2,7 +2,7 @@
 
 use super::{AlternatingUsers, clone_of};
 use crate::accounts::opens;
-use crate::{AWSPENDING, AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, ErrorKind, Result};
+use crate::{AWSPENDING, AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, Mirrored, Result};
 
 /// How many versions without a label are read where a clone's owner is in doubt.
 const GIVEN_UP_READ: usize = 3;
@@ -19,9 +19,9 @@ impl<A: Accounts> AlternatingUsers<A> {
     ) -> Result<()> {
         let clone = &pending.username;
         let mut claim = Claim { known: false, passwords: vec![pending.password.clone()] };
-        let conflict = match self.0.mirror(session, base, clone, &claim, cx).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => error,
-            mirrored => return mirrored,
+        let refusal = match self.0.mirror(session, base, clone, &claim, cx).await? {
+            Mirrored::Equal => return Ok(()),
+            Mirrored::OfAnother(refusal) => refusal,
         };
         let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
         claim.known = previous.is_some_and(|previous| previous.secret().username == *clone);
@@ -33,10 +33,13 @@ impl<A: Accounts> AlternatingUsers<A> {
                 }
             }
             if claim.passwords.len() == 1 {
-                return Err(conflict);
+                return Err(refusal);
             }
         }
-        self.0.mirror(session, base, clone, &claim, cx).await
+        match self.0.mirror(session, base, clone, &claim, cx).await? {
+            Mirrored::Equal => Ok(()),
+            Mirrored::OfAnother(refusal) => Err(refusal),
+        }
     }
 
     /// Makes sure that the account which opened the server is the clone of `base`, where no credential of the base did: by

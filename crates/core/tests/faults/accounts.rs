@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Passwords, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwords, Result, Sensitive};
 
 use crate::world::{Call, State, Target, World};
 
@@ -317,14 +317,15 @@ impl Accounts for ModelAccounts {
         clone: &str,
         claim: &Claim,
         _cx: &Context<'_>,
-    ) -> Result<()> {
+    ) -> Result<Mirrored> {
         let owner = self.world.state().target.accounts.get(clone).map(|account| account.clone_of.clone());
         if owner.is_some_and(|owner| !claim.known && owner.as_deref() != Some(base)) {
-            return Err(Error::conflict(format!("account `{clone}` is another's")));
+            return Ok(Mirrored::OfAnother(Error::conflict(format!("account `{clone}` is another's"))));
         }
         let create = Statement::Create { base: base.into(), clone: clone.into() };
         self.write(session, "create account", create).await?;
-        self.write(session, "grant", Statement::Grant { base: base.into(), clone: clone.into() }).await
+        self.write(session, "grant", Statement::Grant { base: base.into(), clone: clone.into() }).await?;
+        Ok(Mirrored::Equal)
     }
 
     async fn marked_base(&self, _session: &mut Session, account: &str) -> Result<Option<String>> {
