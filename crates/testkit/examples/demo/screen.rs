@@ -28,7 +28,8 @@ impl Labels {
             let account = version.text().and_then(|text| {
                 let value: serde_json::Value = serde_json::from_str(text.expose()).ok()?;
                 let name = value["username"].as_str().or(value["key_id"].as_str());
-                name.map(str::to_owned).or_else(|| Some(format!("{:.24}…", value["Fingerprint"].as_str()?)))
+                let fingerprint = || value["Fingerprint"].as_str().map(|text| format!("{text:.22}…"));
+                Some(name.map(str::to_owned).or_else(fingerprint).unwrap_or_else(|| "(no key yet)".to_owned()))
             });
             Some((label, format!("…{id} {}", account.as_deref().unwrap_or("(no value yet)"))))
         };
