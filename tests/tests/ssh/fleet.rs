@@ -5,6 +5,10 @@ use fourstep_testkit::sshd::Host;
 
 use crate::world::{World, empty};
 
+/// The least memory that a function can be given.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
+const LEAST_MEMORY: u64 = 128 * 1024 * 1024;
+
 #[tokio::test]
 async fn fifty_hosts_and_one_more_are_reached_by_their_ids() {
     let hosts: Option<Vec<_>> = (0..51).map(|_| Host::start().map(Arc::new)).collect();
@@ -34,6 +38,7 @@ async fn two_hundred_hosts_rotate_within_the_memory_budget() {
         usage.cpu,
         usage.peak_memory / 1024
     );
+    assert!(usage.peak_memory < LEAST_MEMORY, "it runs on the smallest function");
     assert!([0, 99, 199].iter().all(|number| world.opens(*number, &world.current())));
     assert_eq!(
         world.sandbox.output().unwrap().matches("\"result\":\"logged in\"").count(),

@@ -17,17 +17,17 @@ enum Point {
 async fn a_rotation_survives_a_kill_at_each_call_of_secrets_manager() {
     let moments = [Moment::Before, Moment::After];
     let points = |calls, _| (1..=calls).flat_map(|call| moments.map(|at| Point::SecretsManager(call, at))).collect();
-    killed_at_each(points).await;
+    killed_at_each(1, points).await;
 }
 
 #[tokio::test]
 async fn a_rotation_survives_a_kill_at_each_call_of_systems_manager() {
-    killed_at_each(|_, orders| (1..=orders).map(Point::SystemsManager).collect()).await;
+    killed_at_each(2, |_, orders| (1..=orders).map(Point::SystemsManager).collect()).await;
 }
 
-/// Kills a rotation at each of the points that `points` makes of how many calls it has.
-async fn killed_at_each(points: impl FnOnce(usize, usize) -> Vec<Point>) {
-    let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
+/// Kills a rotation on some hosts at each of the points that `points` makes of how many calls it has.
+async fn killed_at_each(hosts: usize, points: impl FnOnce(usize, usize) -> Vec<Point>) {
+    let Some(mut world) = World::start(hosts, &empty(), &[]).await else { return };
     for _ in 0..2 {
         world.rotate().await.unwrap();
     }
@@ -53,7 +53,7 @@ async fn killed_at_each(points: impl FnOnce(usize, usize) -> Vec<Point>) {
         if let Err(error) = result {
             assert_eq!(error.error_type, "Runtime.ExitError", "{point:?}: {error}");
         }
-        assert!((0..2).all(|number| world.opens(number, &world.current())), "{point:?}: I1");
+        assert!((0..hosts).all(|number| world.opens(number, &world.current())), "{point:?}: I1");
         world.run(&token).await.unwrap_or_else(|error| panic!("{point:?}: {error}"));
         world.check_end(&token);
     }
