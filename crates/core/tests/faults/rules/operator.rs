@@ -61,7 +61,7 @@ fn left_by_finish<K: Kind>() {
     // Secrets Manager takes it away when the rotation is over, and rotation may be off.
     world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
     assert!(world.state().opens(AWSPREVIOUS));
-    reconcile::<K>(&world, true).unwrap();
+    reconcile::<K>(&world, true).expect("nothing is in its way");
     assert!(world.state().opens(AWSCURRENT) && !world.state().opens(AWSPREVIOUS));
 }
 
