@@ -109,6 +109,12 @@ impl SecretStore for SecretsManagerStore {
         }
     }
 
+    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
+        let request = self.client.update_secret_version_stage().secret_id(secret_id).version_stage(AWSPENDING);
+        let answer = request.remove_from_version_id(version_id).send().await;
+        answer.map(drop).map_err(|error| classify(&error, Operation::UpdateSecretVersionStage, secret_id))
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         let request = self.client.list_secret_version_ids().secret_id(secret_id).include_deprecated(true);
         let mut pages = request.into_paginator().send();

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Result,
-    Rotator, SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion, Version,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Clock, Description, Engine, Error, ErrorKind, Filter, Lives, Reply,
+    Result, Rotator, SecretStore, Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue, UnlabelledVersion,
+    Version,
 };
 
 /// Older ones were retired by the rotations before.
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     engine: &'a Engine,
     event: &'a StepEvent,
     action: Option<Action>,
+    reply: Mutex<Option<Reply>>,
+    staged: Mutex<Option<String>>,
     settings: Settings,
     deadline: SystemTime,
     description: Mutex<Description>,
@@ -41,6 +44,8 @@ impl<'a> Context<'a> {
             engine,
             event,
             action: None,
+            reply: Mutex::default(),
+            staged: Mutex::default(),
             settings,
             deadline,
             description: Mutex::new(description),
@@ -57,8 +62,24 @@ impl<'a> Context<'a> {
     }
 
     /// Gives what an operator asked for. `None`: Secrets Manager asked for the step.
-    pub(crate) fn action(&self) -> Option<Action> {
-        self.action
+    pub(crate) fn action(&self) -> Option<&Action> {
+        self.action.as_ref()
+    }
+
+    /// Notes the reply to the operator.
+    pub(crate) fn answer(&self, reply: Reply) {
+        *lock(&self.reply) = Some(reply);
+    }
+
+    /// Notes the version that was staged for the operator.
+    pub(crate) fn stage(&self, token: String) {
+        *lock(&self.staged) = Some(token);
+    }
+
+    /// Gives the reply to the operator, and the version that was staged.
+    pub(crate) fn into_reply(self) -> (Option<Reply>, Option<String>) {
+        let reply = self.reply.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (reply, self.staged.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Gives the ARN of the secret that is rotated. Key the target's lock by it.

@@ -1,3 +1,5 @@
+mod operate;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -5,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use crate::backoff::Backoff;
 use crate::server_lookup::NoLookup;
 use crate::{
-    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, OperatorEvent, Result, Rotation,
-    SecretStore, ServerLookup, Settings, Step, StepEvent, SystemClock,
+    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, OperatorEvent, Reply, Result,
+    Rotation, SecretStore, ServerLookup, Settings, StepEvent, SystemClock,
 };
 
 /// Runs the steps of the rotation protocol.
@@ -71,6 +73,8 @@ pub struct Report {
     pub attempts: u32,
     /// How long it took.
     pub duration: Duration,
+    /// What an operator is told beside the outcome.
+    pub reply: Option<Reply>,
     /// What was done, or the error with every known secret value removed.
     pub result: Result<Done>,
 }
@@ -132,7 +136,7 @@ impl Engine {
 
     fn begin(&self) -> Report {
         let result = Ok(Outcome::Done.into());
-        Report { strategy: None, secret_name: None, attempts: 1, duration: Duration::ZERO, result }
+        Report { strategy: None, secret_name: None, attempts: 1, duration: Duration::ZERO, reply: None, result }
     }
 
     fn end(&self, report: Report, started: SystemTime, result: Result<Done>) -> Report {
@@ -175,24 +179,24 @@ impl Engine {
         exists_here(&description)?;
         rotated_by(function_arn, &description)?;
         report.secret_name = Some(description.name.clone());
-        let settings = Settings::read(&self.environment, &description.tags)?;
-        let version = [AWSPENDING, AWSCURRENT].iter().find_map(|label| description.version_with(label));
-        let token = version.map(str::to_owned).ok_or_else(|| {
-            Error::invalid(format!("secret {} has no AWSCURRENT version", description.name))
-                .next("Store a first value in the secret")
-        })?;
-        // What an action does is what finishSecret of the newest version would do, or more of it.
-        let step = StepEvent { step: Step::Finish, secret_id: event.secret_id.clone(), token, rotation_token: None };
-        let cx = Context::new(self, &step, settings, deadline, description).for_operator(event.action);
-        perform(rotation, &cx, report).await
+        self.act(rotation, &event.action, description, deadline, report).await
     }
 
     /// Describes the secret and checks that it may be rotated, to this token, now.
     async fn describe(&self, event: &StepEvent, deadline: SystemTime) -> Result<Description> {
+        self.described(event, deadline, rotatable).await
+    }
+
+    async fn described(
+        &self,
+        event: &StepEvent,
+        deadline: SystemTime,
+        check: fn(&Description) -> Result<()>,
+    ) -> Result<Description> {
         let mut backoff = Backoff::for_visibility();
         loop {
             let description = self.store.describe(&event.secret_id).await?;
-            rotatable(&description)?;
+            check(&description)?;
             let labels = description.labels_of(&event.token);
             if labels.iter().any(|label| label == AWSCURRENT || label == AWSPENDING) {
                 return Ok(description);

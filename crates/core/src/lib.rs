@@ -98,7 +98,7 @@ pub use keys::{Key, KeyName, Keys, Mint};
 pub use login::Login;
 pub use memory::MemoryStore;
 pub use minted::Minted;
-pub use operator::{Action, OperatorEvent};
+pub use operator::{Action, OperatorEvent, Reply, Tried};
 pub use password::PasswordPolicy;
 pub use rotation::Rotation;
 pub use rotator::{Lives, Rotator};

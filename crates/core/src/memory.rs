@@ -162,6 +162,11 @@ impl SecretStore for MemoryStore {
         })
     }
 
+    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
+        let request = UpdateSecretVersionStage::removal(secret_id, AWSPENDING, version_id);
+        self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| error(secret_id, exception))
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         self.with(|model| {
             let secret = model.describe_secret(secret_id)?;

@@ -2,19 +2,18 @@
 
 mod create;
 mod finish;
+mod operator;
 mod reconcile;
 
 use crate::backoff::retry;
 use crate::engine::{Done, Outcome};
-use crate::{AWSCURRENT, Action, Context, Error, Login, Result, Rotator, Step};
+use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
 
 /// Runs the context's step, or an operator's action, with `rotator`.
 pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     cx.set_strategy::<R>();
     if let Some(action) = cx.action() {
-        return match action {
-            Action::Reconcile => reconcile::reconcile(rotator, cx).await,
-        };
+        return operator::act(rotator, action, cx).await;
     }
     let promoted = cx.is_promoted();
     match cx.step() {

@@ -37,6 +37,9 @@ pub trait SecretStore: Send + Sync {
     /// Moves AWSCURRENT from version `from` to version `to`, and fails if it is not on `from`.
     async fn promote(&self, secret_id: &str, to: &str, from: &str) -> Result<()>;
 
+    /// Takes AWSPENDING off a version, and fails if it is not on it.
+    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()>;
+
     /// Lists the versions without a label, youngest first. Secrets Manager keeps each for at least 24 hours.
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>>;
 }

@@ -247,6 +247,9 @@ impl SecretStore for Denying {
     async fn promote(&self, secret_id: &str, to: &str, from: &str) -> Result<()> {
         self.store.promote(secret_id, to, from).await
     }
+    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
+        self.store.unstage(secret_id, version_id).await
+    }
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         self.store.unlabelled(secret_id).await
     }

@@ -38,15 +38,20 @@ pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()
         return Ok(());
     }
     // What to do next is the error's own word: it names the right that is missing.
-    reconcile(rotator, cx).await.map_err(|error| {
+    let at_finish = cx.settings().retire == Retire::AtFinish;
+    reconcile(rotator, at_finish, cx).await.map_err(|error| {
         error.still_works(
             "AWSCURRENT is promoted and works; what AWSPREVIOUS opened may still be open until finishSecret is called again, or until the next rotation",
         )
     })
 }
 
-async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
-    let at_finish = cx.settings().retire == Retire::AtFinish;
+/// Refuses what AWSPREVIOUS opened, whenever the settings would do so.
+pub(super) async fn refuse_previous<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
+    reconcile(rotator, true, cx).await
+}
+
+async fn reconcile<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) -> Result<()> {
     if at_finish {
         replicas_in_sync(cx).await?;
     }

@@ -292,6 +292,11 @@ impl<T: Target> SecretStore for WorldStore<T> {
         self.ask(Call::StoreWrite, "UpdateSecretVersionStage", promote).await
     }
 
+    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
+        let unstage = async |store: &MemoryStore| store.unstage(secret_id, version_id).await;
+        self.ask(Call::StoreWrite, "UpdateSecretVersionStage", unstage).await
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         self.ask(Call::StoreRead, "ListSecretVersionIds", async |store| store.unlabelled(secret_id).await).await
     }
