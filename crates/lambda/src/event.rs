@@ -30,13 +30,16 @@ impl Payload {
         let text = |name: &str| text(&fields, name);
         let id = || secret_id(text("SecretId")?.ok_or_else(|| missing("SecretId", "the secret's ARN"))?);
         if let (Some(action), false) = (text("Action")?, fields.contains_key("Step")) {
-            return Ok(Event::Operator(OperatorEvent { action: self::action(&action)?, secret_id: id()? }));
+            return Ok(Event::Operator(OperatorEvent { action: self::action(&action, &fields)?, secret_id: id()? }));
         }
         let step = text("Step")?.ok_or_else(|| missing("Step", STEPS))?;
         Ok(Event::Step(StepEvent {
             step: self::step(&step)?,
             secret_id: id()?,
-            token: token(text("ClientRequestToken")?.ok_or_else(|| missing("ClientRequestToken", TOKEN))?)?,
+            token: token(
+                "ClientRequestToken",
+                text("ClientRequestToken")?.ok_or_else(|| missing("ClientRequestToken", TOKEN))?,
+            )?,
             rotation_token: text("RotationToken")?.map(Sensitive::new),
         }))
     }
@@ -101,13 +104,38 @@ fn step(text: &str) -> Result<Step> {
     })
 }
 
-fn action(text: &str) -> Result<Action> {
-    Action::ALL.into_iter().find(|action| action.name() == text).ok_or_else(|| {
-        let known = Action::ALL.map(Action::name).join(", ");
-        Error::invalid(format!("field `Action` of the event is {}; it takes {known}", shown(text)))
-            .still_works("Nothing was changed")
-            .next("Send {\"Action\": …, \"SecretId\": …} with one of them")
+/// Reads what an operator asks for, with what belongs to it.
+fn action(name: &str, fields: &BTreeMap<Cow<'_, str>, &RawValue>) -> Result<Action> {
+    Ok(match name {
+        "diagnose" => Action::Diagnose,
+        "rollback" => {
+            let version = text(fields, "VersionId")?.map(|id| token("VersionId", id)).transpose()?;
+            Action::Rollback { version }
+        }
+        "recover" => {
+            let attempts = fields.get("Attempts").map_or(Ok(1), |value| {
+                let number = serde_json::from_str(value.get()).ok().filter(|number| (1..=20).contains(number));
+                number.ok_or_else(|| unusable("field `Attempts` of the event must be a number from 1 to 20"))
+            })?;
+            let skip = fields.get("Skip").map_or(Ok(Vec::new()), |value| {
+                let ids = serde_json::from_str(value.get());
+                ids.map_err(|_| unusable("field `Skip` of the event must be a list of version ids"))
+            })?;
+            Action::Recover { attempts, skip }
+        }
+        "retire" => Action::Retire,
+        "reconcile" => Action::Reconcile,
+        _ => {
+            let known = Action::NAMES.join(", ");
+            return Err(unusable(format!("field `Action` of the event is {}; it takes {known}", shown(name))));
+        }
     })
+}
+
+fn unusable(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::invalid(message)
+        .still_works("Nothing was changed")
+        .next("Send {\"Action\": …, \"SecretId\": …} with one of them")
 }
 
 fn secret_id(text: String) -> Result<String> {
@@ -118,16 +146,14 @@ fn secret_id(text: String) -> Result<String> {
     Ok(text)
 }
 
-fn token(text: String) -> Result<String> {
+fn token(name: &str, text: String) -> Result<String> {
     let length = text.chars().count();
     if !(32..=64).contains(&length) {
-        return Err(invalid(format!(
-            "field `ClientRequestToken` of the event has {length} characters; it must be {TOKEN}"
-        )));
+        return Err(invalid(format!("field `{name}` of the event has {length} characters; it must be {TOKEN}")));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(invalid(format!(
-            "field `ClientRequestToken` of the event must be {TOKEN}, all of them letters, digits or signs of ASCII"
+            "field `{name}` of the event must be {TOKEN}, all of them letters, digits or signs of ASCII"
         )));
     }
     Ok(text)
@@ -181,6 +207,31 @@ mod tests {
     }
 
     #[test]
+    fn each_action_is_read_with_what_belongs_to_it() {
+        let version = "a1b2c3d4-5678-90ab-cdef-EXAMPLE22222";
+        for (fields, expected) in [
+            (r#""Action":"diagnose""#.to_owned(), Action::Diagnose),
+            (r#""Action":"retire""#.to_owned(), Action::Retire),
+            (r#""Action":"rollback""#.to_owned(), Action::Rollback { version: None }),
+            (
+                format!(r#""Action":"rollback","VersionId":"{version}""#),
+                Action::Rollback { version: Some(version.to_owned()) },
+            ),
+            (r#""Action":"recover""#.to_owned(), Action::Recover { attempts: 1, skip: vec![] }),
+            (
+                format!(r#""Action":"recover","Attempts":3,"Skip":["{version}"]"#),
+                Action::Recover { attempts: 3, skip: vec![version.to_owned()] },
+            ),
+        ] {
+            let event = format!(r#"{{{fields},"SecretId":"arn"}}"#);
+            match serde_json::from_str::<Payload>(&event).unwrap().parse().unwrap() {
+                Event::Operator(event) => assert_eq!(event.action, expected),
+                Event::Step(_) => panic!("{event}"),
+            }
+        }
+    }
+
+    #[test]
     fn both_spellings_of_each_step_are_read_and_unknown_fields_ignored() {
         for (spellings, step) in [
             (["createSecret", "create_secret"], Step::Create),
@@ -224,10 +275,22 @@ mod tests {
             ("\"hunter22\"".to_owned(), "the event is not a JSON object"),
             (
                 r#"{"Action":"explode","SecretId":"arn"}"#.to_owned(),
-                "field `Action` of the event is `explode`; it takes reconcile",
+                "field `Action` of the event is `explode`; it takes diagnose",
             ),
             (r#"{"Action":"hunter22 ?","SecretId":"arn"}"#.to_owned(), "is a text that is not repeated here; it takes"),
             (r#"{"Action":["hunter22"],"SecretId":"arn"}"#.to_owned(), "field `Action` of the event must be a string"),
+            (
+                r#"{"Action":"recover","Attempts":"hunter22","SecretId":"arn"}"#.to_owned(),
+                "field `Attempts` of the event must be a number from 1 to 20",
+            ),
+            (
+                r#"{"Action":"recover","Skip":"hunter22","SecretId":"arn"}"#.to_owned(),
+                "field `Skip` of the event must be a list",
+            ),
+            (
+                r#"{"Action":"rollback","VersionId":"hunter22","SecretId":"arn"}"#.to_owned(),
+                "field `VersionId` of the event has 8 characters",
+            ),
             (r#"{"Action":"reconcile"}"#.to_owned(), "the event has no field `SecretId`: the secret's ARN"),
             ("{}".to_owned(), "the event has no field `Step`: createSecret, setSecret"),
             (with_step("\"rotateSecret\""), "field `Step` of the event is `rotateSecret`; it takes createSecret"),

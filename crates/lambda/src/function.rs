@@ -99,19 +99,24 @@ impl<R: Rotation> Function<R> {
     }
 }
 
-/// What an operator is answered: `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a text, and `DurationMs`.
+/// What an operator is answered: `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a text, and `DurationMs`;
+/// but for reconcile, also what [`fourstep::Reply`] has.
 fn reply(event: &OperatorEvent, report: &Report) -> Value {
-    json!({
+    let mut answer = json!({
         "Action": event.action.name(),
         "Secret": report.secret_name,
         "Outcome": report.result.as_ref().map(|done| done.outcome.name()).unwrap_or_default(),
         "Strategy": report.strategy,
         "DurationMs": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
-    })
+    });
+    if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), json!(report.reply)) {
+        answer.extend(more);
+    }
+    answer
 }
 
 fn failed(error: Error, duration: Duration) -> Report {
-    Report { strategy: None, secret_name: None, attempts: 1, duration, result: Err(error) }
+    Report { strategy: None, secret_name: None, attempts: 1, duration, reply: None, result: Err(error) }
 }
 
 fn panicked() -> Error {
