@@ -1,4 +1,5 @@
-//! Secrets Manager, and the little of Amazon RDS that a rotation asks for, over HTTP on 127.0.0.1, for tests and the demo.
+//! Secrets Manager, and the little of Amazon RDS, Lambda and CloudTrail that rotations and operators ask for, over HTTP
+//! on 127.0.0.1, for tests and the demo.
 //!
 //! It wraps the same [`Model`](fourstep::memory::Model) as [`MemoryStore`], so both keep the same rules about labels.
 //! On top it has what only a service has: it counts calls, it can fail in every way a network can, its reads can lag,
@@ -6,7 +7,10 @@
 
 mod api;
 mod call;
+mod cloudtrail;
 mod fault;
+mod lambda;
+mod list;
 mod rds;
 mod rotation;
 mod server;
@@ -25,6 +29,7 @@ use tokio::sync::watch;
 
 pub use call::{Call, Operation};
 pub use fault::{Action, At, Fault, Moment, Refusal};
+pub use lambda::FunctionFacts;
 pub use rds::DbInstance;
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
@@ -92,7 +97,7 @@ impl Aws {
         Ok(Self { url, shared, stop })
     }
 
-    /// Gives the end point of both services, for `AWS_ENDPOINT_URL`.
+    /// Gives the end point of all services, for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -137,6 +142,16 @@ impl Aws {
     /// Lets Amazon RDS refuse every call.
     pub fn refuse_instances(&self, refusal: Refusal) {
         lock(&self.shared.rds).refusal = Some(refusal);
+    }
+
+    /// Sets what Lambda says of the rotation function. What it does is set by [`on_rotate`](Self::on_rotate).
+    pub fn set_function(&self, facts: FunctionFacts) {
+        *lock(&self.shared.function) = facts;
+    }
+
+    /// Lets Lambda or CloudTrail refuse the calls of a permission, such as `lambda:InvokeFunction`.
+    pub fn refuse(&self, permission: &str, refusal: Refusal) {
+        lock(&self.shared.refused).insert(permission.to_owned(), refusal);
     }
 
     /// Adds a fault. Faults act in the order in which they were added, after the hook.

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fourstep::Sensitive;
 use fourstep::memory::{
@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::call::Operation;
 use super::fault::Refusal;
+use super::list::{self, Filter};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The JSON that any operation takes. Each uses its own fields and ignores the others.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +41,7 @@ pub(super) struct Input {
     rotate_immediately: Option<bool>,
     recovery_window_in_days: Option<u32>,
     force_delete_without_recovery: bool,
+    filters: Vec<Filter>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,10 +108,15 @@ fn plain(model: &mut Model, operation: Operation, mut input: Input) -> Result<Va
     if operation == Operation::CreateSecret {
         return create(model, input);
     }
+    if operation == Operation::ListSecrets {
+        return list::list(model, &input.filters, input.max_results, input.next_token.as_deref(), description);
+    }
     let value = input.value()?;
     let id = input.secret_id()?;
     match operation {
-        Operation::CreateSecret | Operation::RotateSecret => unreachable!("both are performed above"),
+        Operation::CreateSecret | Operation::ListSecrets | Operation::RotateSecret => {
+            unreachable!("these are performed above")
+        }
         Operation::DescribeSecret => Ok(description(model.describe_secret(id)?)),
         Operation::GetSecretValue => {
             let secret = model.describe_secret(id)?;
@@ -271,6 +280,10 @@ fn description(secret: &Secret) -> Value {
         if let Some(last) = rotation.last_rotated {
             more.push(("LastRotatedDate", json!(epoch_seconds(last))));
         }
+        if let Some(days) = rotation.rules.automatically_after_days.filter(|_| rotation.enabled) {
+            let next = rotation.last_rotated.unwrap_or(secret.created) + DAY * days;
+            more.push(("NextRotationDate", json!(epoch_seconds(next))));
+        }
     }
     identity(secret, more)
 }
@@ -300,7 +313,7 @@ fn identity(secret: &Secret, more: impl IntoIterator<Item = (&'static str, Value
     Value::Object(answer)
 }
 
-fn epoch_seconds(time: SystemTime) -> f64 {
+pub(super) fn epoch_seconds(time: SystemTime) -> f64 {
     let millis = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     // Milliseconds since 1970 stay far below the 2^53 up to which every integer is a float.
     #[expect(clippy::cast_precision_loss, reason = "see above")]

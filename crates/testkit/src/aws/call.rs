@@ -18,6 +18,8 @@ pub enum Operation {
     GetSecretValue,
     /// ListSecretVersionIds.
     ListSecretVersionIds,
+    /// ListSecrets.
+    ListSecrets,
     /// PutSecretValue.
     PutSecretValue,
     /// RestoreSecret.
@@ -34,13 +36,14 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, by name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CancelRotateSecret,
         Self::CreateSecret,
         Self::DeleteSecret,
         Self::DescribeSecret,
         Self::GetSecretValue,
         Self::ListSecretVersionIds,
+        Self::ListSecrets,
         Self::PutSecretValue,
         Self::RestoreSecret,
         Self::RotateSecret,
@@ -59,6 +62,7 @@ impl Operation {
             Self::DescribeSecret => "DescribeSecret",
             Self::GetSecretValue => "GetSecretValue",
             Self::ListSecretVersionIds => "ListSecretVersionIds",
+            Self::ListSecrets => "ListSecrets",
             Self::PutSecretValue => "PutSecretValue",
             Self::RestoreSecret => "RestoreSecret",
             Self::RotateSecret => "RotateSecret",
@@ -77,7 +81,7 @@ impl Operation {
     /// Tells whether the operation changes nothing.
     #[must_use]
     pub fn is_read(self) -> bool {
-        matches!(self, Self::DescribeSecret | Self::GetSecretValue | Self::ListSecretVersionIds)
+        matches!(self, Self::DescribeSecret | Self::GetSecretValue | Self::ListSecretVersionIds | Self::ListSecrets)
     }
 }
 

@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use fourstep::memory::{MemoryStore, Run};
 use fourstep::{AWSCURRENT, AWSPENDING, Step};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+
+use super::cloudtrail::Recorded;
+use super::server::lock;
 
 /// What a rotation function answers when it fails: Lambda's `errorType` and `errorMessage`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +73,13 @@ pub(super) type Invoke = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, F
 pub(super) struct Rotations {
     ends: watch::Sender<BTreeMap<String, Option<RotationEnd>>>,
     pub(super) reattempts: AtomicUsize,
+    /// What CloudTrail knows.
+    pub(super) recorded: Mutex<Vec<Recorded>>,
 }
 
 impl Default for Rotations {
     fn default() -> Self {
-        Self { ends: watch::Sender::new(BTreeMap::new()), reattempts: AtomicUsize::new(0) }
+        Self { ends: watch::Sender::new(BTreeMap::new()), reattempts: AtomicUsize::new(0), recorded: Mutex::default() }
     }
 }
 
@@ -113,6 +119,14 @@ impl Rotations {
         let outcome = loop {
             attempts += 1;
             let outcome = attempt(store, arn, &token, steps, &invoke).await;
+            if let Outcome::Failed { step, .. } = &outcome {
+                let function = store.with(|model| {
+                    let rotation = model.secret(arn).and_then(|secret| secret.rotation.as_ref());
+                    rotation.and_then(|rotation| rotation.lambda_arn.clone()).unwrap_or_default()
+                });
+                let message = format!("Error when executing lambda {function} during {step} step");
+                lock(&self.recorded).push(Recorded { at: SystemTime::now(), arn: arn.to_owned(), message });
+            }
             if !matches!(outcome, Outcome::Failed { .. }) || attempts >= most {
                 break outcome;
             }

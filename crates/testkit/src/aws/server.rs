@@ -1,10 +1,10 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use fourstep::memory::{MemoryStore, Model, Run};
 use serde_json::{Value, json};
@@ -12,7 +12,9 @@ use tokio::sync::watch;
 
 use super::api::{self, Answer, Input};
 use super::call::{Call, Journal, Operation};
+use super::cloudtrail;
 use super::fault::{Action, Fault, Moment, Refusal};
+use super::lambda::{self, Asked, FunctionFacts};
 use super::rds::Rds;
 use super::rotation::{Invoke, Rotations};
 use crate::wire::Wire;
@@ -31,6 +33,9 @@ pub(super) struct Shared {
     pub(super) invoke: Mutex<Option<Invoke>>,
     pub(super) rotations: Rotations,
     pub(super) rds: Mutex<Rds>,
+    pub(super) function: Mutex<FunctionFacts>,
+    /// What calls of other services are refused with, by permission.
+    pub(super) refused: Mutex<BTreeMap<String, Refusal>>,
     /// The states before the last writes, oldest first.
     history: Mutex<VecDeque<Model>>,
     stop: watch::Receiver<bool>,
@@ -56,6 +61,8 @@ impl Shared {
             invoke: Mutex::default(),
             rotations: Rotations::default(),
             rds: Mutex::default(),
+            function: Mutex::default(),
+            refused: Mutex::default(),
             history: Mutex::default(),
             stop,
         }
@@ -68,6 +75,13 @@ impl Shared {
     }
 
     async fn answer(self: Arc<Self>, target: String, body: Bytes) -> Reply {
+        if target.ends_with(".LookupEvents") {
+            if let Some(refusal) = lock(&self.refused).get("cloudtrail:LookupEvents") {
+                return Reply::Refusal(refusal.clone());
+            }
+            let input = serde_json::from_slice(&body).unwrap_or_default();
+            return Reply::Json(cloudtrail::look_up(&lock(&self.rotations.recorded), &input));
+        }
         let operation = target.strip_prefix("secretsmanager.").and_then(Operation::from_name);
         let Some(operation) = operation else {
             return Reply::Refusal(Refusal::new(
@@ -160,6 +174,8 @@ impl Shared {
 pub(super) async fn serve(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(wire): ConnectInfo<Wire>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -167,6 +183,17 @@ pub(super) async fn serve(
     if header(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
         let (status, xml) = lock(&shared.rds).answer(&String::from_utf8_lossy(&body));
         return (status_code(status), [(header::CONTENT_TYPE, "text/xml")], xml).into_response();
+    }
+    if let Some(asked) = Asked::parse(&method, uri.path()) {
+        let refused = lock(&shared.refused).get(asked.permission()).cloned();
+        let (facts, invoke) = (lock(&shared.function).clone(), lock(&shared.invoke).clone());
+        return match refused {
+            Some(refusal) => lambda::refusal(&refusal),
+            None => {
+                let dry_run = header(header::HeaderName::from_static("x-amz-invocation-type")) == "DryRun";
+                asked.answer(&facts, invoke, dry_run, &body).await
+            }
+        };
     }
     let target = header(header::HeaderName::from_static("x-amz-target")).to_owned();
     // In a task of its own: a call that arrived has its effect even if its caller dies meanwhile.
