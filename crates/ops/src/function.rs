@@ -1,0 +1,164 @@
+use aws_sdk_lambda::primitives::Blob;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::{Call, Error, Reason, Result, printable};
+use crate::facts::Secret;
+use crate::operator::Operator;
+
+/// What a function is asked to do for an operator, since it stands in the network where the target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Tells which versions open the target. It changes nothing.
+    Diagnose,
+    /// Makes the target accept an older version again, then makes it AWSCURRENT.
+    Rollback {
+        /// The version. `None`: AWSPREVIOUS.
+        version: Option<String>,
+    },
+    /// Finds the version that opens the target, and makes it AWSCURRENT.
+    Recover {
+        /// How many refused logins are allowed. `None`: one.
+        attempts: Option<u32>,
+        /// Versions that are not tried: an earlier run found them refused.
+        skip: Vec<String>,
+    },
+    /// Makes the target refuse AWSPREVIOUS now.
+    Retire,
+    /// Brings all hosts to what the secret says, also those that were down.
+    Reconcile,
+}
+
+/// Which versions open the target.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Diagnosis {
+    /// What was tried, in order.
+    #[serde(default)]
+    pub versions: Vec<Tried>,
+}
+
+/// What the target said of a version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tried {
+    /// Id of the version.
+    pub version_id: String,
+    /// The labels on it.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Whether it opens the target. `None`: nobody tried, or the target did not say.
+    pub opens: Option<bool>,
+}
+
+impl Diagnosis {
+    /// Tells whether a version opens the target.
+    #[must_use]
+    pub fn opens(&self, version: &str) -> Option<bool> {
+        self.versions.iter().find(|tried| tried.version_id == version)?.opens
+    }
+
+    /// Tells whether the version with a label opens the target.
+    #[must_use]
+    pub fn labelled_opens(&self, label: &str) -> Option<bool> {
+        self.versions.iter().find(|tried| tried.labels.iter().any(|on| on == label))?.opens
+    }
+}
+
+impl Action {
+    /// Gives the name that the event has.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Diagnose => "diagnose",
+            Self::Rollback { .. } => "rollback",
+            Self::Recover { .. } => "recover",
+            Self::Retire => "retire",
+            Self::Reconcile => "reconcile",
+        }
+    }
+
+    fn event(&self, arn: &str) -> Value {
+        let mut event = json!({ "Action": self.name(), "SecretId": arn });
+        match self {
+            Self::Rollback { version: Some(version) } => event["VersionId"] = json!(version),
+            Self::Recover { attempts, skip } => {
+                if let Some(attempts) = attempts {
+                    event["Attempts"] = json!(attempts);
+                }
+                if !skip.is_empty() {
+                    event["Skip"] = json!(skip);
+                }
+            }
+            _ => {}
+        }
+        event
+    }
+}
+
+impl Operator {
+    /// Lets the function of a secret act for an operator, and gives its answer.
+    ///
+    /// # Errors
+    ///
+    /// `StateForbids` if the state forbids it; `Denied` without `lambda:InvokeFunction`; `FunctionFailed`, with what the
+    /// function says, otherwise.
+    pub async fn operate(&self, name: &str, action: &Action) -> Result<Value> {
+        let secret = self.describe(name).await?;
+        self.act(&secret, action).await
+    }
+
+    pub(crate) async fn diagnose(&self, secret: &Secret) -> Result<Diagnosis> {
+        let answer = self.act(secret, &Action::Diagnose).await?;
+        serde_json::from_value(answer).map_err(|_| not_fourstep(secret))
+    }
+
+    pub(crate) async fn act(&self, secret: &Secret, action: &Action) -> Result<Value> {
+        let Some(function) = secret.function.as_deref() else {
+            return Err(Error::forbidden_by_state(
+                format!("no function rotates secret {}", secret.name),
+                format!("Name one: fourstep configure {} --function ARN --every 30d", secret.name),
+            ));
+        };
+        let subject = format!("function {function}");
+        let call = Call { service: "lambda", operation: "InvokeFunction", subject: &subject };
+        let event = Blob::new(action.event(&secret.arn).to_string());
+        let answer = self.functions.invoke().function_name(function).payload(event).send().await;
+        let answer = answer.map_err(|error| call.failed(&error))?;
+        let body: Value = answer
+            .payload
+            .as_ref()
+            .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
+            .unwrap_or_default();
+        if answer.function_error.is_none() {
+            return Ok(body);
+        }
+        Err(said(&body, secret, action))
+    }
+}
+
+/// Says what the function's error means. Only Fourstep's kinds are known; its messages hold no secret.
+fn said(body: &Value, secret: &Secret, action: &Action) -> Error {
+    let kind = body["errorType"].as_str().unwrap_or_default();
+    let message = printable(body["errorMessage"].as_str().unwrap_or_default());
+    let about =
+        |what: &str| format!("{} of secret {} {what}: {}", action.name(), secret.name, message.trim_end_matches('.'));
+    match kind {
+        "Conflict" => Error::forbidden_by_state(about("was not done"), "Follow what the message says"),
+        "Rejected" | "Unavailable" | "Forbidden" | "Invalid" | "Other" => Error::new(
+            Reason::FunctionFailed,
+            about(&format!("failed ({kind})")),
+            "Follow what the message says, and look at the function's log",
+        ),
+        _ => not_fourstep(secret),
+    }
+}
+
+/// The answer of another kind of function may repeat a secret, so it is not shown.
+fn not_fourstep(secret: &Secret) -> Error {
+    Error::new(
+        Reason::FunctionFailed,
+        format!("the function of secret {} does not answer as Fourstep's do", secret.name),
+        "Rotate the secret by a function of Fourstep, of this version: fourstep configure --function ARN",
+    )
+}

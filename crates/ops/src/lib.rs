@@ -1,0 +1,46 @@
+//! What an operator does to the rotation of a secret: looks at it, starts it, waits for it, cancels it, moves labels,
+//! and repairs what is half done.
+//!
+//! [`Operator`] does all of it, by AWS's APIs and by the rotation function, which stands in the network where the target
+//! is. Nothing is remembered between two calls: each derives what is true from Secrets Manager, CloudTrail and the
+//! target, so that any of them can be interrupted and run again.
+//!
+//! | method | does |
+//! | --- | --- |
+//! | [`status`](Operator::status), [`statuses`](Operator::statuses) | derives the [`State`] of one secret, or of many |
+//! | [`start`](Operator::start), [`watch`](Operator::watch) | starts a rotation, waits for its end |
+//! | [`replace_compromised`](Operator::replace_compromised) | rotates, waits, and lets the target refuse the old credential |
+//! | [`cancel`](Operator::cancel) | cancels a rotation, puts the labels right, resumes the schedule |
+//! | [`configure`](Operator::configure) | names the function and the [`Schedule`] |
+//! | [`versions`](Operator::versions), [`stage`](Operator::stage) | lists versions; moves, adds and removes labels |
+//! | [`operate`](Operator::operate) | lets the function diagnose, roll back, recover, retire or reconcile |
+//!
+//! An [`Error`] has a [`Reason`], what happened, and what to do next.
+
+mod cancel;
+mod error;
+mod facts;
+mod function;
+mod operator;
+mod progress;
+mod schedule;
+mod stage;
+mod start;
+mod state;
+mod status;
+mod trail;
+mod watch;
+
+pub use cancel::{Cancel, Cancelled};
+pub use error::{Error, Reason, Result};
+pub use facts::{Replica, Secret, Value, Version};
+pub use function::{Action, Diagnosis, Tried};
+pub use operator::{Connection, Operator};
+pub use progress::{Event, Progress, Silent};
+pub use schedule::{Rules, Schedule};
+pub use stage::{Stage, Staged};
+pub use start::{Configure, Configured, Start, Started};
+pub use state::{Judgement, State};
+pub use status::{Looked, Selection, Status};
+pub use trail::Failure;
+pub use watch::{Ended, Outcome};

@@ -1,0 +1,255 @@
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::types::RotationRulesType;
+use fourstep::{AWSCURRENT, AWSPENDING};
+use serde::Serialize;
+
+use crate::error::{Call, Error, Reason, Result};
+use crate::facts::{Secret, Value};
+use crate::function::Action;
+use crate::operator::Operator;
+use crate::progress::{Event, Progress};
+use crate::schedule::{Rules, Schedule};
+use crate::watch::{Ended, Outcome};
+
+/// How a rotation is started.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// The id of the version that is to be made, of 32 to 64 characters. The same one again starts nothing anew.
+    pub token: Option<String>,
+    /// Removes a stale AWSPENDING first, if it has no value or if the target refuses it.
+    pub force: bool,
+    /// Waits for the end, at most so long.
+    pub wait: Option<Duration>,
+}
+
+/// A rotation that was started.
+#[derive(Clone, Debug, Serialize)]
+pub struct Started {
+    /// Name of the secret.
+    pub secret: String,
+    /// The version that the rotation makes.
+    pub version: String,
+    /// Whether it was under way already, and goes on.
+    pub resumed: bool,
+    /// The stale version that lost AWSPENDING before.
+    pub dropped: Option<String>,
+    /// How it ended, if that was waited for.
+    pub ended: Option<Ended>,
+    /// What the function answered when it retired the old credential, if that was asked.
+    pub retired: Option<serde_json::Value>,
+}
+
+/// What is to be changed of a secret's rotation. What is not given stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Configure {
+    /// ARN or name of the function.
+    pub function: Option<String>,
+    /// When to rotate.
+    pub schedule: Option<Schedule>,
+    /// Rotates at once, too. Otherwise Secrets Manager only runs testSecret, to check the configuration.
+    pub immediately: bool,
+}
+
+/// How a secret is rotated from now on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Configured {
+    /// Name of the secret.
+    pub secret: String,
+    /// The function.
+    pub function: Option<String>,
+    /// When it is rotated.
+    pub rules: Rules,
+    /// The version that a rotation makes, if one was started.
+    pub version: Option<String>,
+}
+
+/// What RotateSecret is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Request<'a> {
+    pub(crate) token: Option<&'a str>,
+    pub(crate) function: Option<&'a str>,
+    pub(crate) rules: Option<RotationRulesType>,
+    pub(crate) immediately: bool,
+}
+
+impl Operator {
+    /// Starts a rotation; or goes on with the one that is under way, which Secrets Manager then tries again.
+    ///
+    /// # Errors
+    ///
+    /// `StateForbids` if rotation is not configured or turned off, or if `force` would drop a version that may be alive;
+    /// those of RotateSecret; with `wait`, those of [`watch`](Self::watch).
+    pub async fn start(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
+        check_token(start.token.as_deref())?;
+        let (secret, _) = self.look(name).await?;
+        may_rotate(&secret)?;
+        let mut started = Started {
+            secret: secret.name.clone(),
+            version: String::new(),
+            resumed: false,
+            dropped: None,
+            ended: None,
+            retired: None,
+        };
+        if let Some(pending) = secret.pending().filter(|_| start.force) {
+            self.drop_stale(&secret, &pending.id, pending.value).await?;
+            progress.tell(&Event::Dropped { version: pending.id.clone() });
+            started.dropped = Some(pending.id.clone());
+        }
+        let request = Request { token: start.token.as_deref(), immediately: true, ..Request::default() };
+        started.version = match (self.rotate(&secret, request).await, secret.pending()) {
+            (Ok(version), _) => version,
+            // "A previous rotation isn't complete. That rotation will be reattempted."
+            (Err(error), Some(pending)) if error.reason == Reason::InvalidRequest && !start.force => {
+                started.resumed = true;
+                pending.id.clone()
+            }
+            (Err(error), _) => return Err(error),
+        };
+        progress.tell(&Event::Started { version: started.version.clone(), resumed: started.resumed });
+        if let Some(wait) = start.wait {
+            started.ended = Some(self.watch(&secret.name, Some(&started.version), wait, progress).await?);
+        }
+        Ok(started)
+    }
+
+    /// Rotates a secret whose value is known to others: rotates, waits, and lets the target refuse the old credential.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start); `RotationFailed` if the rotation did not succeed, and then the old credential
+    /// still works; `FunctionFailed` if it could not be retired.
+    pub async fn replace_compromised(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
+        let wait = start.wait.unwrap_or(crate::watch::DEFAULT_WAIT);
+        let mut started = self.start(name, &Start { wait: Some(wait), ..start.clone() }, progress).await?;
+        if let Some(ended) = started.ended.as_ref().filter(|ended| ended.outcome != Outcome::Succeeded) {
+            return Err(ended.error("The compromised credential still works"));
+        }
+        let secret = self.describe(name).await?;
+        let retired = self.act(&secret, &Action::Retire).await.map_err(|error| Error {
+            message: format!("AWSCURRENT is new, but the compromised credential may still work: {}", error.message),
+            next: format!("{}. Then run `fourstep retire {name}`", error.next),
+            ..error
+        })?;
+        started.retired = Some(retired);
+        Ok(started)
+    }
+
+    /// Changes which function rotates a secret, and when; also for a secret that was never rotated.
+    ///
+    /// # Errors
+    ///
+    /// `WrongUsage` if there is no function; those of RotateSecret.
+    pub async fn configure(&self, name: &str, configure: &Configure) -> Result<Configured> {
+        let secret = self.describe(name).await?;
+        primary(&secret)?;
+        let Some(function) = configure.function.clone().or_else(|| secret.function.clone()) else {
+            return Err(Error::wrong_usage(
+                format!("no function rotates secret {}", secret.name),
+                "Name one: --function ARN",
+            ));
+        };
+        let rules = configure.schedule.as_ref().map(Rules::from);
+        let request = Request {
+            function: Some(&function),
+            rules: rules.as_ref().map(RotationRulesType::from),
+            immediately: configure.immediately,
+            ..Request::default()
+        };
+        let version = self.rotate(&secret, request).await?;
+        let now = self.describe(&secret.arn).await?;
+        Ok(Configured {
+            secret: secret.name,
+            function: now.function,
+            rules: now.rules,
+            version: configure.immediately.then_some(version),
+        })
+    }
+
+    /// Calls RotateSecret, and gives the id of the version.
+    pub(crate) async fn rotate(&self, secret: &Secret, request: Request<'_>) -> Result<String> {
+        let subject = format!("secret {}", secret.name);
+        let call = Call { service: "secretsmanager", operation: "RotateSecret", subject: &subject };
+        let answer = self
+            .secrets
+            .rotate_secret()
+            .secret_id(&secret.arn)
+            .set_client_request_token(request.token.map(str::to_owned))
+            .set_rotation_lambda_arn(request.function.map(str::to_owned))
+            .set_rotation_rules(request.rules)
+            .rotate_immediately(request.immediately)
+            .send()
+            .await;
+        answer.map(|answer| answer.version_id.unwrap_or_default()).map_err(|error| call.failed(&error))
+    }
+
+    /// Takes AWSPENDING off a version that is of no use: it has no value, or the target refuses it.
+    async fn drop_stale(&self, secret: &Secret, pending: &str, value: Value) -> Result<()> {
+        if value != Value::Empty {
+            let diagnosis = self.diagnose(secret).await?;
+            if diagnosis.opens(pending) != Some(false) {
+                return Err(Error::forbidden_by_state(
+                    format!("the pending version {pending} is not dropped: the target accepts it, or does not say"),
+                    "Start without --force: the rotation goes on with that version",
+                ));
+            }
+            if diagnosis.labelled_opens(AWSCURRENT) != Some(true) {
+                return Err(Error::forbidden_by_state(
+                    "no version is dropped while the target does not accept AWSCURRENT",
+                    format!("Find the one that it accepts: fourstep recover {}", secret.name),
+                ));
+            }
+        }
+        self.unlabel(secret, AWSPENDING, pending).await
+    }
+}
+
+/// Checks that a rotation can be started.
+fn may_rotate(secret: &Secret) -> Result<()> {
+    let Secret { name, .. } = secret;
+    primary(secret)?;
+    if secret.function.is_none() && secret.owning_service.is_none() {
+        return Err(Error::forbidden_by_state(
+            format!("no function rotates secret {name}"),
+            format!("Name one: fourstep configure {name} --function ARN --every 30d"),
+        ));
+    }
+    if !secret.rotation_enabled && secret.function.is_some() {
+        let next = match secret.pending() {
+            Some(_) => format!("Put the labels right first: fourstep cancel {name} --resume"),
+            None => format!("Turn it on: fourstep configure {name}"),
+        };
+        return Err(Error::forbidden_by_state(format!("rotation of secret {name} is turned off"), next));
+    }
+    Ok(())
+}
+
+/// Checks that the secret is neither a replica nor about to be deleted.
+pub(crate) fn primary(secret: &Secret) -> Result<()> {
+    let Secret { name, .. } = secret;
+    if secret.deleted.is_some() {
+        return Err(Error::forbidden_by_state(
+            format!("secret {name} is scheduled for deletion"),
+            "Restore it first: aws secretsmanager restore-secret",
+        ));
+    }
+    if secret.is_replica() {
+        let primary = secret.primary_region.as_deref().unwrap_or("of the primary");
+        return Err(Error::forbidden_by_state(
+            format!("secret {name} is a replica here"),
+            format!("Act on the primary, whose result is copied: --region {primary}"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_token(token: Option<&str>) -> Result<()> {
+    match token.map(|token| token.chars().count()) {
+        Some(length) if !(32..=64).contains(&length) => Err(Error::wrong_usage(
+            format!("the token has {length} characters"),
+            "Give 32 to 64 characters, such as a UUID, or none: then one is made",
+        )),
+        _ => Ok(()),
+    }
+}
