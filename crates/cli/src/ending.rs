@@ -24,6 +24,18 @@ impl Ending {
     }
 }
 
+impl From<fourstep_ops::Error> for Ending {
+    fn from(error: fourstep_ops::Error) -> Self {
+        if error.is_wrong_usage() {
+            Self::wrong_usage(error)
+        } else if error.is_forbidden_by_state() {
+            Self::forbidden_by_state(error)
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
 impl From<std::io::Error> for Ending {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error)

@@ -1,36 +1,40 @@
-//! The command `fourstep`: looks at what rotates secrets, and tries it.
+//! The command `fourstep`: what an operator does to the rotation of secrets, and tools for who writes provider files.
 //!
 //! It exits with 0 if it did what it was asked for, 1 if that failed, 2 if it was asked in a wrong way, and 3 if it did
 //! nothing because the state forbids it.
 
+mod arguments;
+mod cancel;
+mod configure;
+mod confirm;
 mod ending;
+mod output;
 mod provider;
+mod repair;
+mod shell;
+mod start;
+mod status;
+mod versions;
+mod waiting;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
+use crate::arguments::{Arguments, Command};
 use crate::ending::Ending;
-
-/// Rotates secrets held in AWS Secrets Manager: tools for whoever runs it.
-#[derive(Debug, Parser)]
-#[command(name = "fourstep", version, arg_required_else_help = true)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Provider files, which describe the keys of HTTP services
-    Provider(provider::Provider),
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     // For an argument that is wrong, clap exits with 2 by itself.
-    let result = match Arguments::parse().command {
-        Command::Provider(command) => provider::run(command).await,
+    let arguments = Arguments::parse();
+    let interrupted = Ending::failed(
+        "interrupted. What was begun goes on at AWS, and nothing is half done: run the same command again, or look with \
+         `fourstep status`",
+    );
+    let result = tokio::select! {
+        result = run(arguments) => result,
+        _ = tokio::signal::ctrl_c() => Err(interrupted),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,5 +42,26 @@ async fn main() -> ExitCode {
             anstream::eprintln!("fourstep: {message}");
             ExitCode::from(code)
         }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Ending> {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Status(command) => status::run(command, &global).await,
+        Command::Start(command) => start::start(command, &global).await,
+        Command::Watch(command) => start::watch(command, &global).await,
+        Command::Cancel(command) => cancel::run(command, &global).await,
+        Command::Configure(command) => configure::run(command, &global).await,
+        Command::Versions(command) => versions::versions(command, &global).await,
+        Command::Stage(command) => versions::stage(command, &global).await,
+        Command::Diagnose(command) => repair::diagnose(command, &global).await,
+        Command::Rollback(command) => repair::rollback(command, &global).await,
+        Command::Recover(command) => repair::recover(command, &global).await,
+        Command::Retire(command) => repair::retire(command, &global).await,
+        Command::Reconcile(command) => repair::reconcile(command, &global).await,
+        Command::Provider(command) => provider::run(command).await,
+        Command::Completions(command) => shell::completions(&command),
+        Command::Man => shell::man(),
     }
 }

@@ -1,0 +1,37 @@
+use std::io::{self, Write as _};
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::arguments::Arguments;
+use crate::ending::Ending;
+
+/// Prints the completions of a shell, to be put where that shell looks for them.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn completions(completions: &Completions) -> Result<(), Ending> {
+    let mut text = Vec::new();
+    clap_complete::generate(completions.shell, &mut Arguments::command(), "fourstep", &mut text);
+    Ok(io::stdout().write_all(&text)?)
+}
+
+/// Prints the manual page: of the command, and then of each of its subcommands.
+pub(crate) fn man() -> Result<(), Ending> {
+    let mut command = Arguments::command();
+    command.build();
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut text)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let man = clap_mangen::Man::new(subcommand.clone());
+        man.render_title(&mut text)?;
+        man.render_name_section(&mut text)?;
+        man.render_synopsis_section(&mut text)?;
+        man.render_description_section(&mut text)?;
+        man.render_options_section(&mut text)?;
+    }
+    Ok(io::stdout().write_all(&text)?)
+}

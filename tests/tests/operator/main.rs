@@ -1,0 +1,14 @@
+//! What an operator does to rotations, by the command `fourstep`, against Secrets Manager, CloudTrail and Lambda over HTTP.
+#![allow(clippy::unwrap_used, reason = "what tests call is a test too, which clippy only sees of their own functions")]
+
+mod bad_input;
+mod cancelling;
+mod configuring;
+mod interrupted;
+mod labels;
+mod moto;
+mod printed;
+mod repairing;
+mod starting;
+mod states;
+mod world;

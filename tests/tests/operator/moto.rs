@@ -1,0 +1,63 @@
+//! The same commands against an emulation that others wrote. It rotates nothing without a container runtime.
+
+use std::process::Command;
+
+use fourstep_testkit::aws::Operation;
+use fourstep_testkit::{HttpApi, JsonApi, Moto};
+use serde_json::{Value, json};
+
+use crate::world::{Ran, command_at, finish};
+
+async fn call(moto: &Moto, operation: Operation, input: Value) -> Value {
+    HttpApi::new(moto.url()).call(operation, &input).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moto_is_looked_at_and_its_labels_are_moved() {
+    let Some(moto) = Moto::start().await.unwrap() else { return };
+    let tags = json!([{"Key": "team", "Value": "blue"}]);
+    let first = call(&moto, Operation::CreateSecret, json!({"Name": "app", "SecretString": "{}", "Tags": tags})).await;
+    call(&moto, Operation::CreateSecret, json!({"Name": "other", "SecretString": "{}"})).await;
+    let second = call(&moto, Operation::PutSecretValue, json!({"SecretId": "app", "SecretString": "{\"n\":2}"})).await;
+    let (first, second) = (first["VersionId"].as_str().unwrap(), second["VersionId"].as_str().unwrap());
+    let run = |arguments: &[&str]| -> Ran {
+        let command: Command = command_at(moto.url(), arguments);
+        finish(command)
+    };
+    let read = |arguments: &[&str]| -> Value {
+        let ran = run(&[arguments, &["--output", "json"]].concat()).succeeded();
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let tagged = read(&["status", "--tag", "team=blue"]);
+    assert_eq!(tagged["secrets"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&tagged["secrets"][0]["name"], &tagged["secrets"][0]["state"]),
+        (&json!("app"), &json!("not-configured"))
+    );
+    assert_eq!(read(&["versions", "app"])["versions"].as_array().unwrap().len(), 2);
+
+    read(&["stage", "move", "app", "TESTING", "--to", first]);
+    let back = read(&["stage", "move", "app", "AWSCURRENT", "--to", first, "--yes"]);
+    assert_eq!((&back["from"], &back["to"]), (&json!(second), &json!(first)));
+    let described = call(&moto, Operation::DescribeSecret, json!({"SecretId": "app"})).await;
+    let labels = |id: &str| {
+        let mut labels: Vec<_> = described["VersionIdsToStages"][id]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|label| label.as_str().unwrap().to_owned())
+            .collect();
+        labels.sort();
+        labels
+    };
+    assert_eq!(labels(first), ["AWSCURRENT", "TESTING"]);
+    assert_eq!(labels(second), ["AWSPREVIOUS"]);
+    read(&["stage", "remove", "app", "TESTING"]);
+
+    run(&["start", "app"]).refused(3, &["no function rotates secret app"]);
+    run(&["cancel", "app", "--yes"]).refused(3, &["turned off"]);
+    run(&["status", "none"]).refused(1, &["does not exist"]);
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:none";
+    run(&["configure", "app", "--function", function, "--every", "30d"])
+        .refused(1, &["does not exist", "function:none"]);
+}

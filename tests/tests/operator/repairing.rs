@@ -1,0 +1,286 @@
+//! What the function does for an operator: the command, the binary of the function, and a real PostgreSQL.
+
+use std::sync::Arc;
+
+use fourstep::memory::{CreateSecret, SecretValue, UpdateSecretVersionStage};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_testkit::aws::{At, Aws, Fault, Operation};
+use fourstep_testkit::function;
+use fourstep_testkit::postgres::Postgres;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
+use serde_json::{Value, json};
+
+use crate::world::{Ran, command_at, finish};
+
+const SECRET: &str = "app/db";
+const FIRST: &str = "first-Passw0rd~1";
+
+struct Database {
+    server: Postgres,
+    aws: Aws,
+    sandbox: Arc<Sandbox>,
+}
+
+impl Database {
+    /// Starts a place on a server, and rotates its account once by the function. `None`: PostgreSQL is not installed.
+    async fn start() -> Option<Self> {
+        let server = Postgres::shared().await?;
+        server.execute(&format!("CREATE ROLE <app> LOGIN PASSWORD '{FIRST}'")).await;
+        let aws = Aws::start().await.unwrap();
+        let value = json!({
+            "engine": "postgres", "host": server.host(), "port": server.port(), "dbname": server.database(),
+            "username": server.name("app"), "password": FIRST, "ssl": false,
+        });
+        aws.secrets().with(|model| {
+            let value = Some(SecretValue::text(value.to_string()));
+            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).map(drop).unwrap();
+        });
+        let sandbox = Sandbox::new(function::binary("rotate-postgres").unwrap()).unwrap();
+        let sandbox = Arc::new(sandbox.variable("AWS_ENDPOINT_URL", aws.url()));
+        let database = Self { server, aws, sandbox };
+        database.invoke_for_real();
+        database.run(&["configure", SECRET, "--function", FUNCTION_ARN, "--every", "30d"]).succeeded();
+        database.aws.rotation_end(SECRET).await.unwrap();
+        database.run(&["start", SECRET, "--wait"]).succeeded();
+        Some(database)
+    }
+
+    fn invoke_for_real(&self) {
+        let sandbox = Arc::clone(&self.sandbox);
+        self.aws.on_rotate(move |event| {
+            let sandbox = Arc::clone(&sandbox);
+            async move { sandbox.invoke(event).await.result }
+        });
+    }
+
+    /// Begins a rotation whose function dies before a step.
+    async fn die_before(&self, step: Step) {
+        let sandbox = Arc::clone(&self.sandbox);
+        self.aws.on_rotate(move |event| {
+            let sandbox = Arc::clone(&sandbox);
+            async move {
+                let dies = event["Step"] == step.name();
+                if dies { std::future::pending().await } else { sandbox.invoke(event).await.result }
+            }
+        });
+        self.run(&["start", SECRET]).succeeded();
+        let steps = Step::ALL.iter().position(|known| *known == step).unwrap();
+        // The function has answered the steps before.
+        while self
+            .sandbox
+            .output_objects()
+            .unwrap()
+            .iter()
+            .filter(|line| line["version"] == json!(self.id(AWSPENDING)))
+            .filter(|line| line["outcome"].is_string())
+            .count()
+            < steps
+        {
+            tokio::task::yield_now().await;
+        }
+        self.invoke_for_real();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        finish(command_at(self.aws.url(), arguments))
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--yes", "--output", "json"]].concat()).succeeded();
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    fn id(&self, label: &str) -> Option<String> {
+        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
+    }
+
+    fn password(&self, version: &str) -> String {
+        self.aws.secrets().with(|model| {
+            let text = model.secret(SECRET).unwrap().version(version).unwrap().text().unwrap().expose().to_owned();
+            serde_json::from_str::<Value>(&text).unwrap()["password"].as_str().unwrap().to_owned()
+        })
+    }
+
+    /// Tells whether consumers can log in with AWSCURRENT.
+    async fn current_opens(&self) -> bool {
+        self.opens(&self.password(&self.id(AWSCURRENT).unwrap())).await
+    }
+
+    async fn opens(&self, password: &str) -> bool {
+        self.server.connect(&self.server.name("app"), password, self.server.database()).await.is_ok()
+    }
+
+    fn remove_pending(&self) {
+        let pending = self.id(AWSPENDING).unwrap();
+        let removal = UpdateSecretVersionStage::removal(SECRET, AWSPENDING, &pending);
+        self.aws.secrets().with(|model| model.update_secret_version_stage(removal)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn diagnose_tells_which_version_opens_the_server() {
+    let Some(database) = Database::start().await else { return };
+    database.die_before(Step::Test).await;
+    let diagnosis = database.json(&["diagnose", SECRET]);
+    let opens = |label: &str| {
+        let versions = diagnosis["Versions"].as_array().unwrap();
+        versions.iter().find(|version| version["Labels"] == json!([label])).unwrap()["Opens"].clone()
+    };
+    assert_eq!((opens(AWSCURRENT), opens(AWSPENDING), opens(AWSPREVIOUS)), (json!(false), json!(true), json!(false)));
+    assert!(diagnosis["Message"].as_str().unwrap().contains("setSecret ran, and finishSecret did not"), "{diagnosis}");
+    let shown = database.run(&["diagnose", SECRET]).succeeded();
+    assert!(shown.out.contains("OPENS THE TARGET") && shown.out.contains("fourstep start"), "{}", shown.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rollback_makes_the_old_password_work_again_in_the_server_too() {
+    let Some(database) = Database::start().await else { return };
+    assert!(!database.opens(FIRST).await && database.current_opens().await);
+    database.run(&["rollback", SECRET]).refused(2, &["--yes"]);
+    let reply = database.json(&["rollback", SECRET]);
+    assert_eq!(reply["Changed"], true);
+    assert!(database.opens(FIRST).await && database.current_opens().await);
+    assert_eq!(database.password(&database.id(AWSCURRENT).unwrap()), FIRST);
+    database.run(&["start", SECRET, "--wait"]).succeeded();
+    assert!(!database.opens(FIRST).await && database.current_opens().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rollback_of_a_half_done_rotation_goes_back_to_current() {
+    let Some(database) = Database::start().await else { return };
+    let before = database.password(&database.id(AWSCURRENT).unwrap());
+    for step in [Step::Set, Step::Test, Step::Finish] {
+        database.die_before(step).await;
+        database.json(&["rollback", SECRET]);
+        assert!(database.current_opens().await, "before {step}");
+        assert_eq!(database.password(&database.id(AWSCURRENT).unwrap()), before);
+        assert_eq!(database.id(AWSPENDING), None);
+    }
+    database.run(&["start", SECRET, "--wait"]).succeeded();
+    assert!(database.current_opens().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recover_labels_the_version_without_a_label_that_the_server_accepts() {
+    let Some(database) = Database::start().await else { return };
+    database.die_before(Step::Finish).await;
+    let lost = database.id(AWSPENDING).unwrap();
+    // What AWS's troubleshooting page advises, and what locks everybody out.
+    database.remove_pending();
+    assert!(!database.current_opens().await);
+    let state = database.json(&["status", SECRET])["secrets"][0]["state"].clone();
+    assert_eq!(state, "abandoned");
+    let reply = database.json(&["recover", SECRET]);
+    assert_eq!((&reply["Changed"], database.id(AWSCURRENT)), (&json!(true), Some(lost)));
+    assert!(database.current_opens().await);
+    let again = database.json(&["recover", SECRET]);
+    assert_eq!(again["Changed"], false);
+    database.run(&["start", SECRET, "--wait"]).succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recover_stops_after_a_refused_login_and_names_what_it_did_not_try() {
+    let Some(database) = Database::start().await else { return };
+    database.die_before(Step::Set).await;
+    let pending = database.id(AWSPENDING).unwrap();
+    let logins = database.server.logins();
+    let ran = database.run(&["recover", SECRET, "--yes"]).refused(3, &[&pending, "--attempts", "are not tried"]);
+    let after = database.server.logins();
+    assert_eq!(after.refused - logins.refused, 1, "{ran:?}");
+    // The advice goes on where it stopped.
+    let reply = database.json(&["recover", SECRET, "--skip", &pending]);
+    assert!(reply["Message"].as_str().unwrap().contains("nothing to recover"), "{reply}");
+    assert_eq!(database.server.logins().refused, after.refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_and_force_drop_a_value_only_when_the_server_refuses_it() {
+    let Some(database) = Database::start().await else { return };
+    // Installed: it is the only one that works.
+    database.die_before(Step::Test).await;
+    let pending = database.id(AWSPENDING);
+    database.run(&["cancel", SECRET, "--yes"]).refused(3, &["may be the only one", "fourstep start"]);
+    database.run(&["start", SECRET, "--force", "--yes"]).refused(3, &["is not dropped"]);
+    assert_eq!((database.id(AWSPENDING), database.current_opens().await), (pending, false));
+    database.json(&["rollback", SECRET]);
+
+    // Not installed: it is of no use to anybody.
+    database.die_before(Step::Set).await;
+    let stale = database.id(AWSPENDING).unwrap();
+    let started = database.json(&["start", SECRET, "--force", "--wait"]);
+    assert_eq!((&started["dropped"], &started["ended"]["outcome"]), (&json!(stale), &json!("succeeded")));
+    database.die_before(Step::Set).await;
+    let cancelled = database.json(&["cancel", SECRET, "--resume"]);
+    assert_eq!((&cancelled["dropped"], database.id(AWSPENDING)), (&json!(true), None));
+    assert!(database.current_opens().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compromised_password_is_replaced_and_refused() {
+    let Some(database) = Database::start().await else { return };
+    let compromised = database.password(&database.id(AWSCURRENT).unwrap());
+    let started = database.json(&["start", SECRET, "--compromised"]);
+    assert_eq!(started["retired"]["Action"], "retire");
+    assert!(!database.opens(&compromised).await && database.current_opens().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_event_is_answered_only_by_the_secrets_own_function_and_where_it_may_be() {
+    let Some(database) = Database::start().await else { return };
+    let event = json!({ "Action": "diagnose", "SecretId": SECRET });
+    database.aws.secrets().with(|model| {
+        model.secret_mut(SECRET).unwrap().rotation.as_mut().unwrap().lambda_arn = Some(format!("{FUNCTION_ARN}-other"));
+    });
+    let error = database.sandbox.invoke(&event).await.result.unwrap_err();
+    assert!(error.error_type == "Forbidden" && error.message.contains("not by this one"), "{error}");
+    database.aws.secrets().with(|model| {
+        let rotation = model.secret_mut(SECRET).unwrap().rotation.as_mut().unwrap();
+        rotation.lambda_arn = Some(format!("{FUNCTION_ARN}:live"));
+        // It works with rotation off, too.
+        rotation.enabled = false;
+    });
+    let reply = database.sandbox.invoke(&event).await.result.unwrap();
+    assert_eq!((&reply["Secret"], &reply["Changed"]), (&json!(SECRET), &json!(false)));
+
+    let quiet = Sandbox::new(function::binary("rotate-postgres").unwrap()).unwrap();
+    let quiet = quiet.variable("AWS_ENDPOINT_URL", database.aws.url()).variable("OPERATOR_EVENTS", "off");
+    let error = quiet.invoke(&event).await.result.unwrap_err();
+    assert!(error.error_type == "Forbidden" && error.message.contains("OPERATOR_EVENTS"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_password_is_in_what_an_operator_sees_nor_in_the_functions_log() {
+    let Some(database) = Database::start().await else { return };
+    database.die_before(Step::Test).await;
+    let mut seen = String::new();
+    for arguments in [
+        &["diagnose", SECRET][..],
+        &["rollback", SECRET, "--yes"],
+        &["recover", SECRET, "--yes"],
+        &["retire", SECRET, "--yes"],
+    ] {
+        let ran = database.run(arguments);
+        seen += &format!("{}{}", ran.out, ran.error);
+    }
+    seen += &database.sandbox.output().unwrap();
+    let versions = database.aws.secrets().with(|model| model.secret(SECRET).unwrap().versions.clone());
+    assert!(versions.len() >= 4 && seen.contains("rollback"), "{seen}");
+    for version in versions {
+        assert!(!seen.contains(&database.password(&version.id)), "the password of version {}", version.id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_whose_answers_are_lost_is_repeated_and_goes_on() {
+    let Some(database) = Database::start().await else { return };
+    for call in [Operation::PutSecretValue, Operation::UpdateSecretVersionStage] {
+        let target = database.password(&database.id(AWSPREVIOUS).unwrap());
+        database.aws.forget_calls();
+        database.aws.fault(Fault::refuse(At::Every(call), fourstep_testkit::aws::Refusal::internal()));
+        database.run(&["rollback", SECRET, "--yes"]).refused(1, &["Unavailable"]);
+        database.aws.heal();
+        database.json(&["rollback", SECRET]);
+        assert_eq!(database.password(&database.id(AWSCURRENT).unwrap()), target, "{call}");
+        assert!(database.current_opens().await, "{call}");
+    }
+}
