@@ -1,5 +1,6 @@
 use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretValue, Version};
 use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep_testkit::runtime_api::FUNCTION_ARN;
 use serde_json::Value;
 
 /// A secret of an account, and its latest rotation.
@@ -34,7 +35,7 @@ impl Account {
         store.with(|model| {
             let token = version_id(model.secret(&self.name).unwrap().versions.len());
             let request =
-                RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(&self.name) };
+                RotateSecret { token: Some(&token), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(&self.name) };
             // It is refused while a rotation is not complete.
             model.rotate_secret(request).answer.unwrap();
             self.token = token;
@@ -50,6 +51,11 @@ impl Account {
         self.look(store, |secret| {
             secret.labelled(label).and_then(|version| Some((version.id.clone(), value(version)?)))
         })
+    }
+
+    /// Gives the id of the version with AWSPENDING, which need not have a value.
+    pub(crate) fn pending_id(&self, store: &MemoryStore) -> Option<String> {
+        self.look(store, |secret| secret.labelled(AWSPENDING).map(|version| version.id.clone()))
     }
 
     /// Checks that the rotation is over: its version is current, and nothing is pending beside it.

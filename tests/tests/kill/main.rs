@@ -12,6 +12,7 @@
 
 mod account;
 mod point;
+mod repaired;
 mod server;
 mod strategy;
 mod world;
