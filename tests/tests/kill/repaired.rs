@@ -31,10 +31,16 @@ async fn rollback_repairs_single_user_after_a_kill_at_every_message_on_postgresq
     repaired_at_each(Kind::Postgres, Strategy::SingleUser, SINGLE_USER[0], Repair::RollBack).await;
 }
 
+/// AWSCURRENT works at every moment of this strategy, so that either repair finds the same: each has half of the points.
 #[tokio::test]
-async fn recover_and_rollback_repair_alternating_users_after_a_kill_at_every_message_on_postgresql() {
-    for repair in [Repair::Recover, Repair::RollBack] {
-        repaired_at_each(Kind::Postgres, Strategy::AlternatingUsers, ALTERNATING_USERS[0], repair).await;
+async fn recover_and_rollback_repair_alternating_users_after_a_kill_on_postgresql() {
+    let messages = ALTERNATING_USERS[0];
+    let halves = [
+        (Repair::Recover, Messages { connections: 0, frontend: 0, ..messages }),
+        (Repair::RollBack, Messages { calls: 0, ..messages }),
+    ];
+    for (repair, messages) in halves {
+        repaired_at_each(Kind::Postgres, Strategy::AlternatingUsers, messages, repair).await;
     }
 }
 
