@@ -2,7 +2,7 @@ use clap::{Args, Parser, Subcommand};
 use fourstep_ops::{Connection, Operator};
 
 use crate::output::Format;
-use crate::{cancel, configure, provider, repair, shell, start, status, versions};
+use crate::{cancel, configure, doctor, fleet, provider, repair, shell, start, status, versions};
 
 /// Looks after the rotation of secrets held in AWS Secrets Manager.
 ///
@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Retire(repair::Retire),
     /// Brings all hosts of a secret to what it says
     Reconcile(repair::Reconcile),
+    /// Rotates many secrets under the account's quota, and counts their states
+    Fleet(fleet::Fleet),
+    /// Looks at everything that a rotation needs, before it is needed
+    Doctor(doctor::Doctor),
     /// Provider files, which describe the keys of HTTP services
     Provider(provider::Provider),
     /// Prints the completions of a shell

@@ -7,7 +7,9 @@ mod arguments;
 mod cancel;
 mod configure;
 mod confirm;
+mod doctor;
 mod ending;
+mod fleet;
 mod output;
 mod provider;
 mod repair;
@@ -60,6 +62,8 @@ async fn run(arguments: Arguments) -> Result<(), Ending> {
         Command::Recover(command) => repair::recover(command, &global).await,
         Command::Retire(command) => repair::retire(command, &global).await,
         Command::Reconcile(command) => repair::reconcile(command, &global).await,
+        Command::Fleet(command) => fleet::run(command, &global).await,
+        Command::Doctor(command) => doctor::run(command, &global).await,
         Command::Provider(command) => provider::run(command).await,
         Command::Completions(command) => shell::completions(&command),
         Command::Man => shell::man(),

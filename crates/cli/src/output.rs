@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use clap::ValueEnum;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
-use fourstep_ops::State;
+use fourstep_ops::{Health, State};
 use serde::Serialize;
 
 /// How results are printed.
@@ -34,7 +34,7 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) 
     table.add_rows(rows);
     // Times and states are read at a glance: the other columns are wrapped.
     for (column, name) in header.iter().enumerate() {
-        if ["state", "since", "created"].contains(name)
+        if ["state", "health", "since", "created"].contains(name)
             && let Some(column) = table.column_mut(column)
         {
             column.set_constraint(ColumnConstraint::ContentWidth);
@@ -76,6 +76,17 @@ pub(crate) fn state(state: State) -> Cell {
         _ => return Cell::new(state.name()),
     };
     Cell::new(state.name()).fg(colour)
+}
+
+/// How something is, in its colour.
+pub(crate) fn health(health: Health) -> Cell {
+    let (name, colour) = match health {
+        Health::Good => ("good", Color::Green),
+        Health::Doubtful => ("doubtful", Color::Yellow),
+        Health::Unknown => ("unknown", Color::Yellow),
+        Health::Bad => ("bad", Color::Red),
+    };
+    Cell::new(name).fg(colour)
 }
 
 /// A time, or a dash.

@@ -13,16 +13,21 @@
 //! | [`cancel`](Operator::cancel) | cancels a rotation, puts the labels right, resumes the schedule |
 //! | [`configure`](Operator::configure) | names the function and the [`Schedule`] |
 //! | [`versions`](Operator::versions), [`stage`](Operator::stage) | lists versions; moves, adds and removes labels |
+//! | [`rotate_fleet`](Operator::rotate_fleet) | rotates many secrets under the account's quota |
+//! | [`examine`](Operator::examine) | looks at everything that a rotation needs |
 //! | [`operate`](Operator::operate) | lets the function diagnose, roll back, recover, retire or reconcile |
 //!
 //! An [`Error`] has a [`Reason`], what happened, and what to do next.
 
 mod cancel;
+mod doctor;
 mod error;
 mod facts;
+mod fleet;
 mod function;
 mod operator;
 mod progress;
+mod rate;
 mod schedule;
 mod stage;
 mod start;
@@ -32,8 +37,10 @@ mod trail;
 mod watch;
 
 pub use cancel::{Cancel, Cancelled};
+pub use doctor::{Examination, Finding, Health};
 pub use error::{Error, Reason, Result};
 pub use facts::{Replica, Secret, Value, Version};
+pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
 pub use function::{Action, Diagnosis, Tried};
 pub use operator::{Connection, Operator};
 pub use progress::{Event, Progress, Silent};

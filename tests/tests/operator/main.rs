@@ -4,6 +4,8 @@
 mod bad_input;
 mod cancelling;
 mod configuring;
+mod examining;
+mod fleets;
 mod interrupted;
 mod labels;
 mod moto;

@@ -1,0 +1,38 @@
+use clap::Args;
+use comfy_table::Cell;
+use fourstep_ops::Health;
+
+use crate::arguments::Global;
+use crate::ending::Ending;
+use crate::output::{self, Format};
+
+/// Looks at everything that a rotation needs, before it is needed. It changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Name or ARN of the secret
+    name: String,
+}
+
+pub(crate) async fn run(doctor: Doctor, global: &Global) -> Result<(), Ending> {
+    let examination = global.operator().await?.examine(&doctor.name).await?;
+    match global.output {
+        Format::Json => output::json(&examination)?,
+        Format::Table => output::table(
+            &["what", "health", "found"],
+            examination.findings.iter().map(|finding| {
+                let next = finding.next.as_ref().map(|next| format!(" {next}")).unwrap_or_default();
+                vec![
+                    Cell::new(finding.what),
+                    output::health(finding.health),
+                    Cell::new(format!("{}{next}", finding.found)),
+                ]
+            }),
+        )?,
+    }
+    let bad = examination.findings.iter().filter(|finding| finding.health == Health::Bad).count();
+    if bad == 0 {
+        Ok(())
+    } else {
+        Err(Ending::failed(format!("{bad} findings keep {} from being rotated", doctor.name)))
+    }
+}

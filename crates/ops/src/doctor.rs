@@ -1,0 +1,230 @@
+use aws_sdk_lambda::types::InvocationType;
+use fourstep::{AWSCURRENT, SETTINGS};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Call, Error, Reason, Result};
+use crate::facts::Secret;
+use crate::operator::Operator;
+
+/// What is right or wrong with the rotation of a secret, before it is needed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examination {
+    /// Name of the secret.
+    pub secret: String,
+    /// What was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// What.
+    pub what: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found: a sentence.
+    pub found: String,
+    /// What to do, if something is to be done: a sentence.
+    pub next: Option<String>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, and could be better.
+    Doubtful,
+    /// It could not be looked at.
+    Unknown,
+    /// Rotation does not work like this.
+    Bad,
+}
+
+/// The four steps wait for the target a few times; AWS's own functions have 30 s.
+const LEAST_TIMEOUT: i32 = 30;
+
+impl Operator {
+    /// Looks at everything that a rotation needs, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the secret cannot be described. What else cannot be looked at is a finding.
+    pub async fn examine(&self, name: &str) -> Result<Examination> {
+        let (secret, _) = self.look(name).await?;
+        let mut findings = vec![schedule(&secret), tags(&secret)];
+        findings.extend(replicas(&secret));
+        findings.push(self.value(&secret).await);
+        match secret.function.as_deref() {
+            None => findings.push(bad("function", "No function rotates this secret.", "Name one: fourstep configure")),
+            Some(function) => {
+                findings.push(self.function(function).await);
+                findings.push(self.permission(function, &secret).await);
+                findings.push(self.invocation(function).await);
+            }
+        }
+        findings.push(self.history().await);
+        Ok(Examination { secret: secret.name, findings })
+    }
+
+    async fn function(&self, function: &str) -> Finding {
+        let subject = format!("function {function}");
+        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
+        let answer = match self.functions.get_function().function_name(function).send().await {
+            Ok(answer) => answer,
+            Err(error) => return unknown("function", &call.failed(&error)),
+        };
+        let configuration = answer.configuration;
+        let runtime = configuration.as_ref().and_then(|of| of.runtime.as_ref()).map_or("none", |of| of.as_str());
+        let timeout = configuration.as_ref().and_then(|of| of.timeout).unwrap_or_default();
+        let found = format!("Its runtime is {runtime}, its time-out {timeout} s.");
+        if timeout < LEAST_TIMEOUT {
+            return Finding {
+                health: Health::Doubtful,
+                ..bad("function", &found, "Raise the time-out to 30 s or more")
+            };
+        }
+        if !runtime.starts_with("provided") {
+            let next = "Fourstep's functions run on provided.al2023: look whether this is the right function";
+            return Finding { health: Health::Doubtful, ..bad("function", &found, next) };
+        }
+        good("function", &found)
+    }
+
+    /// Looks whether Secrets Manager may invoke the function, for this account only.
+    async fn permission(&self, function: &str, secret: &Secret) -> Finding {
+        let what = "permission of Secrets Manager";
+        let subject = format!("policy of function {function}");
+        let call = Call { service: "lambda", operation: "GetPolicy", subject: &subject };
+        let missing =
+            "Allow lambda:InvokeFunction to secretsmanager.amazonaws.com, with the condition aws:SourceAccount";
+        let policy = match self.functions.get_policy().function_name(function).send().await {
+            Ok(answer) => answer.policy.unwrap_or_default(),
+            Err(error) => {
+                let error = call.failed(&error);
+                return if error.reason == Reason::NotFound {
+                    bad(what, "The function has no policy: Secrets Manager may not invoke it.", missing)
+                } else {
+                    unknown(what, &error)
+                };
+            }
+        };
+        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
+        let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+        let for_us = |statement: &&Value| {
+            statement["Effect"] == "Allow" && has(&statement["Principal"]["Service"], "secretsmanager.amazonaws.com")
+        };
+        let Some(statement) = statements.iter().find(for_us) else {
+            return bad(what, "The function's policy does not let Secrets Manager invoke it.", missing);
+        };
+        // arn:partition:secretsmanager:region:account:secret:name
+        let account = secret.arn.split(':').nth(4).unwrap_or_default();
+        let condition = statement["Condition"].to_string().to_lowercase();
+        if condition.contains("aws:sourceaccount") && condition.contains(account) || condition.contains("aws:sourcearn")
+        {
+            return good(what, "Secrets Manager may invoke the function, for this account.");
+        }
+        let found = "Secrets Manager may invoke the function for any account.";
+        Finding { health: Health::Doubtful, ..bad(what, found, "Add the condition aws:SourceAccount to its policy") }
+    }
+
+    /// Looks whether the caller may invoke the function, without running it.
+    async fn invocation(&self, function: &str) -> Finding {
+        let what = "your permission to invoke it";
+        let subject = format!("function {function}");
+        let call = Call { service: "lambda", operation: "InvokeFunction", subject: &subject };
+        let request = self.functions.invoke().function_name(function).invocation_type(InvocationType::DryRun);
+        match request.send().await {
+            Ok(_) => good(what, "You may use diagnose, rollback, recover and retire."),
+            Err(error) => unknown(what, &call.failed(&error)),
+        }
+    }
+
+    /// Looks whether the history of events tells of failures.
+    async fn history(&self) -> Finding {
+        let what = "events of failures";
+        match self.failures_since(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).await {
+            Ok(_) => good(what, "CloudTrail tells of failed rotations."),
+            Err(error) => unknown(what, &error),
+        }
+    }
+
+    /// Looks at the names of the fields of AWSCURRENT, and at no value.
+    async fn value(&self, secret: &Secret) -> Finding {
+        let what = "the secret's JSON";
+        let subject = format!("secret {}", secret.name);
+        let call = Call { service: "secretsmanager", operation: "GetSecretValue", subject: &subject };
+        let answer = self.secrets.get_secret_value().secret_id(&secret.arn).version_stage(AWSCURRENT).send().await;
+        let text = match answer {
+            Ok(answer) => answer.secret_string.unwrap_or_default(),
+            Err(error) => return unknown(what, &call.failed(&error)),
+        };
+        let Ok(Value::Object(fields)) = serde_json::from_str(&text) else {
+            return bad(what, "AWSCURRENT is not a JSON object.", "Store a JSON object in the secret");
+        };
+        let Some(engine) = fields.get("engine").and_then(Value::as_str) else {
+            return good(what, "It has no `engine`: it is not an account of a database.");
+        };
+        let needed = ["host", "username", "password"];
+        let missing: Vec<_> = needed.into_iter().filter(|name| !fields.contains_key(*name)).collect();
+        if missing.is_empty() {
+            return good(what, &format!("It has what an account of {} needs.", crate::error::printable(engine)));
+        }
+        bad(what, &format!("It lacks {}.", missing.join(" and ")), "Add these fields to the secret's JSON")
+    }
+}
+
+fn has(value: &Value, text: &str) -> bool {
+    value == text || value.as_array().is_some_and(|values| values.iter().any(|value| value == text))
+}
+
+fn schedule(secret: &Secret) -> Finding {
+    let what = "schedule";
+    if !secret.rotation_enabled {
+        return bad(what, "Rotation is turned off.", "Turn it on: fourstep configure");
+    }
+    if secret.rules.is_empty() {
+        let found = "There is no schedule: it is rotated by hand only.";
+        return Finding { health: Health::Doubtful, ..bad(what, found, "Set one: fourstep configure --every 30d") };
+    }
+    good(what, &format!("It is rotated {}.", secret.rules))
+}
+
+fn tags(secret: &Secret) -> Finding {
+    let known: Vec<_> = SETTINGS.iter().filter_map(|setting| setting.tag).collect();
+    let ours = secret.tags.keys().filter(|key| key.starts_with("fourstep:"));
+    let unknown: Vec<_> = ours.filter(|key| !known.contains(&key.as_str())).map(String::as_str).collect();
+    if unknown.is_empty() {
+        return good("tags", "All tags of Fourstep are known.");
+    }
+    let found = format!("These are not known, and the function refuses them: {}.", unknown.join(", "));
+    bad("tags", &found, &format!("Correct or remove them; there are {}", known.join(", ")))
+}
+
+fn replicas(secret: &Secret) -> Option<Finding> {
+    let behind: Vec<_> = secret.replicas.iter().filter(|replica| replica.status != "InSync").collect();
+    if secret.replicas.is_empty() {
+        return None;
+    }
+    if behind.is_empty() {
+        return Some(good("replicas", "All are in sync."));
+    }
+    let names: Vec<_> = behind.iter().map(|replica| format!("{} ({})", replica.region, replica.status)).collect();
+    let found = format!("Not in sync: {}.", names.join(", "));
+    Some(bad("replicas", &found, "Wait, or look at the KMS key of that region; retire=at-finish waits for them"))
+}
+
+fn good(what: &'static str, found: &str) -> Finding {
+    Finding { what, health: Health::Good, found: found.to_owned(), next: None }
+}
+
+fn bad(what: &'static str, found: &str, next: &str) -> Finding {
+    Finding { what, health: Health::Bad, found: found.to_owned(), next: Some(format!("{next}.")) }
+}
+
+fn unknown(what: &'static str, error: &Error) -> Finding {
+    let Error { message, next, .. } = error;
+    Finding { what, health: Health::Unknown, found: format!("{message}."), next: Some(format!("{next}.")) }
+}

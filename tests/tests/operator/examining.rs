@@ -1,0 +1,65 @@
+use fourstep_testkit::aws::{FunctionFacts, Refusal};
+use serde_json::{Value, json};
+
+use crate::world::{SECRET, World};
+
+fn finding<'a>(examination: &'a Value, what: &str) -> &'a Value {
+    let findings = examination["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("no {what} in {examination}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well_where_it_is() {
+    let world = World::configured().await;
+    let examination = world.json(&["doctor", SECRET]);
+    for finding in examination["findings"].as_array().unwrap() {
+        assert_eq!(finding["health"], "good", "{finding}");
+    }
+    assert!(examination["findings"].as_array().unwrap().len() >= 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_secret_from_being_rotated_is_named_with_the_fix() {
+    let world = World::configured().await;
+    let open = json!({"Statement": [{"Effect": "Allow", "Principal": {"Service": "secretsmanager.amazonaws.com"}}]});
+    let python =
+        FunctionFacts { runtime: "python3.12".to_owned(), timeout: 5, policy: Some(open), ..FunctionFacts::default() };
+    world.aws.set_function(python);
+    world.aws.secrets().with(|model| {
+        let tags = [("fourstep:stratgy".to_owned(), "single-user".to_owned())];
+        model.tag_resource(SECRET, tags).unwrap();
+        model.secret_mut(SECRET).unwrap().replicas.insert("eu-west-2".to_owned(), "Failed".to_owned());
+    });
+    world.aws.refuse("lambda:InvokeFunction", Refusal::new("AccessDeniedException", "not authorized"));
+    world.aws.refuse("cloudtrail:LookupEvents", Refusal::new("AccessDeniedException", "not authorized"));
+    let ran = world.fourstep(&["doctor", SECRET, "--output", "json"]).refused(1, &["2 findings keep app/db"]);
+    let examination: Value = serde_json::from_str(&ran.out).unwrap();
+    for (what, health, part) in [
+        ("tags", "bad", "fourstep:stratgy"),
+        ("replicas", "bad", "eu-west-2 (Failed)"),
+        ("function", "doubtful", "time-out 5 s"),
+        ("permission of Secrets Manager", "doubtful", "any account"),
+        ("your permission to invoke it", "unknown", "lambda:InvokeFunction"),
+        ("events of failures", "unknown", "cloudtrail:LookupEvents"),
+    ] {
+        let finding = finding(&examination, what);
+        assert_eq!(finding["health"], health, "{finding}");
+        assert!(finding["found"].as_str().unwrap().contains(part), "{finding}");
+        assert!(finding["next"].is_string(), "{finding}");
+    }
+    world.aws.set_function(FunctionFacts { policy: None, ..FunctionFacts::default() });
+    let ran = world.fourstep(&["doctor", SECRET, "--output", "json"]);
+    let examination: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(finding(&examination, "permission of Secrets Manager")["health"], "bad");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_an_account_needs_are_named_and_no_value_is_shown() {
+    let world = World::configured().await;
+    world.create("db", r#"{"engine":"postgres","username":"app","password":"hunter22"}"#);
+    let ran = world.fourstep(&["doctor", "db", "--output", "json"]);
+    let examination: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(finding(&examination, "the secret's JSON")["found"].as_str().unwrap().contains("lacks host"), "{ran:?}");
+    assert_eq!(finding(&examination, "function")["health"], "bad");
+    assert!(!ran.out.contains("hunter22") && !ran.error.contains("hunter22"));
+}
