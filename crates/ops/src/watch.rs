@@ -7,6 +7,7 @@ use crate::error::{Error, Reason, Result};
 use crate::facts::{Secret, Value, seconds};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
+use crate::trail::Failure;
 
 /// How a rotation ended.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +97,9 @@ impl Operator {
                 looked_up = Some(SystemTime::now());
                 match self.failures_since(since).await {
                     Ok(failures) => {
-                        if let Some(failure) = failures.into_iter().find(|failure| failure.arn == secret.arn) {
+                        let own = |failure: &Failure| failure.arn == secret.arn && failure.at >= since;
+                        // The look-up is by whole seconds: an older one may be in its answer.
+                        if let Some(failure) = failures.into_iter().find(own) {
                             return Ok(ended(Outcome::Failed, Some(failure.message)));
                         }
                     }
