@@ -20,9 +20,11 @@ impl Spinner {
 impl Progress for Spinner {
     fn tell(&self, event: &Event) {
         match event {
-            Event::Dropped { version } => self.0.println(format!("AWSPENDING is taken off version {version}")),
+            Event::Dropped { version } => {
+                self.0.println(format!("AWSPENDING is taken off version {version}"));
+            }
             Event::Started { version, resumed: false } => {
-                self.0.println(format!("The rotation to version {version} began"))
+                self.0.println(format!("The rotation to version {version} began"));
             }
             Event::Started { version, resumed: true } => {
                 self.0.println(format!("The rotation to version {version} goes on"));

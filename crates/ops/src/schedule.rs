@@ -50,7 +50,7 @@ impl Schedule {
     pub fn every(interval: Duration) -> Result<Self> {
         let hours = u32::try_from(interval.as_secs() / HOUR.as_secs()).unwrap_or(u32::MAX);
         let fits = |least| Error::wrong_usage(format!("a secret cannot be rotated every {}", shown(interval)), least);
-        if interval.as_secs() % HOUR.as_secs() != 0 {
+        if !interval.as_secs().is_multiple_of(HOUR.as_secs()) {
             return Err(fits("Give whole hours or days, such as 12h or 30d"));
         }
         if hours < LEAST_HOURS {
@@ -108,7 +108,7 @@ impl Schedule {
         let hours = u32::try_from(window.as_secs() / HOUR.as_secs()).unwrap_or(u32::MAX);
         let wrong =
             |next: String| Err(Error::wrong_usage(format!("the window cannot be {} long", shown(window)), next));
-        if window.as_secs() % HOUR.as_secs() != 0 || hours == 0 {
+        if !window.as_secs().is_multiple_of(HOUR.as_secs()) || hours == 0 {
             return wrong("Give whole hours, such as 3h".to_owned());
         }
         let most = match self.when {

@@ -42,14 +42,14 @@ impl Operator {
         for _ in 0..MOST_PAGES {
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|error| call.failed(&error))?;
-            failures.extend(page.events.unwrap_or_default().into_iter().filter_map(failure));
+            failures.extend(page.events.unwrap_or_default().iter().filter_map(failure));
         }
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.at));
         Ok(failures)
     }
 }
 
-fn failure(event: Event) -> Option<Failure> {
+fn failure(event: &Event) -> Option<Failure> {
     let record: serde_json::Value = serde_json::from_str(event.cloud_trail_event.as_deref()?).ok()?;
     let message = record["errorMessage"].as_str().unwrap_or("the rotation failed");
     Some(Failure { at: event.event_time.and_then(time)?, arn: secret_arn(&record)?, message: printable(message) })

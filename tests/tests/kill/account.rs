@@ -53,11 +53,6 @@ impl Account {
         })
     }
 
-    /// Gives the id of the version with AWSPENDING, which need not have a value.
-    pub(crate) fn pending_id(&self, store: &MemoryStore) -> Option<String> {
-        self.look(store, |secret| secret.labelled(AWSPENDING).map(|version| version.id.clone()))
-    }
-
     /// Checks that the rotation is over: its version is current, and nothing is pending beside it.
     pub(crate) fn check_promoted(&self, store: &MemoryStore) {
         self.look(store, |secret| {

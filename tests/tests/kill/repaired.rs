@@ -115,11 +115,11 @@ impl World {
         if repair == Repair::RollBack {
             let value = |secret: &Value| (secret["username"].clone(), secret["password"].clone());
             assert_eq!(value(&current), value(before), "{point:?}");
-            let pending = account.pending_id(self.store());
+            let pending = self.pending_id(account);
             assert!(pending.is_none_or(|pending| pending == id), "{point:?}: a next rotation can begin");
         }
         let mut next = account.clone();
-        if let Some(pending) = account.pending_id(self.store()).filter(|pending| *pending != id) {
+        if let Some(pending) = self.pending_id(account).filter(|pending| *pending != id) {
             // Recovered to what was current all the time: the rotation that is under way goes on.
             assert_eq!((repair, &pending), (Repair::Recover, &account.token), "{point:?}");
         } else {
@@ -133,5 +133,10 @@ impl World {
             next.token
         );
         assert!(self.opens(&current).await, "{point:?}: the next rotation does not work");
+    }
+
+    /// Gives the id of the version with AWSPENDING, which need not have a value.
+    fn pending_id(&self, account: &Account) -> Option<String> {
+        self.store().with(|model| model.secret(&account.name)?.labelled(AWSPENDING).map(|version| version.id.clone()))
     }
 }
