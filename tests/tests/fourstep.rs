@@ -34,7 +34,7 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
 
 #[test]
 fn every_ready_made_file_is_shown_with_its_requests() {
-    let providers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/api-key/providers");
+    let providers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api-key/providers");
     for (name, parts) in [
         ("jupyterhub", ["POST /users/user/tokens", "authorization: token ***"]),
         ("rabbitmq", ["PUT /users/username", "{\"password\":\"***\",\"tags\":\"found.tags\"}"]),

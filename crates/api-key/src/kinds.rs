@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fourstep::{Context, Done, Environment, Error, Minted, Result, Rotation, Settings};
 
-use crate::provider::Kind;
+use crate::provider::{Kind, Source};
 use crate::service::{Caller, Service};
 use minted::ProviderKeys;
 use pushed::Pushed;
@@ -16,12 +16,12 @@ use rolled::Rolled;
 
 /// Rotates the API keys of the providers that a function's variables name.
 ///
-/// `API_PROVIDER` names files `providers/NAME.toml` in the function's zip or in a layer; `API_PROVIDER_FILE` gives the
-/// paths of others. The tag `fourstep:provider` of a secret chooses among them; without it, it is the first.
+/// `API_PROVIDER` names files `providers/NAME.toml` in the function's zip or in a layer, or ready-made ones, which come
+/// with this crate; `API_PROVIDER_FILE` gives the paths of others. The tag `fourstep:provider` of a secret chooses among them; without it, it is the first.
 pub struct ApiKeys {
     environment: Environment,
     only: Option<(PathBuf, Option<String>)>,
-    services: Mutex<BTreeMap<PathBuf, Arc<Service>>>,
+    services: Mutex<BTreeMap<Source, Arc<Service>>>,
 }
 
 impl ApiKeys {
@@ -39,26 +39,26 @@ impl ApiKeys {
     }
 
     fn service(&self, settings: &Settings) -> Result<Arc<Service>> {
-        let (path, base_url) = match &self.only {
-            Some((path, base_url)) => (path.clone(), base_url.as_deref()),
+        let (source, base_url) = match &self.only {
+            Some((path, base_url)) => (Source::File(path.clone()), base_url.as_deref()),
             None => (self.chosen(settings)?, None),
         };
         let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(service) = services.get(&path) {
+        if let Some(service) = services.get(&source) {
             return Ok(Arc::clone(service));
         }
-        let service = Arc::new(Service::open(&path, base_url, &self.environment, settings)?);
-        services.insert(path, Arc::clone(&service));
+        let service = Arc::new(Service::open(&source, base_url, &self.environment, settings)?);
+        services.insert(source, Arc::clone(&service));
         Ok(service)
     }
 
-    /// Gives the file of the provider that the secret's tag names, or of the first.
-    fn chosen(&self, settings: &Settings) -> Result<PathBuf> {
+    /// Gives the provider that the secret's tag names, or the first.
+    fn chosen(&self, settings: &Settings) -> Result<Source> {
         let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
-        let named = settings.providers.iter().map(|name| (name.clone(), provided(root, name)));
+        let named = settings.providers.iter().map(|name| (name.clone(), Source::named(root, name)));
         let files = settings.provider_files.iter().map(|path| {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            (name, if path.is_absolute() { path.clone() } else { Path::new(root).join(path) })
+            (name, Source::File(if path.is_absolute() { path.clone() } else { Path::new(root).join(path) }))
         });
         let mut configured: Vec<_> = named.chain(files).collect();
         let names: Vec<_> = configured.iter().map(|(name, _)| name.as_str()).collect();
@@ -79,14 +79,6 @@ impl ApiKeys {
         };
         Ok(configured.swap_remove(position).1)
     }
-}
-
-/// Gives where a provider that is named is: in the zip, or in a layer, which Lambda unpacks into `/opt`.
-fn provided(root: &str, name: &str) -> PathBuf {
-    let file = format!("{name}.toml");
-    let own = Path::new(root).join("providers").join(&file);
-    let layer = Path::new("/opt/providers").join(&file);
-    if !own.exists() && layer.exists() { layer } else { own }
 }
 
 impl Rotation for ApiKeys {
@@ -112,7 +104,7 @@ impl std::fmt::Debug for ApiKeys {
 mod tests {
     use super::*;
 
-    fn chosen(variables: &[(&str, &str)], tag: Option<&str>) -> Result<PathBuf> {
+    fn chosen(variables: &[(&str, &str)], tag: Option<&str>) -> Result<Source> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Environment = variables.iter().chain(&[("LAMBDA_TASK_ROOT", "/task")]).map(owned).collect();
         let tags = tag.map(|tag| ("fourstep:provider".to_owned(), tag.to_owned())).into_iter().collect();
@@ -123,13 +115,11 @@ mod tests {
     #[test]
     fn a_tag_chooses_among_the_providers_that_are_configured() {
         let both = [("API_PROVIDER", "gitlab, grafana"), ("API_PROVIDER_FILE", "/x/acme.toml,own/other.toml")];
-        for (tag, file) in [
-            (None, "/task/providers/gitlab.toml"),
-            (Some("grafana"), "/task/providers/grafana.toml"),
-            (Some("acme"), "/x/acme.toml"),
-            (Some("other"), "/task/own/other.toml"),
-        ] {
-            assert_eq!(chosen(&both, tag).unwrap(), Path::new(file));
+        for (tag, name) in [(None, "gitlab.toml"), (Some("grafana"), "grafana.toml")] {
+            assert!(matches!(chosen(&both, tag).unwrap(), Source::ReadyMade(ready, _) if ready == name));
+        }
+        for (tag, file) in [(Some("acme"), "/x/acme.toml"), (Some("other"), "/task/own/other.toml")] {
+            assert_eq!(chosen(&both, tag).unwrap(), Source::File(file.into()));
         }
         let error = chosen(&both, Some("cloudflare")).unwrap_err().to_string();
         assert!(error.contains("`cloudflare`, which the function does not serve"), "{error}");

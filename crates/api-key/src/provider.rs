@@ -1,4 +1,5 @@
 mod check;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use fourstep::{Error, Result};
 use serde::{Deserialize, Deserializer};
+
+pub(crate) use source::Source;
 
 /// A provider file: how to make, list, try and revoke the keys of one service.
 ///
@@ -318,6 +321,10 @@ pub struct AnswerSection {
     /// The key's name, within each item of a list. Without it, only keys that a version names are ever deleted.
     #[serde(default)]
     pub name: Option<String>,
+    /// When the key was made, within each item of a list that shows no names: RFC 3339, a date, or seconds since 1970.
+    /// The log then names the keys that a lost answer may have left. In `list`.
+    #[serde(default)]
+    pub created: Option<String>,
     /// What an item has to have to count, as `{ "/revoked" = false }`. In `list`.
     #[serde(default, rename = "where")]
     pub matching: BTreeMap<String, serde_json::Value>,

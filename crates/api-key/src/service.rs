@@ -1,7 +1,6 @@
 mod base;
 mod list;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +13,7 @@ use crate::address::Allowed;
 use crate::answer::{Answer, moment};
 use crate::error::{At, Verdict, classify};
 use crate::oauth2;
-use crate::provider::{Auth, ProviderFile, RequestSection};
+use crate::provider::{Auth, ProviderFile, RequestSection, Source};
 use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -42,13 +41,13 @@ impl Service {
     ///
     /// `Invalid`, naming the file, the field and the fix.
     pub(crate) fn open(
-        path: &Path,
+        source: &Source,
         base_url: Option<&str>,
         environment: &Environment,
         settings: &Settings,
     ) -> Result<Self> {
-        let provider = ProviderFile::read(path)?;
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let provider = source.read()?;
+        let file = source.name();
         let allowed = Allowed { private: provider.private_addresses, loopback: settings.api_loopback };
         let session = Session::open(allowed, provider.timeout, settings)?;
         let place = |field: &str, text: &str| base::url(&file, field, text, environment);

@@ -56,6 +56,9 @@ pub struct Key {
     pub id: String,
     /// The name that the key was given. Empty where the service does not show it: then only its id tells whose it is.
     pub name: String,
+    /// When it was made, for a service that shows no names: a key that is younger than AWSCURRENT's, and that no version
+    /// names, may be what a lost answer left. Nobody can be sure, so it is named in the log and never deleted.
+    pub created: Option<SystemTime>,
 }
 
 /// What became of a request for a key.

@@ -7,7 +7,8 @@ use crate::{Context, Error, Keep, Key, KeyName, Keys, Lives, Login, Mint, Result
 /// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
 ///
 /// Where the service does not list its keys, those that a version names are deleted all the same, by their ids; a key
-/// whose value was lost on the way stays, and nobody knows of it.
+/// whose value was lost on the way stays, and nobody knows of it. Where its list shows no names but when each key was
+/// made, the log names those that may have been lost: they are younger than AWSCURRENT's, and no version names them.
 #[derive(Clone, Copy, Debug)]
 pub struct Minted<K>(pub K);
 
@@ -20,7 +21,9 @@ impl<K: Keys> Rotator for Minted<K> {
         let with = if self.0.administered(current) { current } else { login.working().await?.secret() };
         let mut young = None;
         let mut next = KeyName::new(cx);
-        for (key, name) in self.own(with, cx).await? {
+        let listed = self.listed(with, cx).await?;
+        let unnamed = self.unnamed(current, &listed);
+        for (key, name) in listed.iter().filter_map(|key| Some((key, KeyName::parse(&key.name, cx)?))) {
             if name.token() != cx.token() {
                 continue;
             }
@@ -45,7 +48,7 @@ impl<K: Keys> Rotator for Minted<K> {
                 ))
                 .next("Secrets Manager tries again by itself; the key is deleted when its time is over"),
                 None => Error::conflict("the service allows no more keys, and none that is left is known to be unused")
-                    .next("Look at the service's list of keys and delete one that nobody uses, then start the rotation again"),
+                    .next(format!("Look at the service's list of keys and delete one that nobody uses{unnamed}, then start the rotation again")),
             }),
         }
     }
@@ -101,14 +104,32 @@ impl<K: Keys> Minted<K> {
         Ok(listed.into_iter().filter(is_doomed).map(|key| key.id).collect())
     }
 
-    /// Lists the keys that Fourstep made for this secret.
-    async fn own(&self, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<(Key, KeyName)>> {
-        let Some(listed) = self.0.list(with, cx).await? else {
+    /// Lists the keys of the account.
+    async fn listed(&self, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<Key>> {
+        let listed = self.0.list(with, cx).await?;
+        if listed.is_none() {
             tracing::warn!(
                 "the service cannot list its keys: one whose value was lost on the way stays there unnoticed"
             );
-            return Ok(Vec::new());
-        };
-        Ok(listed.into_iter().filter_map(|key| KeyName::parse(&key.name, cx).map(|name| (key, name))).collect())
+        }
+        Ok(listed.unwrap_or_default())
+    }
+
+    /// Names, in the log and for an error, the keys that a lost answer may have left where a list shows no names.
+    fn unnamed(&self, current: &K::Secret, listed: &[Key]) -> String {
+        let current = self.0.id(current);
+        let since = listed.iter().find(|key| Some(&key.id) == current.as_ref()).and_then(|key| key.created);
+        let Some(since) = since else { return String::new() };
+        let younger = listed.iter().filter_map(|key| Some((key, key.created.filter(|created| *created > since)?)));
+        let shown = younger.map(|(key, made)| format!("`{}` of {}", key.id, humantime::format_rfc3339_seconds(made)));
+        let shown = Vec::from_iter(shown).join(", ");
+        if shown.is_empty() {
+            return shown;
+        }
+        tracing::warn!(
+            keys = shown,
+            "the service's list shows no names, and these keys are younger than AWSCURRENT's and in no version: a rotation whose answer was lost may have left them. Delete those that nobody else made"
+        );
+        format!(", such as {shown}, which no version names")
     }
 }

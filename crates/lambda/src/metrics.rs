@@ -31,6 +31,8 @@ const UNKNOWN: &str = "none";
 /// - `Duration` and, after a promotion, `WithoutCurrent`: milliseconds, by function, strategy, step and outcome or kind.
 ///   `WithoutCurrent` is the time in which AWSCURRENT may have been refused, at the most.
 /// - `Success`, `Failure`: counts by the same; and both, one of them 0, by function alone, for an alarm on all failures.
+/// - `Failure` by function and kind, for an alarm on one kind. An alarm can take no sum over dimensions.
+/// - `Rotated`: 1 by function where finishSecret promoted a version, for an alarm on its absence.
 pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     let (dimension, ending, count, without_current) = match measured.result {
         Ok(done) => ("Outcome", done.outcome.name(), "Success", done.without_current),
@@ -43,21 +45,22 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     if without_current.is_some() {
         detailed.push(milliseconds("WithoutCurrent"));
     }
+    let mut of_function = vec![counted("Success"), counted("Failure")];
+    if without_current.is_some() {
+        of_function.push(counted("Rotated"));
+    }
+    let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": "Fourstep", "Dimensions": [dimensions], "Metrics": metrics });
+    let mut directives = vec![
+        directive(&["FunctionName", "Strategy", "Step", dimension], &detailed),
+        directive(&["FunctionName"], &of_function),
+    ];
+    if failed == 1 {
+        directives.push(directive(&["FunctionName", "Kind"], &[counted("Failure")]));
+    }
     let mut line = json!({
         "_aws": {
             "Timestamp": whole_milliseconds(now.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": "Fourstep",
-                    "Dimensions": [["FunctionName", "Strategy", "Step", dimension]],
-                    "Metrics": detailed,
-                },
-                {
-                    "Namespace": "Fourstep",
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [counted("Success"), counted("Failure")],
-                },
-            ],
+            "CloudWatchMetrics": directives,
         },
         "FunctionName": measured.function,
         "Strategy": measured.strategy.unwrap_or(UNKNOWN),
@@ -70,6 +73,7 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     });
     if let (Some(time), Some(fields)) = (without_current, line.as_object_mut()) {
         fields.insert("WithoutCurrent".to_owned(), whole_milliseconds(time));
+        fields.insert("Rotated".to_owned(), 1.into());
     }
     line.to_string()
 }
@@ -136,6 +140,7 @@ mod tests {
             format!("{all} Success=1"),
             "FunctionName=rotate Success=1".to_owned(),
             "FunctionName=rotate Failure=0".to_owned(),
+            "FunctionName=rotate Rotated=1".to_owned(),
         ];
         assert_eq!(read(&line), expected.into());
         let root: Value = serde_json::from_str(&line).unwrap();
@@ -159,6 +164,7 @@ mod tests {
             format!("{all} Failure=1"),
             "FunctionName=rotate Success=0".to_owned(),
             "FunctionName=rotate Failure=1".to_owned(),
+            "FunctionName=rotate Kind=Invalid Failure=1".to_owned(),
         ];
         assert_eq!(read(&line(&measured, UNIX_EPOCH)), expected.into());
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep_testkit::captured::capture;
 use fourstep_testkit::key_service::Fault;
 use serde_json::json;
 
@@ -108,6 +109,36 @@ async fn a_list_without_names_is_enough_to_revoke_what_a_version_names() {
         world.rotate().await;
         world.holds_two_keys("without names");
     }
+}
+
+#[tokio::test]
+async fn a_list_without_names_tells_by_its_times_what_a_lost_answer_may_have_left() {
+    let provider = MINTED.replace(", name = \"/name\"", ", created = \"/created_at\"");
+    let mut world = World::new(&provider).await;
+    world.begin();
+    world.step(Step::Create).await.unwrap();
+    let minted = world.service.requests().iter().position(|request| request == "POST /keys").unwrap() + 1;
+
+    let mut world = World::new(&provider).await;
+    world.begin();
+    world.service.fault(minted, Fault::ReplyLost);
+    assert_eq!(world.fails(Step::Create).await.kind(), ErrorKind::Unavailable);
+    world.service.heal();
+    // Secrets Manager begins again later.
+    world.pass(Duration::from_secs(60)).await;
+    let (captured, guard) = capture();
+    let error = world.fails(Step::Create).await;
+    drop(guard);
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    let lost = "`key-1` of 2023-11-14T22:13:21Z";
+    let advice = format!("delete one that nobody uses, such as {lost}, which no version names, then start");
+    assert!(error.to_string().contains(&advice), "{error}");
+    assert!(captured.text().contains(lost), "{}", captured.text());
+    // It may be somebody else's: only a person deletes it.
+    assert_eq!(world.service.state().keys.len(), 2);
+    world.service.state().keys.retain(|key| key.id != "key-1");
+    world.attempt().await.unwrap();
+    world.holds_two_keys("after a person deleted what was lost");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 fn provider(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/api-key/providers").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api-key/providers").join(name)
 }
 
 /// Runs one rotation of a secret by a ready-made file, and gives the new version. The service says what the exchanges

@@ -197,12 +197,13 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     let answer = &request.answer;
     let makes = matches!(name, "create" | "roll");
     let lists = name == "list";
-    let fields: [(&str, &Option<String>, bool, bool); 5] = [
+    let fields: [(&str, &Option<String>, bool, bool); 6] = [
         ("value", &answer.value, makes, makes),
         ("id", &answer.id, makes || lists, name == "create" || lists),
         ("expires", &answer.expires, makes, false),
         ("keys", &answer.keys, lists, lists),
         ("name", &answer.name, lists, false),
+        ("created", &answer.created, lists, false),
     ];
     for (field, pointer, allowed, needed) in fields {
         let field = format!("answer.{field}");
@@ -212,6 +213,9 @@ fn answer(name: &str, request: &RequestSection) -> Result {
             Some(text) => pointer_is_one(&field, text)?,
             None => {}
         }
+    }
+    if answer.name.is_some() && answer.created.is_some() {
+        return wrong("answer.created", "a list that shows names needs no times; remove it");
     }
     if !makes && !answer.save.is_empty() {
         return wrong("answer.save", "nothing is stored of this request");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 fn providers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions/api-key/providers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("providers")
 }
 
 fn ready_made() -> Vec<PathBuf> {

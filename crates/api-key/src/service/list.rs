@@ -4,7 +4,7 @@ use fourstep::{Context, Error, Key, Result};
 use serde_json::Value;
 
 use super::Caller;
-use crate::answer::{Answer, text_in};
+use crate::answer::{Answer, moment, text_in};
 use crate::error::At;
 use crate::provider::RequestSection;
 use crate::secret::Secret;
@@ -78,5 +78,12 @@ fn key(item: &Value, list: &RequestSection, at: At<'_>) -> Result<Option<Key>> {
     })?;
     // A key that was made by hand may have no name.
     let name = list.answer.name.as_deref().and_then(|pointer| text_in(item, pointer).ok()).unwrap_or_default();
-    Ok(Some(Key { id, name }))
+    let created = match &list.answer.created {
+        None => None,
+        Some(pointer) => Some(text_in(item, pointer).ok().and_then(|text| moment(&text)).ok_or_else(|| {
+            Error::invalid(format!("{at} lists a key in which `{pointer}` leads to no time"))
+                .next(format!("Correct `answer.created` of the request in {}", at.file))
+        })?),
+    };
+    Ok(Some(Key { id, name, created }))
 }

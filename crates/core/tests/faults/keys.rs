@@ -22,7 +22,8 @@ pub struct ServiceKey {
 
 impl KeyService {
     pub fn new(limit: usize) -> Self {
-        let first = ServiceKey { key: Key { id: "k0".into(), name: "by hand".into() }, value: "value-0".into() };
+        let first =
+            ServiceKey { key: Key { id: "k0".into(), name: "by hand".into(), created: None }, value: "value-0".into() };
         Self { keys: vec![first], limit, made: 0 }
     }
 
@@ -76,7 +77,10 @@ impl Keys for ModelKeys {
             }
             service.made += 1;
             let (id, value) = (format!("k{}", service.made), format!("value-{}", service.made));
-            service.keys.push(ServiceKey { key: Key { id: id.clone(), name: name.to_string() }, value: value.clone() });
+            service.keys.push(ServiceKey {
+                key: Key { id: id.clone(), name: name.to_string(), created: None },
+                value: value.clone(),
+            });
             Ok(Mint::Made(KeySecret { id, value: Sensitive::new(value) }))
         };
         self.0.call(Call::TargetWrite, "mint key", mint).await

@@ -75,7 +75,7 @@ pub(crate) fn step(step: &str, time: Duration, cold: Option<Duration>, error: Op
     let did = match step {
         "createSecret" => pending.map_or_else(String::new, |(label, version)| format!("stored {label} {version}")),
         "setSecret" => "the server accepts it".to_owned(),
-        "testSecret" => "it logs in".to_owned(),
+        "testSecret" => "it works".to_owned(),
         _ => "promoted".to_owned(),
     };
     anstream::println!("    {step:<12} {milliseconds:>6.0} ms  {GOOD}{did}{GOOD:#}");

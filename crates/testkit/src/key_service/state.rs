@@ -34,8 +34,13 @@ pub struct ServiceKey {
     pub name: String,
     /// Its value.
     pub value: String,
+    /// When it was made, in seconds since 1970: one second after the key before it.
+    pub created_at: usize,
     early_refusals: usize,
 }
+
+/// When the first key was made: 2023-11-14T22:13:20Z.
+const FIRST_MADE: usize = 1_700_000_000;
 
 impl ServiceState {
     pub(super) fn new(key: &str, value: &str) -> Self {
@@ -43,6 +48,7 @@ impl ServiceState {
             id: "key-0".to_owned(),
             name: "made by hand".to_owned(),
             value: key.to_owned(),
+            created_at: FIRST_MADE,
             early_refusals: 0,
         };
         Self {
@@ -107,7 +113,7 @@ impl ServiceState {
     fn list(&self, query: &str) -> Value {
         let page = query.split('&').find_map(|pair| pair.strip_prefix("page=")?.parse().ok()).unwrap_or(1);
         let keys = self.keys.iter().skip((page - 1) * self.page_size).take(self.page_size);
-        let keys: Vec<_> = keys.map(|key| json!({"id": key.id, "name": key.name, "alive": true})).collect();
+        let keys: Vec<_> = keys.map(listed).collect();
         json!({ "keys": keys })
     }
 
@@ -123,6 +129,7 @@ impl ServiceState {
             id: format!("key-{}", self.made),
             name: name.to_owned(),
             value: format!("key-value-{}-minted", self.made),
+            created_at: FIRST_MADE + self.made,
             early_refusals: self.early_refusals,
         };
         let answer = json!({"id": key.id, "key": key.value, "expires_at": self.expires_at});
@@ -148,4 +155,8 @@ impl ServiceState {
             (401, json!({"error": "invalid_client"}))
         }
     }
+}
+
+fn listed(key: &ServiceKey) -> Value {
+    json!({"id": key.id, "name": key.name, "created_at": key.created_at, "alive": true})
 }
