@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fourstep::{Done, Error};
+use fourstep::{Done, Error, ErrorKind};
 use serde_json::{Value, json};
 
 /// How a step ended, as far as it came.
@@ -32,6 +32,7 @@ const UNKNOWN: &str = "none";
 ///   `WithoutCurrent` is the time in which AWSCURRENT may have been refused, at the most.
 /// - `Success`, `Failure`: counts by the same; and both, one of them 0, by function alone, for an alarm on all failures.
 /// - `Failure` by function and kind, for an alarm on one kind. An alarm can take no sum over dimensions.
+/// - `ActionNeeded`: 1 by function where a failure was of another kind than `Unavailable`: a person has to act.
 /// - `Rotated`: 1 by function where finishSecret promoted a version, for an alarm on its absence.
 pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     let (dimension, ending, count, without_current) = match measured.result {
@@ -48,6 +49,10 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     let mut of_function = vec![counted("Success"), counted("Failure")];
     if without_current.is_some() {
         of_function.push(counted("Rotated"));
+    }
+    let action_needed = measured.result.as_ref().err().is_some_and(|error| error.kind() != ErrorKind::Unavailable);
+    if action_needed {
+        of_function.push(counted("ActionNeeded"));
     }
     let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": "Fourstep", "Dimensions": [dimensions], "Metrics": metrics });
     let mut directives = vec![
@@ -71,6 +76,9 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
         "Success": 1 - failed,
         "Failure": failed,
     });
+    if action_needed {
+        line["ActionNeeded"] = 1.into();
+    }
     if let (Some(time), Some(fields)) = (without_current, line.as_object_mut()) {
         fields.insert("WithoutCurrent".to_owned(), whole_milliseconds(time));
         fields.insert("Rotated".to_owned(), 1.into());
@@ -165,6 +173,7 @@ mod tests {
             "FunctionName=rotate Success=0".to_owned(),
             "FunctionName=rotate Failure=1".to_owned(),
             "FunctionName=rotate Kind=Invalid Failure=1".to_owned(),
+            "FunctionName=rotate ActionNeeded=1".to_owned(),
         ];
         assert_eq!(read(&line(&measured, UNIX_EPOCH)), expected.into());
     }
