@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub use call::{Call, Operation};
 pub use fault::{Action, At, Fault, Moment, Refusal};
 pub use lambda::FunctionFacts;
-pub use rds::DbInstance;
+pub use rds::{DbCluster, DbInstance};
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
 use crate::wire::{Wire, WireListener};
@@ -130,6 +130,13 @@ impl Aws {
     pub fn add_instance(&self, instance: DbInstance) -> String {
         let arn = instance.arn();
         lock(&self.shared.rds).instances.push(instance);
+        arn
+    }
+
+    /// Adds a cluster of Amazon RDS, and gives its ARN.
+    pub fn add_cluster(&self, cluster: DbCluster) -> String {
+        let arn = cluster.arn();
+        lock(&self.shared.rds).clusters.push(cluster);
         arn
     }
 

@@ -2,5 +2,6 @@
 // What the tests share is outside of the functions that clippy knows as tests.
 #![allow(clippy::unwrap_used)]
 
+mod clusters;
 mod function;
 mod moto;

@@ -1,4 +1,5 @@
-//! Amazon RDS, as far as a rotation asks it: DescribeDBInstances, in the wire format of its Query API.
+//! Amazon RDS, as far as a rotation asks it: DescribeDBInstances and DescribeDBClusters, in the wire format of its Query
+//! API.
 //!
 //! It is here for what moto cannot do: to give an instance the address of a server that runs.
 
@@ -43,10 +44,42 @@ impl DbInstance {
     }
 }
 
-/// The instances, and what was asked.
+/// A cluster of Amazon RDS.
+#[derive(Clone, Debug)]
+pub struct DbCluster {
+    /// Its identifier.
+    pub identifier: String,
+    /// Its engine.
+    pub engine: String,
+    /// The address of the end point that is written to.
+    pub host: String,
+    /// The port of its end points.
+    pub port: u16,
+}
+
+impl DbCluster {
+    /// Gives the ARN of the cluster.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        format!("arn:aws:rds:us-east-1:123456789012:cluster:{}", self.identifier)
+    }
+
+    fn xml(&self) -> String {
+        let Self { identifier, engine, host, port } = self;
+        format!(
+            "<DBCluster><DBClusterIdentifier>{identifier}</DBClusterIdentifier><Engine>{engine}</Engine>\
+             <Status>available</Status><DBClusterArn>{}</DBClusterArn><Endpoint>{host}</Endpoint>\
+             <Port>{port}</Port></DBCluster>",
+            self.arn()
+        )
+    }
+}
+
+/// The instances and clusters, and what was asked.
 #[derive(Debug, Default)]
 pub(super) struct Rds {
     pub(super) instances: Vec<DbInstance>,
+    pub(super) clusters: Vec<DbCluster>,
     /// The identifiers and ARNs that were asked for, in order.
     pub(super) asked: Vec<String>,
     /// What every call is refused with.
@@ -57,12 +90,11 @@ impl Rds {
     /// Answers a call: the HTTP status, and the XML.
     pub(super) fn answer(&mut self, form: &str) -> (u16, String) {
         match self.describe(form) {
-            Ok(instance) => (
+            Ok((what, found)) => (
                 200,
                 format!(
-                    "<DescribeDBInstancesResponse xmlns=\"{NAMESPACE}\"><DescribeDBInstancesResult><DBInstances>{}\
-                     </DBInstances></DescribeDBInstancesResult></DescribeDBInstancesResponse>",
-                    instance.xml()
+                    "<Describe{what}Response xmlns=\"{NAMESPACE}\"><Describe{what}Result><{what}>{found}</{what}>\
+                     </Describe{what}Result></Describe{what}Response>"
                 ),
             ),
             Err(Refusal { status, exception, message }) => (
@@ -75,24 +107,32 @@ impl Rds {
         }
     }
 
-    fn describe(&mut self, form: &str) -> Result<&DbInstance, Refusal> {
+    /// Gives what was asked for, in XML.
+    fn describe(&mut self, form: &str) -> Result<(&'static str, String), Refusal> {
         let field = |name: &str| {
             let mut fields = form.split('&').filter_map(|field| field.split_once('='));
             fields.find(|(known, _)| *known == name).map(|(_, value)| percent_decode_str(value).decode_utf8_lossy())
         };
-        if field("Action").as_deref() != Some("DescribeDBInstances") {
-            return Err(Refusal::new("InvalidAction", "The emulation does not know the action."));
-        }
-        let asked = field("DBInstanceIdentifier").unwrap_or_default().into_owned();
+        let (what, name, exception) = match field("Action").as_deref() {
+            Some("DescribeDBInstances") => ("DBInstances", "DBInstanceIdentifier", "DBInstanceNotFound"),
+            Some("DescribeDBClusters") => ("DBClusters", "DBClusterIdentifier", "DBClusterNotFoundFault"),
+            _ => return Err(Refusal::new("InvalidAction", "The emulation does not know the action.")),
+        };
+        let asked = field(name).unwrap_or_default().into_owned();
         self.asked.push(asked.clone());
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let is_meant = |instance: &&DbInstance| same_name(&instance.identifier, &asked) || instance.arn() == asked;
-        self.instances.iter().find(is_meant).ok_or_else(|| Refusal {
-            status: 404,
-            ..Refusal::new("DBInstanceNotFound", "There is no such DBInstance.")
-        })
+        let is_meant = |identifier: &str, arn: &str| same_name(identifier, &asked) || arn == asked;
+        let found = if what == "DBInstances" {
+            let found = self.instances.iter().find(|one| is_meant(&one.identifier, &one.arn()));
+            found.map(DbInstance::xml)
+        } else {
+            self.clusters.iter().find(|one| is_meant(&one.identifier, &one.arn())).map(DbCluster::xml)
+        };
+        let found =
+            found.ok_or_else(|| Refusal { status: 404, ..Refusal::new(exception, "There is none of that name.") })?;
+        Ok((what, found))
     }
 }
 
