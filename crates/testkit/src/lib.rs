@@ -1,6 +1,7 @@
 //! What Fourstep's tests and demo run against: AWS over HTTP, a Lambda Runtime API, real servers, and the suites that
 //! hold all of them to the same rules.
 
+pub mod actions;
 pub mod aws;
 pub mod captured;
 mod certificates;
@@ -9,6 +10,8 @@ mod http;
 mod json_api;
 pub mod jupyterhub;
 pub mod key_service;
+mod listening;
+pub mod ministack;
 mod moto;
 pub mod mysql;
 pub mod mysql_router;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::actions;
 use crate::aws::FunctionError;
 use process::Process;
 pub use usage::Usage;
@@ -76,9 +77,11 @@ impl Sandbox {
         let output_path = directory.path().join("output");
         // A file, not a pipe: what the function wrote before it answered is there when the answer is.
         let output = OpenOptions::new().append(true).create(true).open(&output_path)?;
-        let variables = VARIABLES.map(|(name, value)| (name.into(), value.into())).to_vec();
+        let program = program.into();
+        let mut variables = VARIABLES.map(|(name, value)| (name.into(), value.into())).to_vec();
+        variables.push(("AWS_ACCESS_KEY_ID".into(), actions::access_key(&program).into()));
         Ok(Self {
-            program: program.into(),
+            program,
             variables,
             timeout: Duration::from_secs(30),
             output,
@@ -198,14 +201,13 @@ impl Sandbox {
 
 /// What Lambda sets for a function, and credentials that open nothing.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-const VARIABLES: [(&str, &str); 9] = [
+const VARIABLES: [(&str, &str); 8] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "rotation-function"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
     ("AWS_REGION", "eu-central-1"),
     ("AWS_DEFAULT_REGION", "eu-central-1"),
-    ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "none"),
     ("AWS_SESSION_TOKEN", "none"),
 ];

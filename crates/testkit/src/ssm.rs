@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::actions;
 pub use agent::{Behaviour, Node};
 
 use agent::Invocation;
@@ -210,6 +211,8 @@ fn page(name: &str, all: &[Value], input: &Value) -> Result<Value, (u16, String)
 async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix("AmazonSSM.").unwrap_or_default();
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    actions::record(authorization, "ssm", operation);
     let input = serde_json::from_slice(&body).unwrap_or_default();
     let (status, body) = match shared.perform(operation, &input).await {
         Ok(answer) => (200, answer),

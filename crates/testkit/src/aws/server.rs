@@ -17,6 +17,7 @@ use super::fault::{Action, Fault, Moment, Refusal};
 use super::lambda::{self, Asked, FunctionFacts};
 use super::rds::Rds;
 use super::rotation::{Invoke, Rotations};
+use crate::actions;
 use crate::wire::Wire;
 
 pub(super) type Hook = Arc<dyn Fn(&Call, Moment) -> Action + Send + Sync>;
@@ -181,7 +182,10 @@ pub(super) async fn serve(
 ) -> Response {
     let header = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if header(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
-        let (status, xml) = lock(&shared.rds).answer(&String::from_utf8_lossy(&body));
+        let form = String::from_utf8_lossy(&body);
+        let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default();
+        actions::record(header(header::AUTHORIZATION), "rds", action);
+        let (status, xml) = lock(&shared.rds).answer(&form);
         return (status_code(status), [(header::CONTENT_TYPE, "text/xml")], xml).into_response();
     }
     if let Some(asked) = Asked::parse(&method, uri.path()) {
@@ -196,6 +200,7 @@ pub(super) async fn serve(
         };
     }
     let target = header(header::HeaderName::from_static("x-amz-target")).to_owned();
+    actions::record(header(header::AUTHORIZATION), "secretsmanager", target.split('.').next_back().unwrap_or_default());
     // In a task of its own: a call that arrived has its effect even if its caller dies meanwhile.
     let task = tokio::spawn({
         let shared = Arc::clone(&shared);
