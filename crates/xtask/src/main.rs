@@ -2,6 +2,7 @@
 
 mod demo;
 mod failure;
+mod package;
 mod process;
 mod roots;
 mod setup;
@@ -32,6 +33,16 @@ enum Task {
         #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
         nextest: Vec<String>,
     },
+    /// Builds the functions' zips, templates, checksums and lists of parts, into dist/
+    Package {
+        #[command(flatten)]
+        options: package::Options,
+    },
+    /// Packages twice, in two folders, and compares the files byte by byte
+    VerifyRelease {
+        #[command(flatten)]
+        options: package::Options,
+    },
     /// Writes anew the roots of Amazon RDS that are built in, with npm
     Roots,
 }
@@ -41,6 +52,8 @@ fn main() -> ExitCode {
         Task::Setup { extras } => setup::run(extras),
         Task::Demo => demo::run(),
         Task::Test { extras, nextest } => test::run(extras, &nextest),
+        Task::Package { options } => package::run(&options),
+        Task::VerifyRelease { options } => package::verify(&options),
         Task::Roots => roots::run(),
     };
     match outcome {

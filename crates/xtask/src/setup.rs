@@ -4,6 +4,8 @@ mod prefix;
 mod python;
 mod servers;
 
+pub(crate) use python::path_of_lambda_tools;
+
 use std::time::Instant;
 
 use crate::failure::Result;
@@ -40,8 +42,28 @@ pub(crate) fn run(extras: Extras) -> Result {
         debian::RABBITMQ,
         python::MOTO,
         python::JUPYTERHUB,
+        python::SAM,
+        python::CHECKOV,
+        python::MINISTACK,
     ];
+    needs.extend(FOR_PACKAGES);
     needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));
+    install(needs)
+}
+
+/// Installs what packaging needs and this machine lacks, as [`run`] does.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_for_packages() -> Result {
+    terminal::announce("set-up", "installs what is missing, and nothing that is there");
+    install(FOR_PACKAGES.into())
+}
+
+const FOR_PACKAGES: [Need; 2] = [cargo::AUDITABLE, python::CARGO_LAMBDA];
+
+fn install(needs: Vec<Need>) -> Result {
     for need in needs {
         if let Some(found) = (need.find)() {
             terminal::item("present", format_args!("{}: {found}", need.name));

@@ -1,3 +1,4 @@
+mod deployment;
 mod servers;
 
 use std::env;
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Result;
 use crate::process::Invocation;
 use crate::setup::Extras;
-use crate::{setup, terminal, workspace};
+use crate::{package, setup, terminal, workspace};
 
 use servers::Servers;
 
@@ -25,6 +26,10 @@ pub(crate) fn run(extras: Extras, nextest: &[String]) -> Result {
     for (name, invocation) in checks(nextest) {
         times.push((name.to_owned(), check(name, &invocation, &invocation)?));
     }
+    if nextest.is_empty() {
+        times.push(("package".to_owned(), timed(|| package::run(&package::Options::here()))?));
+    }
+    let actions = deployment::empty_folder_of_actions()?;
     let tests = tests(extras, nextest, env::var_os("CI").is_some(), env::var(VERSION).ok().as_deref());
     let names =
         tests.iter().map(|test| format!("postgres-{}", test.postgres)).chain(["mysql".into(), "mariadb".into()]);
@@ -34,7 +39,8 @@ pub(crate) fn run(extras: Extras, nextest: &[String]) -> Result {
     let servers = servers.expect("they were started just now");
     times.push(("servers".to_owned(), time));
     for Tests { name, invocation, .. } in tests {
-        let time = check(&name, &invocation, &servers.tell(invocation.clone()))?;
+        let told = servers.tell(invocation.clone()).variable(deployment::FOLDER_OF_ACTIONS, &actions);
+        let time = check(&name, &invocation, &told)?;
         times.push((name, time));
     }
     let total = times.iter().map(|(_, time)| *time).sum();
@@ -66,6 +72,9 @@ fn checks(nextest: &[String]) -> Vec<(&'static str, Invocation)> {
         ("format", Invocation::cargo("fmt --all -- --check")),
         ("policy", Invocation::cargo("deny check bans licenses sources")),
         ("lints", Invocation::cargo("clippy --workspace --all-targets --locked -- -D warnings")),
+        ("cfn-lint", deployment::cfn_lint()),
+        ("sam", deployment::sam_validate()),
+        ("checkov", deployment::checkov()),
         ("docs", Invocation::cargo("doc --workspace --no-deps --locked").variable("RUSTDOCFLAGS", "-D warnings")),
         build,
         ("doc tests", Invocation::cargo("test --workspace --doc --locked")),
@@ -107,7 +116,10 @@ fn tests(extras: Extras, nextest: &[String], ci: bool, version: Option<&str>) ->
     let newer = extras.postgres_17.then_some("17").into_iter().chain([NEWEST]);
     let filter = ["-E".to_owned(), ON_POSTGRES.to_owned()];
     let again = newer.map(|version| run(&format!("on PostgreSQL {version}"), version, &filter));
-    [run("tests", OLDEST, &[])].into_iter().chain(again).collect()
+    // Last: it compares what all others called.
+    let roles = ["--run-ignored", "only", "-E", "binary(deployment)"].map(str::to_owned);
+    let roles = run("roles", OLDEST, &roles);
+    [run("tests", OLDEST, &[])].into_iter().chain(again).chain([roles]).collect()
 }
 
 fn binaries() -> String {
@@ -134,18 +146,19 @@ mod tests {
     fn the_tests_come_last_and_know_ci() {
         for (ci, profile) in [(false, "default"), (true, "ci")] {
             let commands = commands(&[], ci);
-            let [.., all, newest] = commands.as_slice() else { panic!("{commands:?}") };
+            let [.., all, newest, roles] = commands.as_slice() else { panic!("{commands:?}") };
             let ends = format!("cargo nextest run --workspace --locked --profile {profile}");
             assert!(all.contains("FOURSTEP_POSTGRES_VERSION=15 ") && all.ends_with(&ends), "{all}");
             assert!(newest.contains("FOURSTEP_POSTGRES_VERSION=18 ") && newest.contains(&(ends + " -E ")), "{newest}");
+            assert!(roles.ends_with("--run-ignored only -E 'binary(deployment)'"), "{roles}");
         }
     }
 
     #[test]
     fn a_version_between_is_run_where_it_is_asked_for() {
         let versions = |extras| tests(extras, &[], true, None).into_iter().map(|tests| tests.postgres);
-        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18"]));
-        assert!(versions(Extras::default()).eq(["15", "18"]));
+        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18", "15"]));
+        assert!(versions(Extras::default()).eq(["15", "18", "15"]));
     }
 
     #[test]
@@ -160,7 +173,7 @@ mod tests {
     #[test]
     fn nothing_that_resolves_dependencies_may_change_the_lock_file() {
         for command in commands(&[], true) {
-            let resolves = !command.contains(" fmt ") && !command.contains(" deny ");
+            let resolves = command.contains("cargo ") && !command.contains(" fmt ") && !command.contains(" deny ");
             assert_eq!(command.contains("--locked"), resolves, "{command}");
         }
     }

@@ -23,6 +23,14 @@ pub(super) const DENY: Need = Need {
     install: || build("cargo-deny", "0.20.2", &[]),
 };
 
+pub(super) const AUDITABLE: Need = Need {
+    name: "cargo-auditable",
+    why: "writes a function's list of parts into its binary; builds for a minute",
+    // It has no option that tells its version.
+    find: || find("cargo-auditable").map(|path| path.display().to_string()),
+    install: || build("cargo-auditable", "0.7.7", &[]),
+};
+
 fn version(subcommand: &str) -> Option<String> {
     let output = Invocation::new("cargo", [subcommand, "--version"]).output()?;
     output.lines().next().map(str::to_owned)

@@ -20,11 +20,57 @@ pub(super) const JUPYTERHUB: Need = Need {
     install: || JUPYTERHUB_ENVIRONMENT.install(),
 };
 
+pub(super) const SAM: Need = Need {
+    name: "AWS SAM",
+    why: "validates the template, with cfn-lint; in Python",
+    find: || SAM_ENVIRONMENT.installed(),
+    install: || SAM_ENVIRONMENT.install(),
+};
+
+pub(super) const CHECKOV: Need = Need {
+    name: "checkov",
+    why: "judges the template's policies; in Python",
+    find: || CHECKOV_ENVIRONMENT.installed(),
+    install: || CHECKOV_ENVIRONMENT.install(),
+};
+
+pub(super) const MINISTACK: Need = Need {
+    name: "ministack",
+    why: "emulates CloudFormation and Lambda, on which the tests deploy the template; in Python",
+    find: || MINISTACK_ENVIRONMENT.installed(),
+    install: || MINISTACK_ENVIRONMENT.install(),
+};
+
+pub(super) const CARGO_LAMBDA: Need = Need {
+    name: "cargo-lambda",
+    why: "builds functions for Amazon Linux 2023, with the linker of Zig; in Python",
+    find: || CARGO_LAMBDA_ENVIRONMENT.installed(),
+    install: || CARGO_LAMBDA_ENVIRONMENT.install(),
+};
+
+const SAM_ENVIRONMENT: Environment =
+    Environment { name: "sam", program: "bin/sam", requirements: include_str!("sam.txt") };
+
+const CHECKOV_ENVIRONMENT: Environment =
+    Environment { name: "checkov", program: "bin/checkov", requirements: include_str!("checkov.txt") };
+
+const MINISTACK_ENVIRONMENT: Environment =
+    Environment { name: "ministack", program: "bin/ministack", requirements: include_str!("ministack.txt") };
+
+const CARGO_LAMBDA_ENVIRONMENT: Environment =
+    Environment { name: "cargo-lambda", program: "bin/cargo-lambda", requirements: include_str!("cargo-lambda.txt") };
+
 const MOTO_ENVIRONMENT: Environment =
     Environment { name: "moto", program: "bin/moto_server", requirements: include_str!("moto.txt") };
 
 const JUPYTERHUB_ENVIRONMENT: Environment =
     Environment { name: "jupyterhub", program: "bin/jupyterhub", requirements: include_str!("jupyterhub.txt") };
+
+/// Gives PATH with cargo-lambda and its linker in front.
+pub(crate) fn path_of_lambda_tools() -> String {
+    let folder = CARGO_LAMBDA_ENVIRONMENT.folder().join("bin");
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
 
 /// A virtual environment of Python, in a folder of its own among the tools.
 struct Environment {

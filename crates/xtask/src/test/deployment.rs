@@ -1,0 +1,51 @@
+//! What is checked of the deployment, beside its tests.
+
+use std::fs;
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+use crate::process::Invocation;
+use crate::workspace;
+
+/// Names the folder in which the tests write down what the functions call.
+pub(super) const FOLDER_OF_ACTIONS: &str = "FOURSTEP_ACTIONS";
+
+/// Makes that folder anew.
+pub(super) fn empty_folder_of_actions() -> Result<String> {
+    let folder = workspace::target_dir().join("fourstep-actions");
+    let made = match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(&folder),
+    };
+    made.map_err(|error| Failure::new(format!("{} cannot be made: {error}", folder.display())))?;
+    Ok(folder.display().to_string())
+}
+
+pub(super) fn cfn_lint() -> Invocation {
+    let examples = workspace::root().join("examples/cloudformation");
+    let mut templates: Vec<_> =
+        fs::read_dir(examples).into_iter().flatten().filter_map(|entry| shown(&entry.ok()?.path())).collect();
+    templates.sort();
+    Invocation::new(tool("sam", "cfn-lint"), ["template.yaml".to_owned()]).with(templates)
+}
+
+pub(super) fn sam_validate() -> Invocation {
+    Invocation::new(
+        tool("sam", "sam"),
+        ["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-central-1"],
+    )
+    .variable("SAM_CLI_TELEMETRY", "0")
+}
+
+pub(super) fn checkov() -> Invocation {
+    Invocation::new(tool("checkov", "checkov"), ["--file", "template.yaml", "--config-file", ".checkov.yaml"])
+}
+
+/// Gives a program of one of the environments. That of SAM has cfn-lint too.
+fn tool(environment: &str, name: &str) -> String {
+    workspace::tools_dir().join(environment).join("bin").join(name).display().to_string()
+}
+
+fn shown(path: &Path) -> Option<String> {
+    Some(path.strip_prefix(workspace::root()).ok()?.to_str()?.to_owned())
+}
