@@ -1,0 +1,51 @@
+//! Parameters that contradict each other are refused before anything is made.
+
+use std::fs;
+
+use fourstep_testkit::ministack::Ministack;
+
+use crate::template::path;
+
+#[tokio::test]
+async fn what_contradicts_itself_is_refused_with_a_sentence() {
+    let Some(aws) = Ministack::start(&[]).await.unwrap() else { return };
+    let template = aws.upload("template.yaml", &fs::read(path("template.yaml")).unwrap()).await.unwrap();
+    for (parameters, sentence) in [
+        (vec![], "No function is asked for"),
+        (vec![("RotatePostgres", "true"), ("SubnetIds", "subnet-1")], "SubnetIds needs SecurityGroupIds, or VpcId"),
+        (vec![("RotatePostgres", "true"), ("VpcId", "vpc-1")], "VpcId needs SubnetIds"),
+        (vec![("RotatePostgres", "true"), ("SecurityGroupIds", "sg-1")], "SecurityGroupIds needs SubnetIds"),
+        (
+            vec![
+                ("RotatePostgres", "true"),
+                ("SubnetIds", "subnet-1"),
+                ("SecurityGroupIds", "sg-1"),
+                ("VpcId", "vpc-1"),
+            ],
+            "Leave it or SecurityGroupIds out",
+        ),
+        (vec![("RotateMysql", "true"), ("Strategy", "alternating-users")], "alternating-users needs AdminSecretArns"),
+        (vec![("RotateMysql", "true"), ("AdminKmsKeyArns", "arn:k")], "AdminKmsKeyArns needs AdminSecretArns"),
+        (vec![("RotateMysql", "true"), ("Architecture", "mips")], "Architecture"),
+        (vec![("RotateApiKey", "true")], "API keys need ApiProviders"),
+        (vec![("RotateSsh", "true")], "need HostsTagName and HostsTagValue"),
+        (
+            vec![("RotateMysql", "true"), ("ReconcileSecretArn", "arn:s")],
+            "ReconcileSecretArn needs RotateSsh = true and OperatorEvents = on",
+        ),
+        (vec![("RotateMysql", "true"), ("SecretAccess", "by-tag")], "by-tag needs SecretTag"),
+        (vec![("RotateMysql", "true"), ("SecretAccess", "by-name")], "by-name needs SecretNamePrefix"),
+        (
+            vec![("RotateMysql", "true"), ("AlarmEmail", "a@example.com"), ("AlarmTopicArn", "arn:t")],
+            "Leave it or AlarmTopicArn out",
+        ),
+        (
+            vec![("RotateMysql", "true"), ("AlarmEmail", "a@example.com"), ("Alarms", "false")],
+            "needs Alarms or FailureEvents",
+        ),
+    ] {
+        let refused = aws.create_stack("refused", &template, &parameters).await.unwrap().unwrap_err();
+        assert!(refused.contains(sentence), "{parameters:?}: {refused}");
+        assert!(aws.resource_types("refused").await.unwrap().is_empty(), "{parameters:?}");
+    }
+}
