@@ -1,6 +1,6 @@
 //! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders.
 //!
-//! It speaks JSON 1.1 as the service does. Its agents run the commands for real, as root, each on a [`Host`] of its own.
+//! It speaks JSON 1.1 as the service does. Its agents run the commands for real, as root, each on a [`Host`](crate::sshd::Host) of its own.
 //! On top it has what goes wrong with fleets: agents that are down, slow or deaf, commands that arrive twice or late, and
 //! output that is cut.
 

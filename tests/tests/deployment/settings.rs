@@ -19,7 +19,8 @@ fn every_function_is_in_the_template_and_in_the_readme() {
     let packages =
         manifests.map(|text| text.parse::<toml::Table>().unwrap()["package"]["name"].as_str().unwrap().to_owned());
     let mut packages: Vec<_> = packages.collect();
-    (binaries.sort(), packages.sort());
+    binaries.sort();
+    packages.sort();
     assert_eq!(binaries, packages);
     let readme = fs::read_to_string(path("README.md")).unwrap();
     for package in packages {

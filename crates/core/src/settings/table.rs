@@ -139,7 +139,7 @@ settings! {
         "the tag that marks the hosts on which SSH keys are rotated",
         Unset, |draft, value| set(&mut draft.settings.hosts_tags, value.split(" + ").map(hosts_tag).collect());
     "fourstep:hosts", "SSH_HOSTS",
-        "names separated by spaces: ids of instances or managed nodes, or host[:port] for SSH_TRANSPORT=ssh", "none",
+        "names separated by spaces: ids of instances or managed nodes, or host or host:port for SSH_TRANSPORT=ssh", "none",
         "the hosts on which SSH keys are rotated, in place of a tag",
         Unset, |draft, value| set(&mut draft.settings.ssh_hosts, value.split(' ').map(host).collect());
     "fourstep:ssh-transport", "SSH_TRANSPORT",
