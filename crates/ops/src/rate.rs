@@ -14,6 +14,8 @@ pub(crate) struct Rate {
 struct State {
     now: f64,
     next: Instant,
+    /// The end of the pause after the last refusal that slowed it down.
+    resumes: Instant,
     refused: usize,
     unanswered: usize,
 }
@@ -31,7 +33,8 @@ const MOST_UNANSWERED: usize = 20;
 impl Rate {
     pub(crate) fn new(most: f64) -> Self {
         let most = most.max(SLOWEST);
-        let state = State { now: most, next: Instant::now(), refused: 0, unanswered: 0 };
+        let now = Instant::now();
+        let state = State { now: most, next: now, resumes: now, refused: 0, unanswered: 0 };
         Self { most, state: Mutex::new(state) }
     }
 
@@ -63,10 +66,11 @@ impl Rate {
         }
         // Between half of the pause and all of it, so that two runs do not keep step.
         let pause = PAUSE.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        let resumes = Instant::now() + pause;
+        let now = Instant::now();
         // Calls that were refused together slow it down once.
-        if state.next < resumes {
-            state.next = resumes;
+        if state.resumes <= now {
+            state.resumes = now + pause;
+            state.next = state.next.max(state.resumes);
             state.now = (state.now * SLOWER).max(SLOWEST);
         }
         state.unanswered < MOST_UNANSWERED
