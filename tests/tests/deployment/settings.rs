@@ -53,7 +53,8 @@ fn the_readme_lists_every_setting_as_it_is() {
         let row = row.replace("|  |", "| |");
         assert!(readme.contains(&row), "the README's table of settings lacks this row:\n{row}");
     }
-    let rows = readme.lines().filter(|line| line.starts_with("| `fourstep:") || line.starts_with("| | `"));
+    let section = readme.split("\n## Settings\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `fourstep:") || line.starts_with("| | `"));
     assert_eq!(rows.count(), SETTINGS.len(), "the README has a setting that there is not");
 }
 
