@@ -1,13 +1,14 @@
 //! An administrator's secret that Amazon RDS manages for an instance or for a cluster, for both databases.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, Step};
 use fourstep_testkit::aws::{Aws, DbCluster, DbInstance};
 use fourstep_testkit::function;
 use fourstep_testkit::mysql::{Flavour, MySql};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_testkit::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 
@@ -18,8 +19,9 @@ const PASSWORD: &str = "first-Passw0rd~1";
 /// What an administrator's secret is managed for, and the tag that says so.
 const KINDS: [&str; 2] = ["aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn"];
 
-/// Rotates `user` with the administrator `boss` of a server at a port, and gives the new account.
-async fn rotated(function: &str, engine: &str, port: u16, [user, boss]: [&str; 2], database: &str, tag: &str) -> Value {
+/// Rotates `user` with the administrator `boss` of a server at a port, and gives the new account. A secret that Amazon
+/// RDS manages cannot say `"ssl": false`.
+async fn rotated(function: &str, engine: &str, port: u16, authority: &Path, user: &str, tag: &str) -> Value {
     let aws = Aws::start().await.unwrap();
     let (identifier, host, engine) = ("127".to_owned(), "127.0.0.1".to_owned(), engine.to_owned());
     let arn = if tag == KINDS[0] {
@@ -28,14 +30,14 @@ async fn rotated(function: &str, engine: &str, port: u16, [user, boss]: [&str; 2
         aws.add_cluster(DbCluster { identifier, engine: engine.clone(), host, port })
     };
     aws.secrets().with(|model| {
-        let admin = json!({ "username": boss, "password": PASSWORD }).to_string();
+        let admin = json!({ "username": "boss", "password": PASSWORD }).to_string();
         let admin = CreateSecret { name: "admin", value: Some(SecretValue::text(admin)), ..CreateSecret::default() };
         let admin = model.create_secret(admin).unwrap().arn.clone();
         // Only Amazon RDS itself can set such a tag.
         model.secret_mut("admin").unwrap().tags.insert(tag.to_owned(), arn.clone());
         let value = json!({
             "engine": engine, "host": "127.0.0.1", "port": port, "username": user, "password": PASSWORD,
-            "dbname": database, "ssl": false, "masterarn": admin,
+            "masterarn": admin,
         });
         let tags = BTreeMap::from([("fourstep:strategy".to_owned(), "alternating-users".to_owned())]);
         let value = Some(SecretValue::text(value.to_string()));
@@ -44,6 +46,7 @@ async fn rotated(function: &str, engine: &str, port: u16, [user, boss]: [&str; 2
         model.rotate_secret(request).answer.unwrap();
     });
     let sandbox = Sandbox::new(function::binary(function).unwrap()).unwrap().variable("AWS_ENDPOINT_URL", aws.url());
+    let sandbox = sandbox.variable("TLS_CA_BUNDLE", authority.as_os_str());
     for step in Step::ALL {
         let event = json!({ "Step": step.name(), "SecretId": NAME, "ClientRequestToken": PENDING });
         sandbox.invoke(event).await.result.unwrap_or_else(|error| panic!("{function}, {tag}, {step:?}: {error}"));
@@ -57,43 +60,35 @@ async fn rotated(function: &str, engine: &str, port: u16, [user, boss]: [&str; 2
 
 #[tokio::test]
 async fn postgresql_is_rotated_by_the_master_of_an_instance_or_a_cluster() {
-    for tag in KINDS {
-        let Some(server) = Postgres::shared().await else { return };
-        server
-            .execute(&format!(
-                "CREATE ROLE <boss> LOGIN CREATEROLE CREATEDB PASSWORD '{PASSWORD}';
-                 CREATE ROLE <app> LOGIN PASSWORD '{PASSWORD}'"
-            ))
-            .await;
+    let options = Options { certificate: Some(Certificate::Right), ..Options::default() };
+    let Some(server) = Postgres::start_with(options).await else { return };
+    server.execute(&format!("CREATE ROLE boss LOGIN CREATEROLE CREATEDB PASSWORD '{PASSWORD}'")).await;
+    for (user, tag) in ["one", "two"].into_iter().zip(KINDS) {
+        server.execute(&format!("CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'")).await;
         if server.version() >= 16 {
-            server.execute("GRANT <app> TO <boss> WITH ADMIN OPTION").await;
+            server.execute(&format!("GRANT {user} TO boss WITH ADMIN OPTION")).await;
         }
-        let users = ["app", "boss"].map(|name| server.name(name));
-        let users = [users[0].as_str(), users[1].as_str()];
-        let account = rotated("rotate-postgres", "postgres", server.port(), users, server.database(), tag).await;
-        let [user, password] = ["username", "password"].map(|field| account[field].as_str().unwrap());
-        assert_eq!(server.plain(user), "app_clone");
-        server.connect(user, password, server.database()).await.unwrap();
+        let account = rotated("rotate-postgres", "postgres", server.port(), &server.authority(), user, tag).await;
+        let [name, password] = ["username", "password"].map(|field| account[field].as_str().unwrap());
+        assert_eq!(name, format!("{user}_clone"));
+        server.connect(name, password, "postgres").await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn mysql_is_rotated_by_the_master_of_an_instance_or_a_cluster() {
-    for tag in KINDS {
-        let Some(server) = MySql::shared(Flavour::MySql).await else { return };
-        server
-            .execute(&format!(
-                "CREATE USER '<boss>'@'%' IDENTIFIED BY '{PASSWORD}';
-                 GRANT ALL ON *.* TO '<boss>'@'%' WITH GRANT OPTION;
-                 CREATE USER '<app>'@'%' IDENTIFIED BY '{PASSWORD}';
-                 GRANT SELECT ON `<main>`.* TO '<app>'@'%'"
-            ))
-            .await;
-        let users = ["app", "boss"].map(|name| server.name(name));
-        let users = [users[0].as_str(), users[1].as_str()];
-        let account = rotated("rotate-mysql", "mysql", server.port(), users, server.database(), tag).await;
-        let [user, password] = ["username", "password"].map(|field| account[field].as_str().unwrap());
-        assert_eq!(server.plain(user), "app_clone");
-        server.connect(user, password, None).await.unwrap();
+    let Some(server) = MySql::start(Flavour::MySql).await else { return };
+    server
+        .execute(&format!(
+            "CREATE USER 'boss'@'%' IDENTIFIED BY '{PASSWORD}';
+             GRANT ALL ON *.* TO 'boss'@'%' WITH GRANT OPTION"
+        ))
+        .await;
+    for (user, tag) in ["one", "two"].into_iter().zip(KINDS) {
+        server.execute(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{PASSWORD}'")).await;
+        let account = rotated("rotate-mysql", "mysql", server.port(), &server.authority(), user, tag).await;
+        let [name, password] = ["username", "password"].map(|field| account[field].as_str().unwrap());
+        assert_eq!(name, format!("{user}_clone"));
+        server.connect(name, password, None).await.unwrap();
     }
 }
