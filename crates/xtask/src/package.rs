@@ -26,13 +26,6 @@ pub(crate) struct Options {
     architecture: Option<Architecture>,
 }
 
-impl Options {
-    /// For this machine alone: what can be run here.
-    pub(crate) fn here() -> Self {
-        Self { architecture: Some(Architecture::HERE) }
-    }
-}
-
 /// Builds the functions as they are released, into `dist/`: a zip, a list of parts and a template for each processor.
 ///
 /// # Errors

@@ -46,7 +46,6 @@ pub(crate) fn run(extras: Extras) -> Result {
         python::CHECKOV,
         python::MINISTACK,
     ];
-    needs.extend(FOR_PACKAGES);
     needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));
     install(needs)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Result;
 use crate::process::Invocation;
 use crate::setup::Extras;
-use crate::{package, setup, terminal, workspace};
+use crate::{setup, terminal, workspace};
 
 use servers::Servers;
 
@@ -25,9 +25,6 @@ pub(crate) fn run(extras: Extras, nextest: &[String]) -> Result {
     let mut times = vec![("set-up".to_owned(), timed(|| setup::run(extras))?)];
     for (name, invocation) in checks(nextest) {
         times.push((name.to_owned(), check(name, &invocation, &invocation)?));
-    }
-    if nextest.is_empty() {
-        times.push(("package".to_owned(), timed(|| package::run(&package::Options::here()))?));
     }
     let actions = deployment::empty_folder_of_actions()?;
     let tests = tests(extras, nextest, env::var_os("CI").is_some(), env::var(VERSION).ok().as_deref());
@@ -116,10 +113,7 @@ fn tests(extras: Extras, nextest: &[String], ci: bool, version: Option<&str>) ->
     let newer = extras.postgres_17.then_some("17").into_iter().chain([NEWEST]);
     let filter = ["-E".to_owned(), ON_POSTGRES.to_owned()];
     let again = newer.map(|version| run(&format!("on PostgreSQL {version}"), version, &filter));
-    // Last: it compares what all others called.
-    let roles = ["--run-ignored", "only", "-E", "binary(deployment)"].map(str::to_owned);
-    let roles = run("roles", OLDEST, &roles);
-    [run("tests", OLDEST, &[])].into_iter().chain(again).chain([roles]).collect()
+    [run("tests", OLDEST, &[])].into_iter().chain(again).collect()
 }
 
 fn binaries() -> String {
@@ -146,19 +140,18 @@ mod tests {
     fn the_tests_come_last_and_know_ci() {
         for (ci, profile) in [(false, "default"), (true, "ci")] {
             let commands = commands(&[], ci);
-            let [.., all, newest, roles] = commands.as_slice() else { panic!("{commands:?}") };
+            let [.., all, newest] = commands.as_slice() else { panic!("{commands:?}") };
             let ends = format!("cargo nextest run --workspace --locked --profile {profile}");
             assert!(all.contains("FOURSTEP_POSTGRES_VERSION=15 ") && all.ends_with(&ends), "{all}");
             assert!(newest.contains("FOURSTEP_POSTGRES_VERSION=18 ") && newest.contains(&(ends + " -E ")), "{newest}");
-            assert!(roles.ends_with("--run-ignored only -E 'binary(deployment)'"), "{roles}");
         }
     }
 
     #[test]
     fn a_version_between_is_run_where_it_is_asked_for() {
         let versions = |extras| tests(extras, &[], true, None).into_iter().map(|tests| tests.postgres);
-        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18", "15"]));
-        assert!(versions(Extras::default()).eq(["15", "18", "15"]));
+        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18"]));
+        assert!(versions(Extras::default()).eq(["15", "18"]));
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_password_of_postgresql() {
     let options = Options { certificate: Some(Certificate::Right), ..Options::default() };
     let Some(server) = Postgres::start_with(options).await else { return };
@@ -114,6 +115,7 @@ async fn the_stack_rotates_a_password_of_postgresql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_password_of_mysql() {
     let Some(server) = MySql::start(Flavour::MySql).await else { return };
     server.execute("CREATE USER 'app'@'%' IDENTIFIED BY 'first-Passw0rd~1'").await;
@@ -129,6 +131,7 @@ async fn the_stack_rotates_a_password_of_mysql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_key_of_an_http_service() {
     let service = KeyService::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -142,6 +145,7 @@ async fn the_stack_rotates_a_key_of_an_http_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_the_key_of_a_fleet() {
     let hosts: Option<Vec<_>> = (0..3).map(|_| Host::start().map(Arc::new)).collect();
     let Some(hosts) = hosts else { return };
@@ -164,6 +168,7 @@ async fn the_stack_rotates_the_key_of_a_fleet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_whole_template_can_be_deployed() {
     let parameters = [
         ("RotatePostgres", "true"),

@@ -34,7 +34,7 @@ fn no_role_allows_all_of_a_service() {
 
 /// The emulations of a whole run wrote down what each function called.
 #[test]
-#[ignore = "needs the calls of all other tests; `cargo xtask test` runs it after them"]
+#[ignore = "needs the calls of all other tests, in the folder that FOURSTEP_ACTIONS names"]
 fn every_role_allows_what_its_function_calls_and_nothing_else() {
     let template = template();
     for function in functions(&template) {
