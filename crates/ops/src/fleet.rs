@@ -157,8 +157,9 @@ impl Operator {
     }
 
     async fn rotate_one(&self, next: &Waiting, rate: &Rate, wait: Duration) -> Result<()> {
+        let before = SystemTime::now();
         let version = self.start_at(next, rate).await?;
-        let ended = self.watch(&next.arn, Some(&version), wait, &Silent).await?;
+        let ended = self.watch_since(before, &next.arn, Some(&version), wait, &Silent).await?;
         match ended.outcome {
             Outcome::Succeeded => Ok(()),
             _ => Err(ended.error("")),

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING};
@@ -82,6 +82,7 @@ impl Operator {
     /// those of RotateSecret; with `wait`, those of [`watch`](Self::watch).
     pub async fn start(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
         check_token(start.token.as_deref())?;
+        let before = SystemTime::now();
         let (secret, _) = self.look(name).await?;
         may_rotate(&secret)?;
         let mut started = Started {
@@ -109,7 +110,7 @@ impl Operator {
         };
         progress.tell(&Event::Started { version: started.version.clone(), resumed: started.resumed });
         if let Some(wait) = start.wait {
-            started.ended = Some(self.watch(&secret.name, Some(&started.version), wait, progress).await?);
+            started.ended = Some(self.watch_since(before, &secret.name, Some(&started.version), wait, progress).await?);
         }
         Ok(started)
     }

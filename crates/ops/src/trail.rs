@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use serde::Serialize;
@@ -18,6 +18,14 @@ pub struct Failure {
     pub arn: String,
     /// What Secrets Manager says: which function failed in which step.
     pub message: String,
+}
+
+impl Failure {
+    /// Gives when it happened at the latest. CloudTrail tells whole seconds.
+    pub(crate) fn latest(&self) -> SystemTime {
+        let part = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+        if part == 0 { self.at + Duration::from_secs(1) } else { self.at }
+    }
 }
 
 /// LookupEvents answers two calls a second in an account and region, so a run asks for a few pages at the most, each

@@ -62,6 +62,18 @@ impl Operator {
         limit: Duration,
         progress: &dyn Progress,
     ) -> Result<Ended> {
+        self.watch_since(SystemTime::now(), name, version, limit, progress).await
+    }
+
+    /// Waits as [`watch`](Self::watch) does, for a rotation that was started after `since`: it may have failed already.
+    pub(crate) async fn watch_since(
+        &self,
+        since: SystemTime,
+        name: &str,
+        version: Option<&str>,
+        limit: Duration,
+        progress: &dyn Progress,
+    ) -> Result<Ended> {
         let began = SystemTime::now();
         let (secret, _) = self.look(name).await?;
         let version = match (version, secret.pending()) {
@@ -74,8 +86,6 @@ impl Operator {
                 ));
             }
         };
-        // A failure from before this wait is no news where the rotation was started again.
-        let since = began;
         let mut pause = FIRST_PAUSE;
         let mut looked_up = None::<SystemTime>;
         let mut may_look_up = true;
@@ -97,8 +107,8 @@ impl Operator {
                 looked_up = Some(SystemTime::now());
                 match self.failures_since(since).await {
                     Ok(failures) => {
-                        let own = |failure: &Failure| failure.arn == secret.arn && failure.at >= since;
-                        // The look-up is by whole seconds: an older one may be in its answer.
+                        // A failure from before is no news where the rotation was started again.
+                        let own = |failure: &Failure| failure.arn == secret.arn && failure.latest() >= since;
                         if let Some(failure) = failures.into_iter().find(own) {
                             return Ok(ended(Outcome::Failed, Some(failure.message)));
                         }
