@@ -11,7 +11,7 @@ use fourstep::memory::{CreateSecret, SecretValue};
 use fourstep_testkit::aws::{Aws, Operation, Outcome};
 use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
 use fourstep_testkit::ministack::Ministack;
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_testkit::mysql::{self, Flavour, MySql};
 use fourstep_testkit::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::sshd::{Host, USER};
 use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
@@ -117,7 +117,8 @@ async fn the_stack_rotates_a_password_of_postgresql() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_password_of_mysql() {
-    let Some(server) = MySql::start(Flavour::MySql).await else { return };
+    let options = mysql::Options { certificate: Some(Certificate::Right), ..mysql::Options::default() };
+    let Some(server) = MySql::start_with(Flavour::MySql, options).await else { return };
     server.execute("CREATE USER 'app'@'%' IDENTIFIED BY 'first-Passw0rd~1'").await;
     let authority = server.authority();
     let parameters = [("RotateMysql", "true"), ("TlsCaBundle", authority.to_str().unwrap())];

@@ -7,7 +7,7 @@ use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, Step};
 use fourstep_testkit::aws::{Aws, DbCluster, DbInstance};
 use fourstep_testkit::function;
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_testkit::mysql::{self, Flavour, MySql};
 use fourstep_testkit::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
@@ -77,7 +77,8 @@ async fn postgresql_is_rotated_by_the_master_of_an_instance_or_a_cluster() {
 
 #[tokio::test]
 async fn mysql_is_rotated_by_the_master_of_an_instance_or_a_cluster() {
-    let Some(server) = MySql::start(Flavour::MySql).await else { return };
+    let options = mysql::Options { certificate: Some(Certificate::Right), ..mysql::Options::default() };
+    let Some(server) = MySql::start_with(Flavour::MySql, options).await else { return };
     server
         .execute(&format!(
             "CREATE USER 'boss'@'%' IDENTIFIED BY '{PASSWORD}';
