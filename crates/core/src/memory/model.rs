@@ -139,10 +139,11 @@ impl Model {
         if let Some((name, _)) = self.secrets.get_key_value(secret_id) {
             return Some(name);
         }
-        if !secret_id.starts_with("arn:") {
-            return None;
-        }
-        self.secrets.iter().find_map(|(name, secret)| {
+        // arn:partition:secretsmanager:region:account:secret:name, with the suffix or without.
+        let name = secret_id.strip_prefix("arn:")?.splitn(6, ':').nth(5)?;
+        let without_suffix = name.len().checked_sub(ARN_SUFFIX).and_then(|end| name.get(..end));
+        [without_suffix, Some(name)].into_iter().flatten().find_map(|name| {
+            let (name, secret) = self.secrets.get_key_value(name)?;
             let suffix = secret.arn.strip_prefix(secret_id)?;
             [0, ARN_SUFFIX].contains(&suffix.len()).then_some(name.as_str())
         })
