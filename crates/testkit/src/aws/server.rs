@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use fourstep::memory::{MemoryStore, Model, Run};
+use fourstep::memory::{CreateSecret, MemoryStore, Model, Run, Secret};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -37,9 +37,16 @@ pub(super) struct Shared {
     pub(super) function: Mutex<FunctionFacts>,
     /// What calls of other services are refused with, by permission.
     pub(super) refused: Mutex<BTreeMap<String, Refusal>>,
-    /// The states before the last writes, oldest first.
-    history: Mutex<VecDeque<Model>>,
+    /// What the last writes changed, oldest first.
+    history: Mutex<VecDeque<Before>>,
     stop: watch::Receiver<bool>,
+}
+
+/// The secret that a write changed, as it was before. `None`: there was none.
+#[derive(Clone)]
+struct Before {
+    name: String,
+    secret: Option<Secret>,
 }
 
 /// What goes back to the client.
@@ -107,7 +114,7 @@ impl Shared {
             }
         } else {
             self.store.with(|model| {
-                let before = model.clone();
+                let before = Before::write(model, &input);
                 let answer = api::perform(model, call.operation, input);
                 if answer.reply.is_ok() {
                     self.remember(before);
@@ -141,7 +148,7 @@ impl Shared {
         Ok(stale)
     }
 
-    fn remember(&self, before: Model) {
+    fn remember(&self, before: Before) {
         let mut history = lock(&self.history);
         if history.len() == HISTORY {
             history.pop_front();
@@ -151,8 +158,15 @@ impl Shared {
 
     /// Gives the state before the last `writes` writes, or the oldest that is remembered. `None`: the present.
     fn past(&self, writes: usize) -> Option<Model> {
-        let history = lock(&self.history);
-        (writes > 0).then(|| history.get(history.len().saturating_sub(writes)).cloned()).flatten()
+        let undone: Vec<_> = lock(&self.history).iter().rev().take(writes).cloned().collect();
+        if undone.is_empty() {
+            return None;
+        }
+        let mut model = self.store.snapshot();
+        for before in undone {
+            before.put_back(&mut model);
+        }
+        Some(model)
     }
 
     /// Drives a rotation in the background, unless nobody is there to be invoked.
@@ -168,6 +182,27 @@ impl Shared {
                 () = shared.stopped() => {}
             }
         });
+    }
+}
+
+impl Before {
+    fn write(model: &Model, input: &Input) -> Self {
+        let id = input.secret_id.as_ref().or(input.name.as_ref()).cloned().unwrap_or_default();
+        let secret = model.secret(&id).cloned();
+        Self { name: secret.as_ref().map_or(id, |secret| secret.name.clone()), secret }
+    }
+
+    fn put_back(self, model: &mut Model) {
+        let Self { name, secret } = self;
+        let Some(secret) = secret else {
+            model.force_delete_secret(&name);
+            return;
+        };
+        if model.secret(&name).is_none() {
+            let made = model.create_secret(CreateSecret { name: &name, ..CreateSecret::default() });
+            made.expect("it had this name before, and nobody has it now");
+        }
+        *model.secret_mut(&name).expect("it was there, or was made just now") = secret;
     }
 }
 
