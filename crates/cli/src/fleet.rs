@@ -39,8 +39,8 @@ enum What {
 struct Rotate {
     #[command(flatten)]
     which: Which,
-    /// How many rotations may be under way at the same time
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    /// How many rotations may be under way at the same time; each runs the function once
+    #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     max_in_flight: usize,
     /// How many rotations are started in a second at the most; the account's quota is 50
     #[arg(long, value_name = "NUMBER", default_value_t = 49.0)]
@@ -123,6 +123,7 @@ fn show(summary: &FleetSummary, dry_run: bool) -> std::io::Result<()> {
     rows.push(("Left out: rotation is off", count(summary.left_out)));
     rows.push(("Failed", count(summary.failed.len())));
     rows.push(("Refused by the quota, and repeated", count(summary.throttled)));
+    rows.extend(summary.notes.iter().map(|note| ("Note", Cell::new(note))));
     output::facts(rows)?;
     if summary.failed.is_empty() {
         return Ok(());

@@ -145,7 +145,7 @@ impl Operator {
     /// Looks whether the history of events tells of failures.
     async fn history(&self) -> Finding {
         let what = "events of failures";
-        match self.failures_since(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).await {
+        match self.failures_since(std::time::SystemTime::now() - std::time::Duration::from_secs(60), 1).await {
             Ok(_) => good(what, "CloudTrail tells of failed rotations."),
             Err(error) => unknown(what, &error),
         }

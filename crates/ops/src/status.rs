@@ -9,7 +9,7 @@ use crate::error::{Call, Error, Reason, Result};
 use crate::facts::{Secret, Value, Version};
 use crate::operator::Operator;
 use crate::state::{Judgement, judge};
-use crate::trail::Failure;
+use crate::trail::{FEW_PAGES, Failure};
 
 /// Which secrets are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,14 @@ impl Operator {
 
     /// Lists the secrets of a selection, by name, as ListSecrets describes them.
     pub(crate) async fn list(&self, selection: &Selection) -> Result<Vec<Secret>> {
+        let mut secrets = Vec::new();
+        self.list_each(selection, |secret| secrets.push(secret)).await?;
+        secrets.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(secrets)
+    }
+
+    /// Lists the secrets of a selection page by page, so that not all of them are held at once.
+    pub(crate) async fn list_each(&self, selection: &Selection, mut take: impl FnMut(Secret)) -> Result<()> {
         let call = Call { service: "secretsmanager", operation: "ListSecrets", subject: "all secrets" };
         let mut filters = Vec::new();
         if let Selection::Tags(tags) = selection {
@@ -107,17 +115,20 @@ impl Operator {
         let request =
             self.secrets.list_secrets().set_filters((!filters.is_empty()).then_some(filters)).max_results(100);
         let mut pages = request.into_paginator().send();
-        let mut secrets = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| call.failed(&error))?;
-            secrets.extend(page.secret_list.unwrap_or_default().into_iter().map(Secret::from));
+            for secret in page.secret_list.unwrap_or_default().into_iter().map(Secret::from) {
+                // The filters match the beginnings of keys and of values, each on its own.
+                let is_meant = match selection {
+                    Selection::Tags(tags) => tags.iter().all(|(key, value)| secret.tags.get(key) == Some(value)),
+                    Selection::Names(_) | Selection::All => true,
+                };
+                if is_meant {
+                    take(secret);
+                }
+            }
         }
-        // The filters match the beginnings of keys and of values, each on its own.
-        if let Selection::Tags(tags) = selection {
-            secrets.retain(|secret| tags.iter().all(|(key, value)| secret.tags.get(key) == Some(value)));
-        }
-        secrets.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(secrets)
+        Ok(())
     }
 
     /// Describes a secret: labels, rules, replicas.
@@ -209,7 +220,7 @@ impl Operator {
 
     async fn failures_or_note(&self, since: Option<SystemTime>, notes: &mut Vec<String>) -> Vec<Failure> {
         let oldest = SystemTime::now() - OLDEST_FAILURE;
-        match self.failures_since(since.map_or(oldest, |since| since.max(oldest))).await {
+        match self.failures_since(since.map_or(oldest, |since| since.max(oldest)), FEW_PAGES).await {
             Ok(failures) => failures,
             Err(error) => {
                 notes.push(format!("Whether a step failed is not known: {error}"));

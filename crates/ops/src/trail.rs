@@ -28,16 +28,17 @@ impl Failure {
     }
 }
 
-/// LookupEvents answers two calls a second in an account and region, so a run asks for a few pages at the most, each
-/// of 50 events.
+/// LookupEvents answers two calls a second in an account and region, each with 50 events.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
-const MOST_PAGES: usize = 6;
+const BETWEEN_PAGES: Duration = Duration::from_millis(500);
+/// Who looks at secrets waits for the answer, so a run asks for a few pages at the most.
+pub(crate) const FEW_PAGES: usize = 6;
 
 impl Operator {
     /// Looks up which rotations failed since a time, of all secrets at once, latest first.
     ///
     /// CloudTrail may show an event some minutes late.
-    pub(crate) async fn failures_since(&self, since: SystemTime) -> Result<Vec<Failure>> {
+    pub(crate) async fn failures_since(&self, since: SystemTime, most_pages: usize) -> Result<Vec<Failure>> {
         let call = Call { service: "cloudtrail", operation: "LookupEvents", subject: "the event history" };
         let attribute = LookupAttribute::builder()
             .attribute_key(LookupAttributeKey::EventName)
@@ -47,10 +48,13 @@ impl Operator {
         let request = self.trail.lookup_events().lookup_attributes(attribute).start_time(since.into());
         let mut pages = request.into_paginator().send();
         let mut failures = Vec::new();
-        for _ in 0..MOST_PAGES {
+        for _ in 0..most_pages {
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(|error| call.failed(&error))?;
             failures.extend(page.events.unwrap_or_default().iter().filter_map(failure));
+            if page.next_token.is_some() {
+                tokio::time::sleep(BETWEEN_PAGES).await;
+            }
         }
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.at));
         Ok(failures)

@@ -7,7 +7,7 @@ use crate::error::{Error, Reason, Result};
 use crate::facts::{Secret, Value, seconds};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
-use crate::trail::Failure;
+use crate::trail::{FEW_PAGES, Failure};
 
 /// How a rotation ended.
 #[derive(Clone, Debug, Serialize)]
@@ -105,7 +105,7 @@ impl Operator {
             let is_time = looked_up.is_none_or(|at| at.elapsed().unwrap_or_default() >= BETWEEN_LOOKUPS);
             if may_look_up && is_time && waited > FIRST_PAUSE {
                 looked_up = Some(SystemTime::now());
-                match self.failures_since(since).await {
+                match self.failures_since(since, FEW_PAGES).await {
                     Ok(failures) => {
                         // A failure from before is no news where the rotation was started again.
                         let own = |failure: &Failure| failure.arn == secret.arn && failure.latest() >= since;
@@ -123,18 +123,7 @@ impl Operator {
             });
             progress.tell(&Event::Waiting { version: version.clone(), has_value, waited });
             if waited >= limit {
-                return Err(Error::new(
-                    Reason::TimedOut,
-                    format!(
-                        "the rotation of secret {} did not end within {}",
-                        secret.name,
-                        humantime::format_duration(limit)
-                    ),
-                    format!(
-                        "It goes on at AWS: `fourstep watch {0}` waits on, `fourstep status {0}` tells more",
-                        secret.name
-                    ),
-                ));
+                return Err(timed_out(&secret.name, limit));
             }
             tokio::time::sleep(pause.min(limit.saturating_sub(waited))).await;
             pause = LONGEST_PAUSE.min(pause * 3 / 2);
@@ -142,8 +131,17 @@ impl Operator {
     }
 }
 
+/// Says that the wait ended before the rotation did.
+pub(crate) fn timed_out(name: &str, limit: Duration) -> Error {
+    Error::new(
+        Reason::TimedOut,
+        format!("the rotation of secret {name} did not end within {}", humantime::format_duration(limit)),
+        format!("It goes on at AWS: `fourstep watch {name}` waits on, `fourstep status {name}` tells more"),
+    )
+}
+
 /// Tells how the rotation of a version ended, by the labels.
-fn outcome(secret: &Secret, version: &str) -> Option<Outcome> {
+pub(crate) fn outcome(secret: &Secret, version: &str) -> Option<Outcome> {
     let has = |label| secret.version(version).is_some_and(|version| version.has(label));
     if has(AWSCURRENT) {
         return Some(Outcome::Succeeded);
