@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
@@ -34,6 +35,12 @@ impl RdsServers {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client: OnceCell::new_with(Some(client)) }
+    }
+
+    /// Makes the client from a configuration.
+    #[must_use]
+    pub fn with_configuration(configuration: &SdkConfig) -> Self {
+        Self::new(Client::new(configuration))
     }
 
     /// Makes the client from the environment of a Lambda function, once it is needed.

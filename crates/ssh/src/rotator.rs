@@ -6,6 +6,7 @@ use fourstep::{
     AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Retire, Rotator, SshTest,
     SshTransport, Step,
 };
+use fourstep_aws::SdkConfig;
 use russh::keys::{PrivateKey, PublicKey};
 use tokio::sync::OnceCell;
 
@@ -19,18 +20,22 @@ use crate::secret::KeyPair;
 use crate::ssm::SystemsManager;
 
 /// Rotates the key pair of a user on a fleet of hosts.
-///
-/// It takes its client of Systems Manager from the environment, when it first needs one.
 #[derive(Debug, Default)]
 pub struct Ssh {
     systems_manager: OnceCell<SystemsManager>,
 }
 
 impl Ssh {
-    /// Makes a rotator.
+    /// Makes a rotator. It takes its client of Systems Manager from the environment, when it first needs one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes a rotator that calls Systems Manager as a configuration says.
+    #[must_use]
+    pub fn with_configuration(configuration: &SdkConfig) -> Self {
+        Self { systems_manager: OnceCell::new_with(Some(SystemsManager::new(configuration))) }
     }
 
     async fn systems_manager(&self) -> &SystemsManager {
@@ -47,8 +52,31 @@ impl Ssh {
         if count >= least {
             return Ok(hosts);
         }
-        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}"))
+        let without_agent = match self.without_agent(&hosts, cx).await {
+            ids if ids.is_empty() => String::new(),
+            ids => format!("; {} with the tag have no agent: {}", ids.len(), ids.join(", ")),
+        };
+        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}{without_agent}"))
             .next("Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts in Fleet Manager: only those with an agent are found; or lower MIN_HOSTS"))
+    }
+
+    /// Tells of the instances that bear the tag and have no agent, and gives their ids. They hold no key of the secret, so
+    /// none of them keeps a rotation from going on; nor does a failure to look.
+    async fn without_agent(&self, hosts: &[Host], cx: &Context<'_>) -> Vec<String> {
+        if cx.settings().ssh_transport == SshTransport::Ssh {
+            return Vec::new();
+        }
+        let ids = self.systems_manager().await.without_agent(hosts, cx.settings()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "instances with the tag and without an agent cannot be looked for");
+            Vec::new()
+        });
+        for id in &ids {
+            tracing::warn!(
+                host = id,
+                "this instance has the tag and no agent of Systems Manager: it gets no key. Install the agent, or take the tag away; if it was terminated, nothing is to be done"
+            );
+        }
+        ids
     }
 
     /// Gives an order to all hosts. Over SSH, each is logged in to with a version that it accepts.
@@ -197,6 +225,7 @@ impl Rotator for Ssh {
         // What is wrong with the value is said before anything is made.
         current.public(cx.settings())?;
         let hosts = self.hosts(cx).await?;
+        self.without_agent(&hosts, cx).await;
         let mut known = KnownHosts::read(current.known_hosts(cx.settings()));
         if cx.settings().ssh_transport == SshTransport::Ssm {
             known.keep(&hosts);

@@ -1,6 +1,7 @@
 //! Hosts by AWS Systems Manager: which there are, and orders to their agents.
 
 mod error;
+mod without_agent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use aws_sdk_ssm::types::{
     CommandInvocation, CommandInvocationStatus, InstanceInformationStringFilter, PingStatus, Target,
 };
 use fourstep::{Context, Error, ErrorKind, Result, Settings};
+use fourstep_aws::SdkConfig;
 
 use crate::answer::{Answer, Failure};
 use crate::hosts::{Host, Reply};
@@ -26,15 +28,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// What is kept back of the step's time, to say which hosts gave no answer.
 const TO_ANSWER: Duration = Duration::from_secs(2);
 
-/// Systems Manager.
+/// Systems Manager, and the service that knows what has a tag.
 #[derive(Clone, Debug)]
 pub(crate) struct SystemsManager {
     client: Client,
+    tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 impl SystemsManager {
+    pub(crate) fn new(configuration: &SdkConfig) -> Self {
+        Self { client: Client::new(configuration), tagging: aws_sdk_resourcegroupstagging::Client::new(configuration) }
+    }
+
     pub(crate) async fn from_environment() -> Self {
-        Self { client: Client::new(&fourstep_aws::configuration().await) }
+        Self::new(&fourstep_aws::configuration().await)
     }
 
     /// Lists the hosts that the settings mean, whether or not their agents answer.

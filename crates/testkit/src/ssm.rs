@@ -1,4 +1,5 @@
-//! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders.
+//! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders. The
+//! service that knows what has a tag is at the same end point.
 //!
 //! It speaks JSON 1.1 as the service does. Its agents run the commands for real, as root, each on a [`Host`](crate::sshd::Host) of its own.
 //! On top it has what goes wrong with fleets: agents that are down, slow or deaf, commands that arrive twice or late, and
@@ -32,6 +33,7 @@ pub struct SystemsManager {
 
 struct Shared {
     nodes: Mutex<Vec<Arc<Node>>>,
+    without_agent: Mutex<Vec<String>>,
     commands: Mutex<Vec<Command>>,
     calls: Mutex<Vec<String>>,
     refusals: Mutex<BTreeMap<String, (u16, String)>>,
@@ -60,6 +62,7 @@ impl SystemsManager {
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
             nodes: Mutex::default(),
+            without_agent: Mutex::default(),
             commands: Mutex::default(),
             calls: Mutex::default(),
             refusals: Mutex::default(),
@@ -70,7 +73,7 @@ impl SystemsManager {
         Ok(Self { url, shared })
     }
 
-    /// Gives the end point, for `AWS_ENDPOINT_URL_SSM`.
+    /// Gives the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -81,6 +84,11 @@ impl SystemsManager {
         let node = Arc::new(node);
         lock(&self.shared.nodes).push(Arc::clone(&node));
         node
+    }
+
+    /// Adds an instance with the tag [`TAG`] and without an agent.
+    pub fn add_without_agent(&self, id: &str) {
+        lock(&self.shared.without_agent).push(id.to_owned());
     }
 
     /// Takes a host out of the fleet.
@@ -138,6 +146,7 @@ impl Shared {
             "DescribeInstanceInformation" => self.describe(input),
             "SendCommand" => self.send(input),
             "ListCommandInvocations" => self.list(input),
+            "GetResources" => Ok(self.tagged(input)),
             _ => Err((400, "UnknownOperationException".to_owned())),
         }
     }
@@ -180,18 +189,43 @@ impl Shared {
         page("CommandInvocations", &invocations, input)
     }
 
+    /// Lists what has the tag, whether or not there is an agent on it.
+    fn tagged(&self, input: &Value) -> Value {
+        let mut filters = input["TagFilters"].as_array().cloned().unwrap_or_default();
+        for filter in &mut filters {
+            filter["Key"] = format!("tag:{}", filter["Key"].as_str().unwrap_or_default()).into();
+        }
+        let mut ids: Vec<_> = self.matching(&filters).iter().map(|node| node.id().to_owned()).collect();
+        if filters.iter().all(|filter| has_tag(filter)) {
+            ids.extend(lock(&self.without_agent).iter().cloned());
+        }
+        let arn = |id: String| match id.starts_with("mi-") {
+            true => format!("arn:aws:ssm:eu-west-1:123456789012:managed-instance/{id}"),
+            false => format!("arn:aws:ec2:eu-west-1:123456789012:instance/{id}"),
+        };
+        let found: Vec<_> = ids.into_iter().map(|id| json!({ "ResourceARN": arn(id), "Tags": [] })).collect();
+        json!({ "PaginationToken": "", "ResourceTagMappingList": found })
+    }
+
     /// Gives the nodes that all filters let pass.
     fn matching(&self, filters: &[Value]) -> Vec<Arc<Node>> {
-        let passes = |node: &Node, filter: &Value| {
-            let values: Vec<_> = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            match filter["Key"].as_str().unwrap_or_default() {
-                "InstanceIds" => values.contains(&node.id()),
-                key => key.strip_prefix("tag:") == Some(TAG.0) && values.contains(&TAG.1),
-            }
+        let passes = |node: &Node, filter: &Value| match filter["Key"].as_str().unwrap_or_default() {
+            "InstanceIds" => values(filter).any(|id| id == node.id()),
+            _ => has_tag(filter),
         };
         let nodes = lock(&self.nodes).clone();
         nodes.into_iter().filter(|node| filters.iter().all(|filter| passes(node, filter))).collect()
     }
+}
+
+/// Tells whether a filter lets the tag pass that every node has.
+fn has_tag(filter: &Value) -> bool {
+    filter["Key"].as_str().and_then(|key| key.strip_prefix("tag:")) == Some(TAG.0)
+        && values(filter).any(|value| value == TAG.1)
+}
+
+fn values(filter: &Value) -> impl Iterator<Item = &str> {
+    filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Gives one page of a list, as the service does: at most 50.
@@ -210,9 +244,13 @@ fn page(name: &str, all: &[Value], input: &Value) -> Result<Value, (u16, String)
 
 async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.strip_prefix("AmazonSSM.").unwrap_or_default();
+    let (service, operation) = match target.split_once('.') {
+        Some(("AmazonSSM", operation)) => ("ssm", operation),
+        Some(("ResourceGroupsTaggingAPI_20170126", operation)) => ("tag", operation),
+        _ => ("", ""),
+    };
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    actions::record(authorization, "ssm", operation);
+    actions::record(authorization, service, operation);
     let input = serde_json::from_slice(&body).unwrap_or_default();
     let (status, body) = match shared.perform(operation, &input).await {
         Ok(answer) => (200, answer),

@@ -52,6 +52,7 @@ impl World {
         let variables = [
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", OsStr::new(aws.url())),
             ("AWS_ENDPOINT_URL_SSM", OsStr::new(ssm.url())),
+            ("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", OsStr::new(ssm.url())),
             ("API_LOOPBACK", OsStr::new("on")),
         ];
         let cloud = Ministack::start(&variables).await.unwrap()?;

@@ -30,6 +30,7 @@ pub(crate) async fn show(function: &Path) -> Result<()> {
     let sandbox = Sandbox::new(function)?
         .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
         .variable("AWS_ENDPOINT_URL_SSM", ssm.url())
+        .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", ssm.url())
         .variable("USERNAME", USER)
         .variable("TAGNAME", TAG.0)
         .variable("TAGVALUE", TAG.1);

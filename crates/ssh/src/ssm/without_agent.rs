@@ -1,0 +1,64 @@
+//! Instances that bear the tag and have no agent: Systems Manager does not list them, and no key gets to them.
+
+use std::time::Duration;
+
+use aws_sdk_resourcegroupstagging::error::ProvideErrorMetadata;
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+use fourstep::{Error, Result, Settings};
+
+use super::SystemsManager;
+use crate::hosts::Host;
+
+/// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
+const LONGEST_LOOK: Duration = Duration::from_secs(3);
+
+/// What has the tag and may have an agent.
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+const KINDS: [&str; 2] = ["ec2:instance", "ssm:managed-instance"];
+
+impl SystemsManager {
+    /// Gives the ids of instances that bear the tags of the settings and are not among `hosts`, which Systems Manager
+    /// listed. An instance that was terminated bears its tags for about an hour more.
+    pub(crate) async fn without_agent(&self, hosts: &[Host], settings: &Settings) -> Result<Vec<String>> {
+        if !settings.ssh_hosts.is_empty() {
+            // The ids are in the settings, and all of them are hosts.
+            return Ok(Vec::new());
+        }
+        let mut ids = tokio::time::timeout(LONGEST_LOOK, self.tagged(settings)).await.unwrap_or_else(|_| {
+            Err(Error::unavailable("the service of tags gave no answer")
+                .next("If the function is in a VPC, give its subnets a VPC endpoint for it (com.amazonaws.<region>.tagging) or a NAT gateway"))
+        })?;
+        ids.retain(|id| hosts.iter().all(|host| host.id != *id));
+        Ok(ids)
+    }
+
+    /// Lists the ids of all instances and managed nodes that bear the tags.
+    async fn tagged(&self, settings: &Settings) -> Result<Vec<String>> {
+        let tags = settings.hosts_tags.iter().map(|tag| TagFilter::builder().key(&tag.name).values(&tag.value).build());
+        let mut pages = self
+            .tagging
+            .get_resources()
+            .set_tag_filters(Some(tags.collect()))
+            .set_resource_type_filters(Some(KINDS.map(str::to_owned).to_vec()))
+            .into_paginator()
+            .send();
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+                match code {
+                    Some("AccessDeniedException" | "AccessDenied") => {
+                        Error::forbidden("the function may not call tag:GetResources")
+                            .next("Allow it to the function's role, on all resources")
+                    }
+                    _ => Error::unavailable("the service of tags gave no answer, also after retries"),
+                }
+            })?;
+            let arns = page.resource_tag_mapping_list.unwrap_or_default().into_iter();
+            // arn:aws:ec2:<region>:<account>:instance/<id>
+            ids.extend(arns.filter_map(|found| Some(found.resource_arn?.rsplit_once('/')?.1.to_owned())));
+        }
+        ids.sort();
+        Ok(ids)
+    }
+}
