@@ -1,9 +1,9 @@
 //! Fourstep's tasks, called as `cargo xtask <task>`: they set up a machine, show the product, and check it.
 
-mod demo;
 mod failure;
 mod package;
 mod process;
+mod released;
 mod roots;
 mod setup;
 mod terminal;
@@ -23,8 +23,10 @@ enum Task {
         #[command(flatten)]
         extras: setup::Extras,
     },
-    /// Rotates the password of a real PostgreSQL user and shows each step
+    /// Rotates accounts of real servers, an API key and SSH keys, and shows each step
     Demo,
+    /// Measures how long SSH keys of fleets of several sizes take to rotate
+    Bench,
     /// Runs every check that a change must pass
     Test {
         #[command(flatten)]
@@ -50,7 +52,8 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Task::parse() {
         Task::Setup { extras } => setup::run(extras),
-        Task::Demo => demo::run(),
+        Task::Demo => released::run("demo", &["rotate-postgres", "rotate-mysql", "rotate-api-key", "rotate-ssh"]),
+        Task::Bench => released::run("bench", &["rotate-ssh"]),
         Task::Test { extras, nextest } => test::run(extras, &nextest),
         Task::Package { options } => package::run(&options),
         Task::VerifyRelease { options } => package::verify(&options),
