@@ -1,6 +1,11 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 use comfy_table::Cell;
+use fourstep::Strategies;
+use fourstep_api_key::ApiKeys;
+use fourstep_mysql::Mysql;
 use fourstep_ops::{Action, Diagnosis};
+use fourstep_postgres::Postgres;
+use fourstep_ssh::Ssh;
 use serde_json::Value;
 
 use crate::arguments::Global;
@@ -9,6 +14,31 @@ use crate::ending::Ending;
 use crate::output::{self, Format};
 use crate::waiting::Spinner;
 
+/// Who acts.
+#[derive(Clone, Copy, Debug, Args)]
+struct By {
+    /// Acts from this machine, without the function: names what the secret is for
+    ///
+    /// For when the function is broken or may not be invoked. The settings are still those of its variables and the
+    /// secret's tags. This machine needs a way to the target; the caller needs lambda:GetFunction, and the rights on the
+    /// secret that the function has.
+    #[arg(long, value_name = "KIND", value_enum)]
+    local: Option<Kind>,
+}
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// An account of PostgreSQL
+    Postgres,
+    /// An account of MySQL or MariaDB
+    Mysql,
+    /// The SSH keys of a fleet
+    Ssh,
+    /// The key of an HTTP service
+    ApiKey,
+}
+
 /// Asks the function which versions open the target. It changes nothing.
 ///
 /// The function stands in the target's network. The caller needs lambda:InvokeFunction.
@@ -16,6 +46,8 @@ use crate::waiting::Spinner;
 pub(crate) struct Diagnose {
     /// Name or ARN of the secret
     name: String,
+    #[command(flatten)]
+    by: By,
 }
 
 /// Makes an older value work again: in the target, and then by the labels.
@@ -28,6 +60,8 @@ pub(crate) struct Rollback {
     /// The version, if it is not AWSPREVIOUS
     #[arg(long, value_name = "ID")]
     version: Option<String>,
+    #[command(flatten)]
+    by: By,
 }
 
 /// Finds the version that the target accepts, and makes it AWSCURRENT.
@@ -44,6 +78,8 @@ pub(crate) struct Recover {
     /// A version that is known to be refused, and not tried
     #[arg(long, value_name = "ID")]
     skip: Vec<String>,
+    #[command(flatten)]
+    by: By,
 }
 
 /// Lets the target refuse AWSPREVIOUS now.
@@ -51,6 +87,8 @@ pub(crate) struct Recover {
 pub(crate) struct Retire {
     /// Name or ARN of the secret
     name: String,
+    #[command(flatten)]
+    by: By,
 }
 
 /// Brings all hosts of a secret to what it says, also those that were down.
@@ -58,41 +96,51 @@ pub(crate) struct Retire {
 pub(crate) struct Reconcile {
     /// Name or ARN of the secret
     name: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(crate) async fn diagnose(diagnose: Diagnose, global: &Global) -> Result<(), Ending> {
-    operate(&diagnose.name, &Action::Diagnose, global).await
+    operate(&diagnose.name, &Action::Diagnose, diagnose.by, global).await
 }
 
 pub(crate) async fn rollback(rollback: Rollback, global: &Global) -> Result<(), Ending> {
-    let Rollback { name, version } = rollback;
+    let Rollback { name, version, by } = rollback;
     let to = version.as_deref().map_or_else(|| "AWSPREVIOUS".to_owned(), |version| format!("version {version}"));
     confirm(global, &format!("Makes the target of {name} accept the value of {to}, and that AWSCURRENT."))?;
-    operate(&name, &Action::Rollback { version }, global).await
+    operate(&name, &Action::Rollback { version }, by, global).await
 }
 
 pub(crate) async fn recover(recover: Recover, global: &Global) -> Result<(), Ending> {
-    let Recover { name, attempts, skip } = recover;
+    let Recover { name, attempts, skip, by } = recover;
     confirm(global, &format!("Tries the versions of {name} at the target, and makes the one that works AWSCURRENT."))?;
-    operate(&name, &Action::Recover { attempts, skip }, global).await
+    operate(&name, &Action::Recover { attempts, skip }, by, global).await
 }
 
 pub(crate) async fn retire(retire: Retire, global: &Global) -> Result<(), Ending> {
-    let Retire { name } = retire;
+    let Retire { name, by } = retire;
     confirm(
         global,
         &format!("Lets the target refuse AWSPREVIOUS of {name} for good; whoever still uses it is locked out."),
     )?;
-    operate(&name, &Action::Retire, global).await
+    operate(&name, &Action::Retire, by, global).await
 }
 
 pub(crate) async fn reconcile(reconcile: Reconcile, global: &Global) -> Result<(), Ending> {
-    operate(&reconcile.name, &Action::Reconcile, global).await
+    operate(&reconcile.name, &Action::Reconcile, reconcile.by, global).await
 }
 
-async fn operate(name: &str, action: &Action, global: &Global) -> Result<(), Ending> {
-    let spinner = Spinner::new(&format!("{} by the function", action.name()));
-    let answer = global.operator().await?.operate(name, action).await;
+async fn operate(name: &str, action: &Action, by: By, global: &Global) -> Result<(), Ending> {
+    let operator = global.operator().await?;
+    let place = if by.local.is_some() { "from this machine" } else { "by the function" };
+    let spinner = Spinner::new(&format!("{} {place}", action.name()));
+    let answer = match by.local {
+        None => operator.operate(name, action).await,
+        Some(Kind::Postgres) => operator.operate_here(name, action, |_, _| Strategies(Postgres::new())).await,
+        Some(Kind::Mysql) => operator.operate_here(name, action, |_, _| Strategies(Mysql::new())).await,
+        Some(Kind::Ssh) => operator.operate_here(name, action, |_, aws| Ssh::with_configuration(aws)).await,
+        Some(Kind::ApiKey) => operator.operate_here(name, action, |variables, _| ApiKeys::new(variables.clone())).await,
+    };
     drop(spinner);
     let answer = answer?;
     if global.output == Format::Json {

@@ -1,6 +1,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Report;
 
 /// What an operator asks a function to do with a secret that it rotates.
 ///
@@ -94,4 +97,23 @@ pub struct Tried {
     pub labels: Vec<String>,
     /// Whether it opens the target. `None`: it was not tried.
     pub opens: Option<bool>,
+}
+
+impl Report {
+    /// Gives what an operator is answered: an object of `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a
+    /// text, and `DurationMs`; but for reconcile, also what [`Reply`] has.
+    #[must_use]
+    pub fn answer(&self, action: &Action) -> Value {
+        let mut answer = json!({
+            "Action": action.name(),
+            "Secret": self.secret_name,
+            "Outcome": self.result.as_ref().map(|done| done.outcome.name()).unwrap_or_default(),
+            "Strategy": self.strategy,
+            "DurationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+        });
+        if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), json!(self.reply)) {
+            answer.extend(more);
+        }
+        answer
+    }
 }

@@ -2,10 +2,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{Engine, Error, Filter, OperatorEvent, Report, Rotation};
+use fourstep::{Engine, Error, Filter, Report, Rotation};
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Diagnostic};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::event::{Event, Payload};
 use crate::{log, metrics};
@@ -41,7 +41,7 @@ impl<R: Rotation> Function<R> {
         self.filter.forget();
         match &report.result {
             Ok(_) => Ok(match &event {
-                Some(Event::Operator(event)) => Some(reply(event, &report)),
+                Some(Event::Operator(event)) => Some(report.answer(&event.action)),
                 _ => None,
             }),
             Err(error) => {
@@ -97,22 +97,6 @@ impl<R: Rotation> Function<R> {
             metrics::Measured { function, secret, strategy, step, duration: report.duration, result: &report.result };
         log::write_line(&self.filter, &metrics::line(&measured, SystemTime::now()));
     }
-}
-
-/// What an operator is answered: `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a text, and `DurationMs`;
-/// but for reconcile, also what [`fourstep::Reply`] has.
-fn reply(event: &OperatorEvent, report: &Report) -> Value {
-    let mut answer = json!({
-        "Action": event.action.name(),
-        "Secret": report.secret_name,
-        "Outcome": report.result.as_ref().map(|done| done.outcome.name()).unwrap_or_default(),
-        "Strategy": report.strategy,
-        "DurationMs": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
-    });
-    if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), json!(report.reply)) {
-        answer.extend(more);
-    }
-    answer
 }
 
 fn failed(error: Error, duration: Duration) -> Report {

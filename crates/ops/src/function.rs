@@ -114,12 +114,7 @@ impl Operator {
     }
 
     pub(crate) async fn act(&self, secret: &Secret, action: &Action) -> Result<Value> {
-        let Some(function) = secret.function.as_deref() else {
-            return Err(Error::forbidden_by_state(
-                format!("no function rotates secret {}", secret.name),
-                format!("Name one: fourstep configure {} --function ARN --every 30d", secret.name),
-            ));
-        };
+        let function = function_of(secret)?;
         let subject = format!("function {function}");
         let call = Call { service: "lambda", operation: "InvokeFunction", subject: &subject };
         let event = Blob::new(action.event(&secret.arn).to_string());
@@ -133,14 +128,24 @@ impl Operator {
         if answer.function_error.is_none() {
             return Ok(body);
         }
-        Err(said(&body, secret, action))
+        let text = |field: &str| body[field].as_str().unwrap_or_default();
+        Err(said(text("errorType"), text("errorMessage"), secret, action))
     }
 }
 
+/// Gives the function that rotates a secret.
+pub(crate) fn function_of(secret: &Secret) -> Result<&str> {
+    secret.function.as_deref().ok_or_else(|| {
+        Error::forbidden_by_state(
+            format!("no function rotates secret {}", secret.name),
+            format!("Name one: fourstep configure {} --function ARN --every 30d", secret.name),
+        )
+    })
+}
+
 /// Says what the function's error means. Only Fourstep's kinds are known; its messages hold no secret.
-fn said(body: &Value, secret: &Secret, action: &Action) -> Error {
-    let kind = body["errorType"].as_str().unwrap_or_default();
-    let message = printable(body["errorMessage"].as_str().unwrap_or_default());
+pub(crate) fn said(kind: &str, message: &str, secret: &Secret, action: &Action) -> Error {
+    let message = printable(message);
     let about =
         |what: &str| format!("{} of secret {} {what}: {}", action.name(), secret.name, message.trim_end_matches('.'));
     match kind {

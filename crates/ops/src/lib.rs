@@ -16,6 +16,7 @@
 //! | [`rotate_fleet`](Operator::rotate_fleet) | rotates many secrets under the account's quota |
 //! | [`examine`](Operator::examine) | looks at everything that a rotation needs |
 //! | [`operate`](Operator::operate) | lets the function diagnose, roll back, recover, retire or reconcile |
+//! | [`operate_here`](Operator::operate_here) | does the same in this process, without the function |
 //!
 //! An [`Error`] has a [`Reason`], what happened, and what to do next.
 
@@ -25,6 +26,7 @@ mod error;
 mod facts;
 mod fleet;
 mod function;
+mod here;
 mod operator;
 mod progress;
 mod rate;

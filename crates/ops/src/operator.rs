@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ pub struct Connection {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Operator {
+    pub(crate) config: SdkConfig,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) trail: aws_sdk_cloudtrail::Client,
     pub(crate) functions: aws_sdk_lambda::Client,
@@ -80,6 +81,7 @@ impl Operator {
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             trail: aws_sdk_cloudtrail::Client::new(&config),
             functions: aws_sdk_lambda::Client::from_conf(functions),
+            config,
         })
     }
 }

@@ -1,109 +1,55 @@
 //! What the function does for an operator: the command, the binary of the function, and a real PostgreSQL.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use fourstep::memory::{CreateSecret, SecretValue, UpdateSecretVersionStage};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
-use fourstep_testkit::aws::{At, Aws, Fault, FunctionError, Operation};
+use fourstep_testkit::aws::{At, Fault, Operation};
 use fourstep_testkit::function;
 use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::{Ran, command_at, finish};
+use crate::rotated::{Rotated, SECRET};
 
-const SECRET: &str = "app/db";
 const FIRST: &str = "first-Passw0rd~1";
 
-struct Database {
+pub(crate) struct Database {
     server: Postgres,
-    aws: Aws,
-    sandbox: Arc<Sandbox>,
+    rotated: Rotated,
 }
 
 impl Database {
     /// Starts a place on a server, and rotates its account once by the function. `None`: PostgreSQL is not installed.
-    async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let server = Postgres::shared().await?;
         server.execute(&format!("CREATE ROLE <app> LOGIN PASSWORD '{FIRST}'")).await;
-        let aws = Aws::start().await.unwrap();
         let value = json!({
             "engine": "postgres", "host": server.host(), "port": server.port(), "dbname": server.database(),
             "username": server.name("app"), "password": FIRST, "ssl": false,
         });
-        aws.secrets().with(|model| {
-            let value = Some(SecretValue::text(value.to_string()));
-            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).map(drop).unwrap();
-        });
-        let sandbox = Sandbox::new(function::binary("rotate-postgres").unwrap()).unwrap();
-        let sandbox = Arc::new(sandbox.variable("AWS_ENDPOINT_URL", aws.url()));
-        let database = Self { server, aws, sandbox };
-        database.invoke_for_real();
-        database.run(&["configure", SECRET, "--function", FUNCTION_ARN, "--every", "30d"]).succeeded();
-        database.aws.rotation_end(SECRET).await.unwrap();
-        database.run(&["start", SECRET, "--wait"]).succeeded();
-        Some(database)
-    }
-
-    fn invoke_for_real(&self) {
-        let sandbox = Arc::clone(&self.sandbox);
-        self.aws.on_rotate(move |event| {
-            let sandbox = Arc::clone(&sandbox);
-            async move { sandbox.invoke(event).await.result }
-        });
-    }
-
-    /// Begins a rotation whose function dies before a step.
-    async fn die_before(&self, step: Step) {
-        let sandbox = Arc::clone(&self.sandbox);
-        self.aws.on_rotate(move |event| {
-            let sandbox = Arc::clone(&sandbox);
-            async move {
-                if event["Step"] == step.name() {
-                    let message = "Task timed out".to_owned();
-                    return Err(FunctionError { error_type: "Sandbox.Timedout".to_owned(), message });
-                }
-                sandbox.invoke(event).await.result
-            }
-        });
-        self.run(&["start", SECRET]).succeeded();
-        self.aws.rotation_end(SECRET).await.unwrap();
-        self.invoke_for_real();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        finish(command_at(self.aws.url(), arguments))
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(&[arguments, &["--yes", "--output", "json"]].concat()).succeeded();
-        serde_json::from_str(&ran.out).unwrap()
-    }
-
-    fn id(&self, label: &str) -> Option<String> {
-        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
+        let rotated = Rotated::start("rotate-postgres", &[], &value).await;
+        Some(Self { server, rotated })
     }
 
     fn password(&self, version: &str) -> String {
-        self.aws.secrets().with(|model| {
-            let text = model.secret(SECRET).unwrap().version(version).unwrap().text().unwrap().expose().to_owned();
-            serde_json::from_str::<Value>(&text).unwrap()["password"].as_str().unwrap().to_owned()
-        })
+        self.value(version)["password"].as_str().unwrap().to_owned()
     }
 
     /// Tells whether consumers can log in with AWSCURRENT.
-    async fn current_opens(&self) -> bool {
+    pub(crate) async fn current_opens(&self) -> bool {
         self.opens(&self.password(&self.id(AWSCURRENT).unwrap())).await
     }
 
     async fn opens(&self, password: &str) -> bool {
         self.server.connect(&self.server.name("app"), password, self.server.database()).await.is_ok()
     }
+}
 
-    fn remove_pending(&self) {
-        let pending = self.id(AWSPENDING).unwrap();
-        let removal = UpdateSecretVersionStage::removal(SECRET, AWSPENDING, &pending);
-        self.aws.secrets().with(|model| model.update_secret_version_stage(removal)).unwrap();
+impl Deref for Database {
+    type Target = Rotated;
+
+    fn deref(&self) -> &Rotated {
+        &self.rotated
     }
 }
 

@@ -1,0 +1,85 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fourstep::{Action, Engine, Environment, OperatorEvent, Rotation};
+use fourstep_aws::{RdsServers, SdkConfig, SecretsManagerStore};
+use serde_json::Value;
+
+use crate::error::{Call, Error, Reason, Result};
+use crate::function::{self, function_of, said};
+use crate::operator::Operator;
+
+/// As long as Lambda lets a function run.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// A setting of the function that is about the function alone: whether it answers events.
+const EVENTS: &str = "OPERATOR_EVENTS";
+
+impl Operator {
+    /// Does in this process what [`operate`](Self::operate) lets the function do: where the function is broken, or may not
+    /// be invoked. This machine needs a way to the target, and the caller the function's rights on the secret, and
+    /// `lambda:GetFunction`.
+    ///
+    /// The settings are those of the function's variables and of the secret's tags. `rotation` makes the rotator from the
+    /// variables, and from the configuration of this operator's calls. It is the caller's part to make the one of the
+    /// secret's kind; another refuses the secret as `Invalid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`operate`](Self::operate), with what the rotator says in place of the function.
+    pub async fn operate_here<R: Rotation>(
+        &self,
+        name: &str,
+        action: &function::Action,
+        rotation: impl FnOnce(&Environment, &SdkConfig) -> R,
+    ) -> Result<Value> {
+        let secret = self.describe(name).await?;
+        let function = function_of(&secret)?;
+        let environment = self.environment(function).await?;
+        let rotation = rotation(&environment, &self.config);
+        let store = Arc::new(SecretsManagerStore::new(self.secrets.clone()));
+        let servers = Arc::new(RdsServers::with_configuration(&self.config));
+        let engine = Engine::new(store, environment).with_servers(servers);
+        let event = OperatorEvent { action: action.of_engine(), secret_id: secret.arn.clone() };
+        // Boxed: a rotator's futures nest deep.
+        let report = Box::pin(engine.operate(&rotation, &event, function, SystemTime::now() + LONGEST)).await;
+        match &report.result {
+            Ok(_) => Ok(report.answer(&event.action)),
+            Err(error) => Err(said(error.kind().name(), &error.to_string(), &secret, action)),
+        }
+    }
+
+    /// Reads the variables of a function.
+    async fn environment(&self, function: &str) -> Result<Environment> {
+        let subject = format!("function {function}");
+        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
+        let answer = self.functions.get_function().function_name(function).send().await;
+        let answer = answer.map_err(|error| call.failed(&error))?;
+        let variables = answer
+            .configuration
+            .and_then(|of| of.environment)
+            .unwrap_or_else(|| aws_sdk_lambda::types::EnvironmentResponse::builder().build());
+        if variables.error.is_some() {
+            return Err(Error::new(
+                Reason::Denied,
+                format!("Lambda does not show the variables of {subject}, which hold the settings"),
+                "Let the caller use the key that encrypts them (kms:Decrypt)",
+            ));
+        }
+        let variables = variables.variables.unwrap_or_default();
+        Ok(variables.into_iter().filter(|(name, _)| name != EVENTS).collect())
+    }
+}
+
+impl function::Action {
+    /// Gives the action as the engine knows it.
+    fn of_engine(&self) -> Action {
+        match self.clone() {
+            Self::Diagnose => Action::Diagnose,
+            Self::Rollback { version } => Action::Rollback { version },
+            Self::Recover { attempts, skip } => Action::Recover { attempts: attempts.unwrap_or(1), skip },
+            Self::Retire => Action::Retire,
+            Self::Reconcile => Action::Reconcile,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The same repairs from the operator's machine, where the function cannot be invoked.
+
+use std::process::Command;
+
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_testkit::aws::Refusal;
+use fourstep_testkit::sshd::{Host, USER};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::repairing::Database;
+use crate::rotated::{Minted, Rotated, SECRET};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_done_rotation_is_rolled_back_without_the_function() {
+    let Some(database) = Database::start().await else { return };
+    database.die_before(Step::Test).await;
+    assert!(!database.current_opens().await);
+    database.break_function(&[("OPERATOR_EVENTS", "off")]);
+    database.run(&["rollback", SECRET, "--yes"]).refused(1, &[]);
+    // The wrong kind: nothing is touched.
+    let pending = database.id(AWSPENDING);
+    database.run(&["rollback", SECRET, "--yes", "--local", "mysql"]).refused(1, &["`engine`"]);
+    assert_eq!(database.id(AWSPENDING), pending);
+
+    let reply = database.json(&["rollback", SECRET, "--local", "postgres"]);
+    assert_eq!((&reply["Changed"], &reply["Action"]), (&json!(true), &json!("rollback")));
+    assert!(database.current_opens().await);
+    assert_eq!(database.id(AWSPENDING), None);
+
+    // Without the function's variables, no setting is certain.
+    database.aws.refuse("lambda:GetFunction", Refusal::new("AccessDeniedException", "not authorized"));
+    database.run(&["diagnose", SECRET, "--local", "postgres"]).refused(1, &["lambda:GetFunction"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_service_is_tried_with_the_functions_variables() {
+    let minted = Minted::start().await;
+    minted.rotated.break_function(&minted.variables());
+    let diagnosis = minted.rotated.json(&["diagnose", SECRET, "--local", "api-key"]);
+    assert_eq!(opens(&diagnosis, AWSCURRENT), json!(true));
+    assert_eq!(opens(&diagnosis, AWSPREVIOUS), json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_hosts_are_tried_over_ssh() {
+    let Some(host) = Host::start() else { return };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file).status().unwrap();
+    assert!(made.success());
+    let [private, public] =
+        [file.clone(), file.with_extension("pub")].map(|file| std::fs::read_to_string(file).unwrap());
+    host.authorize(public.as_bytes());
+    let place = format!("{}:{}", host.address(), host.port());
+    let variables = [("SSH_TRANSPORT", "ssh"), ("SSH_HOSTS", &*place), ("USERNAME", USER)];
+    let value = json!({ "PrivateKey": private, "PublicKey": public, "KnownHosts": host.known_hosts() });
+    let rotated = Rotated::start("rotate-ssh", &variables, &value).await;
+    rotated.break_function(&variables);
+    let diagnosis = rotated.json(&["diagnose", SECRET, "--local", "ssh"]);
+    assert_eq!((opens(&diagnosis, AWSCURRENT), opens(&diagnosis, AWSPREVIOUS)), (json!(true), json!(true)));
+    rotated.json(&["retire", SECRET, "--local", "ssh"]);
+    assert!(host.opens(rotated.current()["PrivateKey"].as_str().unwrap()) && !host.opens(&private));
+}
+
+/// Tells what the target said of the version with a label.
+fn opens(diagnosis: &Value, label: &str) -> Value {
+    let versions = diagnosis["Versions"].as_array().unwrap();
+    versions.iter().find(|version| version["Labels"] == json!([label])).unwrap()["Opens"].clone()
+}

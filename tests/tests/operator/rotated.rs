@@ -1,0 +1,178 @@
+//! A secret that the binary of a function rotates, with the command before it: `fourstep` calls Lambda, and Lambda the
+//! binary.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use fourstep::Step;
+use fourstep::memory::{CreateSecret, SecretValue, UpdateSecretVersionStage};
+use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep_testkit::aws::{Aws, FunctionError, FunctionFacts};
+use fourstep_testkit::function;
+use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::world::{Ran, command_at, finish};
+
+pub(crate) const SECRET: &str = "app/db";
+
+pub(crate) struct Rotated {
+    pub(crate) aws: Aws,
+    pub(crate) sandbox: Arc<Sandbox>,
+}
+
+impl Rotated {
+    /// Makes the secret, names its function, and rotates it once.
+    pub(crate) async fn start(function: &str, variables: &[(&str, &str)], value: &Value) -> Self {
+        let aws = Aws::start().await.unwrap();
+        aws.secrets().with(|model| {
+            let value = Some(SecretValue::text(value.to_string()));
+            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).map(drop).unwrap();
+        });
+        let sandbox = Sandbox::new(function::binary(function).unwrap()).unwrap();
+        let mut sandbox = sandbox.variable("AWS_ENDPOINT_URL", aws.url());
+        for (name, value) in variables {
+            sandbox = sandbox.variable(name, value);
+        }
+        let rotated = Self { aws, sandbox: Arc::new(sandbox) };
+        rotated.invoke_for_real();
+        rotated.run(&["configure", SECRET, "--function", FUNCTION_ARN, "--every", "30d"]).succeeded();
+        rotated.aws.rotation_end(SECRET).await.unwrap();
+        rotated.rotate();
+        rotated
+    }
+
+    pub(crate) fn rotate(&self) {
+        self.run(&["start", SECRET, "--wait"]).succeeded();
+    }
+
+    fn invoke_for_real(&self) {
+        let sandbox = Arc::clone(&self.sandbox);
+        self.aws.on_rotate(move |event| {
+            let sandbox = Arc::clone(&sandbox);
+            async move { sandbox.invoke(event).await.result }
+        });
+    }
+
+    /// Begins a rotation whose function dies before a step.
+    pub(crate) async fn die_before(&self, step: Step) {
+        let sandbox = Arc::clone(&self.sandbox);
+        self.aws.on_rotate(move |event| {
+            let sandbox = Arc::clone(&sandbox);
+            async move {
+                if event["Step"] == step.name() {
+                    let message = "Task timed out".to_owned();
+                    return Err(FunctionError { error_type: "Sandbox.Timedout".to_owned(), message });
+                }
+                sandbox.invoke(event).await.result
+            }
+        });
+        self.run(&["start", SECRET]).succeeded();
+        self.aws.rotation_end(SECRET).await.unwrap();
+        self.invoke_for_real();
+    }
+
+    /// Lets nobody invoke the function any more, but leaves its variables readable.
+    pub(crate) fn break_function(&self, variables: &[(&str, &str)]) {
+        self.aws.on_rotate(|_| async {
+            let message = "The function cannot be invoked".to_owned();
+            Err(FunctionError { error_type: "Runtime.ExitError".to_owned(), message })
+        });
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.aws.set_function(FunctionFacts { variables, ..FunctionFacts::default() });
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        finish(command_at(self.aws.url(), arguments))
+    }
+
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--yes", "--output", "json"]].concat()).succeeded();
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    pub(crate) fn id(&self, label: &str) -> Option<String> {
+        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
+    }
+
+    /// Gives what a version holds.
+    pub(crate) fn value(&self, version: &str) -> Value {
+        self.aws.secrets().with(|model| {
+            let secret = model.secret(SECRET).unwrap();
+            serde_json::from_str(secret.version(version).unwrap().text().unwrap().expose()).unwrap()
+        })
+    }
+
+    pub(crate) fn current(&self) -> Value {
+        self.value(&self.id(AWSCURRENT).unwrap())
+    }
+
+    pub(crate) fn remove_pending(&self) {
+        let pending = self.id(AWSPENDING).unwrap();
+        let removal = UpdateSecretVersionStage::removal(SECRET, AWSPENDING, &pending);
+        self.aws.secrets().with(|model| model.update_secret_version_stage(removal)).unwrap();
+    }
+}
+
+/// A service that mints keys, and lets none live but those of AWSCURRENT and AWSPREVIOUS.
+const MINTED: &str = r#"
+service = "Keys"
+kind = "minted"
+base_url = "{{ env.KEYS_URL }}"
+secret = { value = "key", id = "key_id" }
+auth = { bearer = "{{ key }}" }
+
+[create]
+method = "POST"
+path = "/keys"
+json = { name = "{{ name }}" }
+answer = { value = "/key", id = "/id" }
+
+[list]
+method = "GET"
+path = "/keys"
+answer = { keys = "/keys", id = "/id", name = "/name", where = { "/alive" = true } }
+pages = { parameter = "page", size = 100 }
+
+[revoke]
+method = "DELETE"
+path = "/keys/{{ id }}"
+
+[test]
+method = "GET"
+path = "/me"
+"#;
+
+/// A key that such a service minted, rotated once by the function.
+pub(crate) struct Minted {
+    pub(crate) service: KeyService,
+    pub(crate) rotated: Rotated,
+    file: NamedTempFile,
+}
+
+impl Minted {
+    pub(crate) async fn start() -> Self {
+        let service = KeyService::start().await.unwrap();
+        let mut file = NamedTempFile::with_suffix(".toml").unwrap();
+        file.write_all(MINTED.as_bytes()).unwrap();
+        let value = json!({ "key": FIRST_KEY, "key_id": "key-0" });
+        let rotated = Rotated::start("rotate-api-key", &variables(&file, &service), &value).await;
+        Self { service, rotated, file }
+    }
+
+    /// Gives the function's variables.
+    pub(crate) fn variables(&self) -> [(&str, &str); 4] {
+        variables(&self.file, &self.service)
+    }
+}
+
+fn variables<'a>(file: &'a NamedTempFile, service: &'a KeyService) -> [(&'static str, &'a str); 4] {
+    [
+        ("API_PROVIDER_FILE", file.path().to_str().unwrap()),
+        ("API_LOOPBACK", "on"),
+        ("KEYS_URL", service.url()),
+        ("RETIRE", "at-finish"),
+    ]
+}
