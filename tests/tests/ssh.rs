@@ -15,6 +15,8 @@ mod kill;
 mod reconcile;
 #[path = "ssh/refusals.rs"]
 mod refusals;
+#[path = "ssh/repaired.rs"]
+mod repaired;
 #[path = "ssh/rotation.rs"]
 mod rotation;
 #[path = "ssh/weaknesses.rs"]

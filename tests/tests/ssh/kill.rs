@@ -7,8 +7,9 @@ use fourstep_testkit::aws::{Action, Moment};
 
 use crate::world::{World, empty};
 
+/// Where a rotation is killed.
 #[derive(Clone, Copy, Debug)]
-enum Point {
+pub(crate) enum Point {
     SecretsManager(usize, Moment),
     SystemsManager(usize),
 }
@@ -59,7 +60,7 @@ async fn killed_at_each(hosts: usize, points: impl FnOnce(usize, usize) -> Vec<P
     }
 }
 
-fn kill_at(world: &World, point: Point) -> Arc<AtomicBool> {
+pub(crate) fn kill_at(world: &World, point: Point) -> Arc<AtomicBool> {
     let killed = Arc::new(AtomicBool::new(false));
     let kill = {
         let (sandbox, killed) = (Arc::clone(&world.sandbox), Arc::clone(&killed));
