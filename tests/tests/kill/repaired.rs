@@ -12,7 +12,7 @@ use crate::point::{Messages, Point};
 use crate::server::Kind;
 use crate::strategy::Strategy;
 use crate::world::World;
-use crate::{ALTERNATING_USERS, DUAL_PASSWORD, SINGLE_USER, SINGLE_USER_OF_MYSQL};
+use crate::{ALTERNATING_USERS, ALTERNATING_USERS_OF_MYSQL, DUAL_PASSWORD, SINGLE_USER, SINGLE_USER_OF_MYSQL};
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +31,14 @@ async fn rollback_repairs_single_user_after_a_kill_at_every_message_on_postgresq
     repaired_at_each(Kind::Postgres, Strategy::SingleUser, SINGLE_USER[0], Repair::RollBack).await;
 }
 
-/// AWSCURRENT works at every moment of this strategy, so that either repair finds the same: each has half of the points.
 #[tokio::test]
 async fn recover_and_rollback_repair_alternating_users_after_a_kill_on_postgresql() {
-    let messages = ALTERNATING_USERS[0];
-    let halves = [
-        (Repair::Recover, Messages { connections: 0, frontend: 0, ..messages }),
-        (Repair::RollBack, Messages { calls: 0, ..messages }),
-    ];
-    for (repair, messages) in halves {
-        repaired_at_each(Kind::Postgres, Strategy::AlternatingUsers, messages, repair).await;
-    }
+    repaired_at_halves(Kind::Postgres, ALTERNATING_USERS[0]).await;
+}
+
+#[tokio::test]
+async fn recover_and_rollback_repair_alternating_users_after_a_kill_on_mysql() {
+    repaired_at_halves(Kind::MySql(Flavour::MySql), ALTERNATING_USERS_OF_MYSQL[0]).await;
 }
 
 #[tokio::test]
@@ -57,6 +54,18 @@ async fn recover_and_rollback_repair_dual_password_after_a_kill_at_every_message
     for repair in [Repair::Recover, Repair::RollBack] {
         let kind = Kind::MySql(Flavour::MySql);
         repaired_at_each(kind, Strategy::DualPassword, DUAL_PASSWORD[0], repair).await;
+    }
+}
+
+/// AWSCURRENT works at every moment of alternating-users, so that either repair finds the same: each has half of the
+/// points.
+async fn repaired_at_halves(kind: Kind, messages: Messages) {
+    let halves = [
+        (Repair::Recover, Messages { connections: 0, frontend: 0, ..messages }),
+        (Repair::RollBack, Messages { calls: 0, ..messages }),
+    ];
+    for (repair, messages) in halves {
+        repaired_at_each(kind, Strategy::AlternatingUsers, messages, repair).await;
     }
 }
 
