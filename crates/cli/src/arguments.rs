@@ -48,39 +48,24 @@ impl Global {
     }
 }
 
+/// What is done. Each has its description at its own struct, so that `--help` has all of it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tells what is true of secrets' rotations, what works, and what to do next
     Status(status::Status),
-    /// Starts a rotation, or goes on with the one that is under way
     Start(start::Start),
-    /// Waits for the end of a rotation
     Watch(start::Watch),
-    /// Cancels a rotation, turns its schedule off and puts the labels right
     Cancel(cancel::Cancel),
-    /// Names the function that rotates a secret, and when
     Configure(configure::Configure),
-    /// Lists the versions of a secret
     Versions(versions::Versions),
-    /// Moves, adds and removes the labels of versions
     Stage(versions::Stage),
-    /// Asks the function which versions open the target
     Diagnose(repair::Diagnose),
-    /// Makes an older value work again: in the target, and then by the labels
     Rollback(repair::Rollback),
-    /// Finds the version that the target accepts, and makes it AWSCURRENT
     Recover(repair::Recover),
-    /// Lets the target refuse AWSPREVIOUS now
     Retire(repair::Retire),
-    /// Brings all hosts of a secret to what it says
     Reconcile(repair::Reconcile),
-    /// Rotates many secrets under the account's quota, and counts their states
     Fleet(fleet::Fleet),
-    /// Looks at everything that a rotation needs, before it is needed
     Doctor(doctor::Doctor),
-    /// Provider files, which describe the keys of HTTP services
     Provider(provider::Provider),
-    /// Prints the completions of a shell
     Completions(shell::Completions),
     /// Prints the manual page
     Man,

@@ -13,7 +13,7 @@ use crate::ending::Ending;
 use crate::output::{self, Format};
 use crate::status::Which;
 
-/// Many secrets at once, under the account's quota.
+/// Rotates many secrets under the account's quota, and counts their states.
 #[derive(Debug, Args)]
 pub(crate) struct Fleet {
     #[command(subcommand)]

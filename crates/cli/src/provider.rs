@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use crate::ending::Ending;
 
-/// What is done with provider files.
+/// Provider files, which describe the keys of HTTP services.
 #[derive(Debug, Args)]
 pub(crate) struct Provider {
     #[command(subcommand)]

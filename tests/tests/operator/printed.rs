@@ -3,7 +3,7 @@
 use fourstep_testkit::function;
 use serde_json::Value;
 
-use crate::world::{SECRET, World, finish};
+use crate::world::{SECRET, World, command_at, finish};
 
 /// Replaces what differs between two runs by something of the same length.
 fn assert_looks(name: &str, text: &str) {
@@ -55,6 +55,21 @@ async fn the_json_of_a_status_stays_as_it_is() {
     let world = World::configured().await;
     let status = world.json(&["status", SECRET]);
     assert_looks("status_json", &format!("{status:#}"));
+}
+
+#[test]
+fn the_help_of_a_command_says_what_it_needs_and_what_it_does_not_do() {
+    for (command, part) in [
+        ("recover", "ends after one refused login"),
+        ("stage", "use rollback"),
+        ("status", "cloudtrail:LookupEvents"),
+        ("diagnose", "lambda:InvokeFunction"),
+        ("cancel", "--resume turns it on again"),
+    ] {
+        let ran = finish(command_at("http://127.0.0.1:1", &[command, "--help"])).succeeded();
+        let words: Vec<_> = ran.out.split_whitespace().collect();
+        assert!(words.join(" ").contains(part), "{part:?} is not in: {}", ran.out);
+    }
 }
 
 #[test]
