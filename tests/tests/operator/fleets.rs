@@ -61,7 +61,7 @@ async fn rotate_with_a_kill(size: usize) -> Figures {
     first.kill().unwrap();
     first.wait().unwrap();
     let before = account.used_since(0);
-    let resumed_at = account.accepted();
+    let resumed_at = account.begin_run();
 
     let second = run();
     let process = second.id();

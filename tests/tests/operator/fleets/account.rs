@@ -33,6 +33,8 @@ struct Rotations {
 struct Quota {
     tokens: f64,
     at: Instant,
+    /// Whether what was saved up is lost with the next start, so that a run has no more than comes in while it runs.
+    is_first: bool,
     accepted: Vec<Instant>,
 }
 
@@ -41,6 +43,9 @@ impl Quota {
         let now = Instant::now();
         self.tokens = (self.tokens + (now - self.at).as_secs_f64() * QUOTA).min(QUOTA);
         self.at = now;
+        if std::mem::take(&mut self.is_first) {
+            self.tokens = 1.0;
+        }
         if self.tokens < 1.0 {
             return Action::Refuse(Refusal::throttling());
         }
@@ -102,7 +107,8 @@ impl Account {
                 Ok(Value::Null)
             }
         });
-        let quota = Arc::new(Mutex::new(Quota { tokens: 0.0, at: Instant::now(), accepted: Vec::new() }));
+        let quota =
+            Arc::new(Mutex::new(Quota { tokens: 0.0, at: Instant::now(), is_first: true, accepted: Vec::new() }));
         let account = Self { aws, quota, rotations };
         let quota = Arc::clone(&account.quota);
         account.aws.on_call(move |call, moment| match call.operation {
@@ -134,6 +140,13 @@ impl Account {
             }
         });
         counts
+    }
+
+    /// Begins a run: nothing of the quota is saved up from before. Gives how many starts it let through so far.
+    pub(super) fn begin_run(&self) -> usize {
+        let mut quota = self.quota.lock().unwrap();
+        quota.is_first = true;
+        quota.accepted.len()
     }
 
     /// Gives how many starts the quota let through.
