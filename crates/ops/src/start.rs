@@ -85,6 +85,9 @@ impl Operator {
         let before = SystemTime::now();
         let (secret, _) = self.look(name).await?;
         may_rotate(&secret)?;
+        if let Some(token) = &start.token {
+            may_begin_again(&secret, token)?;
+        }
         let mut started = Started {
             secret: secret.name.clone(),
             version: String::new(),
@@ -224,6 +227,20 @@ fn may_rotate(secret: &Secret) -> Result<()> {
         return Err(Error::forbidden_by_state(format!("rotation of secret {name} is turned off"), next));
     }
     Ok(())
+}
+
+/// Checks that the token is not of a rotation that is over: RotateSecret would accept it, and start nothing.
+fn may_begin_again(secret: &Secret, token: &str) -> Result<()> {
+    let Secret { name, .. } = secret;
+    match secret.version(token) {
+        Some(version) if !version.has(AWSCURRENT) && !version.has(AWSPENDING) => Err(Error::forbidden_by_state(
+            format!(
+                "the rotation of secret {name} to version {token} is over: the version has not AWSPENDING any more"
+            ),
+            "Give another token, or none: then one is made",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that the secret is neither a replica nor about to be deleted.

@@ -150,10 +150,18 @@ impl Operator {
         let answer = self.secrets.list_secrets().filters(filter).max_results(5).send().await;
         let listed = answer.ok().and_then(|answer| answer.secret_list).unwrap_or_default();
         let names: Vec<_> = listed.into_iter().filter_map(|secret| secret.name).collect();
-        match &names[..] {
-            [] => error,
-            [one] => Error { next: format!("There is a secret {one}"), ..error },
-            several => Error {
+        // arn:partition:secretsmanager:region:account:secret:name
+        let here = self.secrets.config().region().map(ToString::to_string);
+        let elsewhere = name.starts_with("arn:").then(|| name.split(':').nth(3)).flatten();
+        match (&names[..], elsewhere) {
+            (_, Some(region)) if here.as_deref() != Some(region) => Error {
+                message: format!("secret {name} is in region {region}, and {} was asked", here.unwrap_or_default()),
+                next: format!("Ask that region: --region {region}"),
+                ..error
+            },
+            ([], _) => error,
+            ([one], _) => Error { next: format!("There is a secret {one}"), ..error },
+            (several, _) => Error {
                 message: format!("{} names no secret, and begins the names of several", error_subject(name)),
                 next: format!("Name one of them: {}", several.join(", ")),
                 ..error

@@ -41,6 +41,28 @@ async fn a_token_out_of_its_limits_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_a_rotation_that_was_cancelled_starts_nothing() {
+    let world = World::configured().await;
+    let pending = world.stage_empty_version();
+    world.fourstep(&["cancel", SECRET, "--resume", "--yes"]).succeeded();
+    world.aws.rotation_end(SECRET).await;
+    let rotations = world.aws.count(Operation::RotateSecret);
+    world.fourstep(&["start", SECRET, "--token", &pending]).refused(3, &[&pending, "is over", "another token"]);
+    assert_eq!(world.aws.count(Operation::RotateSecret), rotations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_region_is_named() {
+    let world = World::start().await;
+    let elsewhere = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/db-AbCdEf";
+    world.fourstep(&["status", elsewhere]).refused(1, &["is in region eu-west-1, and us-east-1 was asked", "--region"]);
+    // No service of AWS is in a region that is none.
+    let mut command = world.command(&["status", SECRET, "--region", "nowhere-1"]);
+    command.env_remove("AWS_ENDPOINT_URL");
+    finish(command).refused(1, &["DescribeSecret did not reach secretsmanager", "--region"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_error_of_the_service_has_its_own_message_and_advice() {
     let rotate = || At::Every(Operation::RotateSecret);
     for (refusal, code, parts) in [
