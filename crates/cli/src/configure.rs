@@ -1,14 +1,19 @@
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use comfy_table::Cell;
-use fourstep_ops::Schedule;
+use fourstep::Sensitive;
+use fourstep_ops::{Create, Schedule};
 
 use crate::arguments::Global;
 use crate::ending::Ending;
 use crate::output::{self, Format};
+use crate::status::tag;
 
-/// Names the function that rotates a secret, and when.
+/// Names the function that rotates a secret, and when; with --create, also of a secret that it makes.
 ///
 /// What is not given stays as it is. Secrets Manager runs testSecret to check the configuration; with --now it rotates.
 #[derive(Debug, Args)]
@@ -30,10 +35,31 @@ pub(crate) struct Configure {
     /// Rotates at once, too
     #[arg(long)]
     now: bool,
+    /// Makes the secret first, with what is in this file as its value; - reads the standard input
+    ///
+    /// A value is never an argument: arguments are seen by everybody on the machine, and kept in the shell's history.
+    #[arg(long, value_name = "FILE", requires = "function")]
+    create: Option<PathBuf>,
+    #[command(flatten)]
+    made: Made,
+}
+
+/// What a secret that is made has beside its value.
+#[derive(Debug, Args)]
+struct Made {
+    /// What the new secret is for
+    #[arg(long, value_name = "TEXT", requires = "create")]
+    description: Option<String>,
+    /// The KMS key of the new secret, if it is not aws/secretsmanager
+    #[arg(long, value_name = "KEY", requires = "create")]
+    kms_key: Option<String>,
+    /// A tag of the new secret; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag, requires = "create")]
+    tag: Vec<(String, String)>,
 }
 
 pub(crate) async fn run(configure: Configure, global: &Global) -> Result<(), Ending> {
-    let Configure { name, function, every, cron, window, now } = configure;
+    let Configure { name, function, every, cron, window, now, create, made } = configure;
     let schedule = match (every, cron) {
         (Some(every), _) => Some(Schedule::every(every)?),
         (None, Some(cron)) => Some(Schedule::cron(&cron)?),
@@ -44,8 +70,16 @@ pub(crate) async fn run(configure: Configure, global: &Global) -> Result<(), End
         (None, Some(_)) => return Err(Ending::wrong_usage("--window needs a schedule: add --every or --cron")),
         (schedule, None) => schedule,
     };
-    let request = fourstep_ops::Configure { function, schedule, immediately: now };
-    let configured = global.operator().await?.configure(&name, &request).await?;
+    let configure = fourstep_ops::Configure { function, schedule, immediately: now };
+    let configured = match create {
+        Some(file) => {
+            let Made { description, kms_key, tag } = made;
+            let tags = tag.into_iter().collect();
+            let create = Create { description, kms_key, tags, configure, ..Create::new(read(&file)?) };
+            global.operator().await?.create(&name, &create).await?
+        }
+        None => global.operator().await?.configure(&name, &configure).await?,
+    };
     if global.output == Format::Json {
         return Ok(output::json(&configured)?);
     }
@@ -59,4 +93,14 @@ pub(crate) async fn run(configure: Configure, global: &Global) -> Result<(), End
     }
     output::facts(rows)?;
     Ok(())
+}
+
+/// Reads a value. The line end that editors and `echo` leave is no part of it.
+fn read(file: &Path) -> Result<Sensitive, Ending> {
+    let text = if file == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(file) };
+    let mut text = text.map_err(|error| Ending::wrong_usage(format!("{} cannot be read: {error}", file.display())))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(Sensitive::from(text))
 }

@@ -45,7 +45,7 @@ impl Which {
     }
 }
 
-fn tag(text: &str) -> Result<(String, String), String> {
+pub(crate) fn tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("give the tag as KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -11,16 +11,31 @@
 //! | [`start`](Operator::start), [`watch`](Operator::watch) | starts a rotation, waits for its end |
 //! | [`replace_compromised`](Operator::replace_compromised) | rotates, waits, and lets the target refuse the old credential |
 //! | [`cancel`](Operator::cancel) | cancels a rotation, puts the labels right, resumes the schedule |
-//! | [`configure`](Operator::configure) | names the function and the [`Schedule`] |
+//! | [`configure`](Operator::configure), [`create`](Operator::create) | names the function and the [`Schedule`], of a secret that is there or that it makes |
 //! | [`versions`](Operator::versions), [`stage`](Operator::stage) | lists versions; moves, adds and removes labels |
 //! | [`rotate_fleet`](Operator::rotate_fleet) | rotates many secrets under the account's quota |
 //! | [`examine`](Operator::examine) | looks at everything that a rotation needs |
 //! | [`operate`](Operator::operate) | lets the function diagnose, roll back, recover, retire or reconcile |
 //! | [`operate_here`](Operator::operate_here) | does the same in this process, without the function |
 //!
+//! What AWS's SDKs have as single calls, and tutorials as a few lines around them, is one call here. Each has an example in
+//! `crates/ops/examples`, which runs with a real account: `cargo run --example rotate_now -- NAME`.
+//!
+//! | operation | here | example |
+//! | --- | --- | --- |
+//! | RotateSecret with function, rules and RotateImmediately: single-user, alternating users, an API key | [`configure`](Operator::configure) | `set_up_rotation` |
+//! | RotateSecret at once, and a loop that waits for the end | [`start`](Operator::start) with [`wait`](Start::wait) | `rotate_now` |
+//! | CancelRotateSecret | [`cancel`](Operator::cancel) | `cancel_rotation` |
+//! | CreateSecret, then RotateSecret | [`create`](Operator::create) | `create_with_rotation` |
+//! | RotateSecret with other rules, or another function | [`configure`](Operator::configure) | `change_rotation` |
+//! | UpdateSecretVersionStage: promote, a label of one's own, back | [`stage`](Operator::stage); [`Action::Rollback`] changes the target too | `move_labels` |
+//! | DescribeSecret, and what its labels and dates mean | [`status`](Operator::status), [`State`] | `check_rotation` |
+//! | the exceptions of these calls | [`Reason`] | `handle_errors` |
+//!
 //! An [`Error`] has a [`Reason`], what happened, and what to do next.
 
 mod cancel;
+mod configure;
 mod doctor;
 mod error;
 mod facts;
@@ -39,6 +54,7 @@ mod trail;
 mod watch;
 
 pub use cancel::{Cancel, Cancelled};
+pub use configure::{Configure, Configured, Create};
 pub use doctor::{Examination, Finding, Health};
 pub use error::{Error, Reason, Result};
 pub use facts::{Replica, Secret, Value, Version};
@@ -48,7 +64,7 @@ pub use operator::{Connection, Operator};
 pub use progress::{Event, Progress, Silent};
 pub use schedule::{Rules, Schedule};
 pub use stage::{Stage, Staged};
-pub use start::{Configure, Configured, Start, Started};
+pub use start::{Start, Started};
 pub use state::{Judgement, State};
 pub use status::{Looked, Selection, Status};
 pub use trail::Failure;

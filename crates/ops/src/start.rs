@@ -9,7 +9,6 @@ use crate::facts::{Secret, Value};
 use crate::function::Action;
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
-use crate::schedule::{Rules, Schedule};
 use crate::watch::{Ended, Outcome};
 
 /// How a rotation is started.
@@ -38,30 +37,6 @@ pub struct Started {
     pub ended: Option<Ended>,
     /// What the function answered when it retired the old credential, if that was asked.
     pub retired: Option<serde_json::Value>,
-}
-
-/// What is to be changed of a secret's rotation. What is not given stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct Configure {
-    /// ARN or name of the function.
-    pub function: Option<String>,
-    /// When to rotate.
-    pub schedule: Option<Schedule>,
-    /// Rotates at once, too. Otherwise Secrets Manager only runs testSecret, to check the configuration.
-    pub immediately: bool,
-}
-
-/// How a secret is rotated from now on.
-#[derive(Clone, Debug, Serialize)]
-pub struct Configured {
-    /// Name of the secret.
-    pub secret: String,
-    /// The function.
-    pub function: Option<String>,
-    /// When it is rotated.
-    pub rules: Rules,
-    /// The version that a rotation makes, if one was started.
-    pub version: Option<String>,
 }
 
 /// What RotateSecret is asked.
@@ -138,37 +113,6 @@ impl Operator {
         })?;
         started.retired = Some(retired);
         Ok(started)
-    }
-
-    /// Changes which function rotates a secret, and when; also for a secret that was never rotated.
-    ///
-    /// # Errors
-    ///
-    /// `WrongUsage` if there is no function; those of RotateSecret.
-    pub async fn configure(&self, name: &str, configure: &Configure) -> Result<Configured> {
-        let secret = self.describe(name).await?;
-        primary(&secret)?;
-        let Some(function) = configure.function.clone().or_else(|| secret.function.clone()) else {
-            return Err(Error::wrong_usage(
-                format!("no function rotates secret {}", secret.name),
-                "Name one: --function ARN",
-            ));
-        };
-        let rules = configure.schedule.as_ref().map(Rules::from);
-        let request = Request {
-            function: Some(&function),
-            rules: rules.as_ref().map(RotationRulesType::from),
-            immediately: configure.immediately,
-            ..Request::default()
-        };
-        let version = self.rotate(&secret, request).await?;
-        let now = self.describe(&secret.arn).await?;
-        Ok(Configured {
-            secret: secret.name,
-            function: now.function,
-            rules: now.rules,
-            version: configure.immediately.then_some(version),
-        })
     }
 
     /// Calls RotateSecret, and gives the id of the version.

@@ -30,7 +30,7 @@ pub fn binary_of(package: &str, name: &str) -> io::Result<PathBuf> {
     built(name, &["--package", package, "--bin", name], Path::new(name))
 }
 
-/// Gives an example of a package: a function that exists for tests only. Otherwise it is as [`binary`], but that it is
+/// Gives an example of a package. Otherwise it is as [`binary`], but that it is
 /// built also where `FOURSTEP_BINARIES` has no `examples/` with it.
 ///
 /// # Errors

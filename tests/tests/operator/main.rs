@@ -5,6 +5,7 @@ mod bad_input;
 mod cancelling;
 mod configuring;
 mod examining;
+mod examples;
 mod fleets;
 mod interrupted;
 mod labels;

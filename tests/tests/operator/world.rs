@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+use std::io::{Seek as _, Write as _};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -131,11 +133,22 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         command_at(self.aws.url(), arguments)
     }
+
+    /// Runs an example of the library, which reads `input`.
+    pub(crate) fn example(&self, name: &str, arguments: &[&str], input: &str) -> Ran {
+        let program = function::example("fourstep-ops", name).unwrap();
+        finish_with(program_at(self.aws.url(), program, arguments), input)
+    }
 }
 
 /// The command at an end point, in an environment of its own.
 pub(crate) fn command_at(url: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(function::binary_of("fourstep-cli", "fourstep").unwrap());
+    program_at(url, function::binary_of("fourstep-cli", "fourstep").unwrap(), arguments)
+}
+
+/// A program at an end point, in an environment of its own.
+fn program_at(url: &str, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .env_clear()
@@ -146,6 +159,15 @@ pub(crate) fn command_at(url: &str, arguments: &[&str]) -> Command {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
     command
+}
+
+/// Runs a command that reads `input`.
+pub(crate) fn finish_with(mut command: Command, input: &str) -> Ran {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    command.stdin(file);
+    finish(command)
 }
 
 pub(crate) fn finish(mut command: Command) -> Ran {
