@@ -93,7 +93,7 @@ fn row(looked: &Looked) -> Vec<Cell> {
 }
 
 fn card(status: &fourstep_ops::Status) -> std::io::Result<()> {
-    let fourstep_ops::Status { secret, judgement, notes } = status;
+    let fourstep_ops::Status { secret, judgement, function_failure, notes } = status;
     let mut rows = vec![
         ("Secret", Cell::new(&secret.name)),
         ("State", output::state(judgement.state)),
@@ -109,6 +109,9 @@ fn card(status: &fourstep_ops::Status) -> std::io::Result<()> {
     }
     if let Some(failure) = &judgement.failure {
         rows.push(("Failed at", Cell::new(output::time(Some(failure.at)))));
+    }
+    if let Some(failure) = function_failure {
+        rows.push(("Function says", Cell::new(format!("{}: {}", failure.kind, failure.message))));
     }
     rows.push(("Function", Cell::new(output::or_dash(secret.function.as_deref()))));
     rows.push(("Schedule", Cell::new(&secret.rules)));

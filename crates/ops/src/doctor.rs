@@ -1,9 +1,12 @@
-use aws_sdk_lambda::types::InvocationType;
+mod function;
+mod key;
+mod trail;
+
 use fourstep::{AWSCURRENT, SETTINGS};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::error::{Call, Error, Result};
 use crate::facts::Secret;
 use crate::operator::Operator;
 
@@ -43,9 +46,6 @@ pub enum Health {
     Bad,
 }
 
-/// The four steps wait for the target a few times; AWS's own functions have 30 s.
-const LEAST_TIMEOUT: i32 = 30;
-
 impl Operator {
     /// Looks at everything that a rotation needs, and changes nothing.
     ///
@@ -57,98 +57,25 @@ impl Operator {
         let mut findings = vec![schedule(&secret), tags(&secret)];
         findings.extend(replicas(&secret));
         findings.push(self.value(&secret).await);
-        match secret.function.as_deref() {
-            None => findings.push(bad("function", "No function rotates this secret.", "Name one: fourstep configure")),
+        let configuration = match secret.function.as_deref() {
+            None => {
+                findings.push(bad("function", "No function rotates this secret.", "Name one: fourstep configure"));
+                None
+            }
             Some(function) => {
-                findings.push(self.function(function).await);
+                let configuration = self.configuration(function).await;
+                findings.push(function::settings(&configuration));
                 findings.push(self.permission(function, &secret).await);
                 findings.push(self.invocation(function).await);
+                findings.push(self.role(&configuration, function, &secret).await);
+                configuration.ok()
             }
-        }
+        };
+        let role = configuration.as_ref().and_then(|configuration| configuration.role());
+        findings.extend(self.key(&secret, role).await);
         findings.push(self.history().await);
+        findings.push(self.trail().await);
         Ok(Examination { secret: secret.name, findings })
-    }
-
-    async fn function(&self, function: &str) -> Finding {
-        let subject = format!("function {function}");
-        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
-        let answer = match self.functions.get_function().function_name(function).send().await {
-            Ok(answer) => answer,
-            Err(error) => return unknown("function", &call.failed(&error)),
-        };
-        let configuration = answer.configuration;
-        let runtime = configuration.as_ref().and_then(|of| of.runtime.as_ref()).map_or("none", |of| of.as_str());
-        let timeout = configuration.as_ref().and_then(|of| of.timeout).unwrap_or_default();
-        let found = format!("Its runtime is {runtime}, its time-out {timeout} s.");
-        if timeout < LEAST_TIMEOUT {
-            return Finding {
-                health: Health::Doubtful,
-                ..bad("function", &found, "Raise the time-out to 30 s or more")
-            };
-        }
-        if !runtime.starts_with("provided") {
-            let next = "Fourstep's functions run on provided.al2023: look whether this is the right function";
-            return Finding { health: Health::Doubtful, ..bad("function", &found, next) };
-        }
-        good("function", &found)
-    }
-
-    /// Looks whether Secrets Manager may invoke the function, for this account only.
-    async fn permission(&self, function: &str, secret: &Secret) -> Finding {
-        let what = "permission of Secrets Manager";
-        let subject = format!("policy of function {function}");
-        let call = Call { service: "lambda", operation: "GetPolicy", subject: &subject };
-        let missing =
-            "Allow lambda:InvokeFunction to secretsmanager.amazonaws.com, with the condition aws:SourceAccount";
-        let policy = match self.functions.get_policy().function_name(function).send().await {
-            Ok(answer) => answer.policy.unwrap_or_default(),
-            Err(error) => {
-                let error = call.failed(&error);
-                return if error.reason == Reason::NotFound {
-                    bad(what, "The function has no policy: Secrets Manager may not invoke it.", missing)
-                } else {
-                    unknown(what, &error)
-                };
-            }
-        };
-        let policy: Value = serde_json::from_str(&policy).unwrap_or_default();
-        let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
-        let for_us = |statement: &&Value| {
-            statement["Effect"] == "Allow" && has(&statement["Principal"]["Service"], "secretsmanager.amazonaws.com")
-        };
-        let Some(statement) = statements.iter().find(for_us) else {
-            return bad(what, "The function's policy does not let Secrets Manager invoke it.", missing);
-        };
-        // arn:partition:secretsmanager:region:account:secret:name
-        let account = secret.arn.split(':').nth(4).unwrap_or_default();
-        let condition = statement["Condition"].to_string().to_lowercase();
-        if condition.contains("aws:sourceaccount") && condition.contains(account) || condition.contains("aws:sourcearn")
-        {
-            return good(what, "Secrets Manager may invoke the function, for this account.");
-        }
-        let found = "Secrets Manager may invoke the function for any account.";
-        Finding { health: Health::Doubtful, ..bad(what, found, "Add the condition aws:SourceAccount to its policy") }
-    }
-
-    /// Looks whether the caller may invoke the function, without running it.
-    async fn invocation(&self, function: &str) -> Finding {
-        let what = "your permission to invoke it";
-        let subject = format!("function {function}");
-        let call = Call { service: "lambda", operation: "InvokeFunction", subject: &subject };
-        let request = self.functions.invoke().function_name(function).invocation_type(InvocationType::DryRun);
-        match request.send().await {
-            Ok(_) => good(what, "You may use diagnose, rollback, recover and retire."),
-            Err(error) => unknown(what, &call.failed(&error)),
-        }
-    }
-
-    /// Looks whether the history of events tells of failures.
-    async fn history(&self) -> Finding {
-        let what = "events of failures";
-        match self.failures_since(std::time::SystemTime::now() - std::time::Duration::from_secs(60), 1).await {
-            Ok(_) => good(what, "CloudTrail tells of failed rotations."),
-            Err(error) => unknown(what, &error),
-        }
     }
 
     /// Looks at the names of the fields of AWSCURRENT, and at no value.
@@ -176,10 +103,6 @@ impl Operator {
     }
 }
 
-fn has(value: &Value, text: &str) -> bool {
-    value == text || value.as_array().is_some_and(|values| values.iter().any(|value| value == text))
-}
-
 fn schedule(secret: &Secret) -> Finding {
     let what = "schedule";
     if !secret.rotation_enabled {
@@ -187,7 +110,7 @@ fn schedule(secret: &Secret) -> Finding {
     }
     if secret.rules.is_empty() {
         let found = "There is no schedule: it is rotated by hand only.";
-        return Finding { health: Health::Doubtful, ..bad(what, found, "Set one: fourstep configure --every 30d") };
+        return doubtful(what, found, "Set one: fourstep configure --every 30d");
     }
     good(what, &format!("It is rotated {}.", secret.rules))
 }
@@ -222,6 +145,10 @@ fn good(what: &'static str, found: &str) -> Finding {
 
 fn bad(what: &'static str, found: &str, next: &str) -> Finding {
     Finding { what, health: Health::Bad, found: found.to_owned(), next: Some(format!("{next}.")) }
+}
+
+fn doubtful(what: &'static str, found: &str, next: &str) -> Finding {
+    Finding { health: Health::Doubtful, ..bad(what, found, next) }
 }
 
 fn unknown(what: &'static str, error: &Error) -> Finding {

@@ -22,6 +22,8 @@ pub struct Secret {
     pub function: Option<String>,
     /// The AWS service that manages and rotates it, if one does.
     pub owning_service: Option<String>,
+    /// Id or ARN of the KMS key that encrypts it. `None`: the key `aws/secretsmanager` of the account.
+    pub kms_key: Option<String>,
     /// When it is rotated.
     pub rules: Rules,
     /// When a rotation last ended well.
@@ -131,6 +133,7 @@ impl From<DescribeSecretOutput> for Secret {
             rotation_enabled: answer.rotation_enabled.unwrap_or(false),
             function: answer.rotation_lambda_arn,
             owning_service: answer.owning_service,
+            kms_key: answer.kms_key_id,
             rules: answer.rotation_rules.map(Rules::from).unwrap_or_default(),
             last_rotated: answer.last_rotated_date.and_then(time),
             next_rotation: answer.next_rotation_date.and_then(time),
@@ -151,6 +154,7 @@ impl From<SecretListEntry> for Secret {
             rotation_enabled: entry.rotation_enabled.unwrap_or(false),
             function: entry.rotation_lambda_arn,
             owning_service: entry.owning_service,
+            kms_key: entry.kms_key_id,
             rules: entry.rotation_rules.map(Rules::from).unwrap_or_default(),
             last_rotated: entry.last_rotated_date.and_then(time),
             next_rotation: entry.next_rotation_date.and_then(time),

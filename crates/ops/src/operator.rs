@@ -39,6 +39,9 @@ pub struct Operator {
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) trail: aws_sdk_cloudtrail::Client,
     pub(crate) functions: aws_sdk_lambda::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) permissions: aws_sdk_iam::Client,
+    pub(crate) keys: aws_sdk_kms::Client,
 }
 
 /// A person waits for the answer, so a call that finds nobody ends soon.
@@ -81,6 +84,9 @@ impl Operator {
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             trail: aws_sdk_cloudtrail::Client::new(&config),
             functions: aws_sdk_lambda::Client::from_conf(functions),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            permissions: aws_sdk_iam::Client::new(&config),
+            keys: aws_sdk_kms::Client::new(&config),
             config,
         })
     }

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::error::{Call, Error, Reason, Result};
 use crate::facts::{Secret, Value, Version};
+use crate::function_log::FunctionFailure;
 use crate::operator::Operator;
-use crate::state::{Judgement, judge};
+use crate::state::{Judgement, State, judge};
 use crate::trail::{FEW_PAGES, Failure};
 
 /// Which secrets are meant.
@@ -31,6 +32,8 @@ pub struct Status {
     /// What follows from it.
     #[serde(flatten)]
     pub judgement: Judgement,
+    /// Why the function says that it failed, where the state is `failed` or `stuck` and its log may be read.
+    pub function_failure: Option<FunctionFailure>,
     /// What could not be looked up, and which permission would change it.
     pub notes: Vec<String>,
 }
@@ -48,6 +51,9 @@ pub struct Looked {
 const OLDEST_FAILURE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many secrets are looked at at the same time. DescribeSecret has a quota of 40,000 a second.
 const AT_ONCE: usize = 16;
+/// FilterLogEvents answers a few calls a second.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
+const MOST_LOGS: usize = 20;
 
 impl Operator {
     /// Looks at one secret: its versions, whether the pending one has a value, and the last failure.
@@ -62,7 +68,9 @@ impl Operator {
             Some(pending) => self.failures_or_note(pending.created, &mut notes).await,
             None => Vec::new(),
         };
-        Ok(status_of(secret, &failures, notes))
+        let mut status = status_of(secret, &failures, notes);
+        self.add_function_failure(&mut status).await;
+        Ok(status)
     }
 
     /// Looks at several secrets. CloudTrail is asked once for all.
@@ -90,7 +98,33 @@ impl Operator {
             });
             Looked { name, status }
         });
-        Ok(looked.collect())
+        let mut looked: Vec<_> = looked.collect();
+        let failed =
+            looked.iter_mut().filter_map(|looked| looked.status.as_mut().ok()).filter(|status| status.failed());
+        for (number, status) in failed.enumerate() {
+            if number < MOST_LOGS {
+                self.add_function_failure(status).await;
+            } else {
+                status.notes.push(format!(
+                    "The function's log was read for the first {MOST_LOGS} only: ask for this one alone"
+                ));
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Adds why the function failed, in a state in which somebody wants to know.
+    async fn add_function_failure(&self, status: &mut Status) {
+        let Some(((function, version), created)) = status.failed().then_some(&status.secret).and_then(|secret| {
+            let pending = secret.pending()?;
+            Some(((secret.function.as_ref()?, &pending.id), pending.created?))
+        }) else {
+            return;
+        };
+        match self.function_failure(function, version, created).await {
+            Ok(failure) => status.function_failure = failure,
+            Err(error) => status.notes.push(format!("Why the function failed is not known: {error}")),
+        }
     }
 
     /// Lists the secrets of a selection, by name, as ListSecrets describes them.
@@ -245,5 +279,11 @@ fn error_subject(name: &str) -> String {
 fn status_of(secret: Secret, failures: &[Failure], notes: Vec<String>) -> Status {
     let own: Vec<_> = failures.iter().filter(|failure| failure.arn == secret.arn).cloned().collect();
     let judgement = judge(&secret, &own, SystemTime::now());
-    Status { secret, judgement, notes }
+    Status { secret, judgement, function_failure: None, notes }
+}
+
+impl Status {
+    fn failed(&self) -> bool {
+        matches!(self.judgement.state, State::Failed | State::Stuck)
+    }
 }

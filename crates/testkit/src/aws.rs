@@ -1,5 +1,5 @@
-//! Secrets Manager, and the little of Amazon RDS, Lambda and CloudTrail that rotations and operators ask for, over HTTP
-//! on 127.0.0.1, for tests and the demo.
+//! Secrets Manager, and the little of Amazon RDS, Lambda, CloudTrail, CloudWatch Logs, IAM and KMS that rotations and
+//! operators ask for, over HTTP on 127.0.0.1, for tests and the demo.
 //!
 //! It wraps the same [`Model`](fourstep::memory::Model) as [`MemoryStore`], so both keep the same rules about labels.
 //! On top it has what only a service has: it counts calls, it can fail in every way a network can, its reads can lag,
@@ -9,8 +9,11 @@ mod api;
 mod call;
 mod cloudtrail;
 mod fault;
+mod iam;
+mod kms;
 mod lambda;
 mod list;
+mod logs;
 mod rds;
 mod rotation;
 mod server;
@@ -19,6 +22,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use axum::Router;
 use fourstep::memory::MemoryStore;
@@ -28,13 +32,16 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use call::{Call, Operation};
+pub use cloudtrail::Trail;
 pub use fault::{Action, At, Fault, Moment, Refusal};
+pub use kms::KmsKey;
 pub use lambda::FunctionFacts;
 pub use rds::{DbCluster, DbInstance};
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
 use crate::wire::{Wire, WireListener};
 use api::Input;
+use logs::Logged;
 use server::{Shared, lock, serve};
 
 /// Performs an operation on a store as the emulation does, without HTTP. What RotateSecret would run is not run.
@@ -156,7 +163,29 @@ impl Aws {
         *lock(&self.shared.function) = facts;
     }
 
-    /// Lets Lambda or CloudTrail refuse the calls of a permission, such as `lambda:InvokeFunction`.
+    /// Sets the trails of CloudTrail. There is one at first, which logs.
+    pub fn set_trails(&self, trails: Vec<Trail>) {
+        *lock(&self.shared.trails) = trails;
+    }
+
+    /// Sets the KMS key of all secrets, as DescribeSecret names it. At first they have `aws/secretsmanager`.
+    pub fn set_kms_key(&self, key: KmsKey) {
+        *lock(&self.shared.kms_key) = Some(key);
+    }
+
+    /// Lets IAM say that no role is allowed an action. It says so only: nothing is refused.
+    pub fn forbid_to_roles(&self, action: &str) {
+        lock(&self.shared.forbidden).insert(action.to_owned());
+    }
+
+    /// Adds what a function logged, as lines, to a log group of CloudWatch Logs.
+    pub fn log(&self, group: &str, text: &str) {
+        let at = SystemTime::now();
+        let lines = text.lines().map(|line| Logged { at, group: group.to_owned(), line: line.to_owned() });
+        lock(&self.shared.logged).extend(lines);
+    }
+
+    /// Lets a service other than Secrets Manager refuse the calls of a permission, such as `lambda:InvokeFunction`.
     pub fn refuse(&self, permission: &str, refusal: Refusal) {
         lock(&self.shared.refused).insert(permission.to_owned(), refusal);
     }

@@ -1,7 +1,9 @@
-use fourstep_testkit::aws::{FunctionFacts, Refusal};
+use fourstep_testkit::aws::{FunctionFacts, KmsKey, Refusal, Trail};
 use serde_json::{Value, json};
 
 use crate::world::{SECRET, World};
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 fn finding<'a>(examination: &'a Value, what: &str) -> &'a Value {
     let findings = examination["findings"].as_array().unwrap();
@@ -11,11 +13,12 @@ fn finding<'a>(examination: &'a Value, what: &str) -> &'a Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_is_well_where_it_is() {
     let world = World::configured().await;
+    world.aws.set_kms_key(KmsKey { arn: KEY.to_owned(), state: "Enabled".to_owned() });
     let examination = world.json(&["doctor", SECRET]);
     for finding in examination["findings"].as_array().unwrap() {
         assert_eq!(finding["health"], "good", "{finding}");
     }
-    assert!(examination["findings"].as_array().unwrap().len() >= 7);
+    assert!(examination["findings"].as_array().unwrap().len() >= 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +42,7 @@ async fn what_keeps_a_secret_from_being_rotated_is_named_with_the_fix() {
         ("replicas", "bad", "eu-west-2 (Failed)"),
         ("function", "doubtful", "time-out 5 s"),
         ("permission of Secrets Manager", "doubtful", "any account"),
-        ("your permission to invoke it", "unknown", "lambda:InvokeFunction"),
+        ("your permission to invoke it", "doubtful", "lambda:InvokeFunction"),
         ("events of failures", "unknown", "cloudtrail:LookupEvents"),
     ] {
         let finding = finding(&examination, what);
@@ -62,4 +65,49 @@ async fn fields_that_an_account_needs_are_named_and_no_value_is_shown() {
     assert!(finding(&examination, "the secret's JSON")["found"].as_str().unwrap().contains("lacks host"), "{ran:?}");
     assert_eq!(finding(&examination, "function")["health"], "bad");
     assert!(!ran.out.contains("hunter22") && !ran.error.contains("hunter22"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_key_and_trail_are_looked_at() {
+    let world = World::configured().await;
+    let examine = || -> Value {
+        let ran = world.fourstep(&["doctor", SECRET, "--output", "json"]);
+        serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"))
+    };
+    let assert_found = |examination: &Value, expected: &[(&str, &str, &str)]| {
+        for (what, health, part) in expected {
+            let finding = finding(examination, what);
+            assert_eq!(finding["health"], *health, "{finding}");
+            assert!(finding["found"].as_str().unwrap().contains(part) && finding["next"].is_string(), "{finding}");
+        }
+    };
+    world.aws.forbid_to_roles("secretsmanager:PutSecretValue");
+    world.aws.forbid_to_roles("kms:GenerateDataKey");
+    world.aws.set_kms_key(KmsKey { arn: KEY.to_owned(), state: "Enabled".to_owned() });
+    world.aws.set_trails(vec![Trail { name: "management".to_owned(), logs: false }]);
+    assert_found(
+        &examine(),
+        &[
+            ("the function's role", "bad", "may not use secretsmanager:PutSecretValue."),
+            ("KMS key", "doubtful", "kms:GenerateDataKey"),
+            ("trail for alarms", "doubtful", "No trail logs"),
+        ],
+    );
+    world.aws.set_kms_key(KmsKey { arn: KEY.to_owned(), state: "Disabled".to_owned() });
+    world.aws.set_trails(Vec::new());
+    assert_found(
+        &examine(),
+        &[("KMS key", "bad", "its state is Disabled"), ("trail for alarms", "doubtful", "No trail logs")],
+    );
+    for permission in ["iam:SimulatePrincipalPolicy", "kms:DescribeKey", "cloudtrail:DescribeTrails"] {
+        world.aws.refuse(permission, Refusal::new("AccessDeniedException", "not authorized"));
+    }
+    assert_found(
+        &examine(),
+        &[
+            ("the function's role", "unknown", "iam:SimulatePrincipalPolicy"),
+            ("KMS key", "unknown", "kms:DescribeKey"),
+            ("trail for alarms", "unknown", "cloudtrail:DescribeTrails"),
+        ],
+    );
 }

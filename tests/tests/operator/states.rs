@@ -1,11 +1,14 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fourstep::AWSPENDING;
-use fourstep::memory::{PutSecretValue, UpdateSecretVersionStage};
-use fourstep_testkit::aws::Refusal;
+use fourstep::memory::{CreateSecret, PutSecretValue, SecretValue, UpdateSecretVersionStage};
+use fourstep_testkit::aws::{Aws, FunctionFacts, Refusal};
+use fourstep_testkit::function;
+use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::json;
 
-use crate::world::{SECRET, World};
+use crate::world::{FUNCTION, SECRET, World, command_at, finish};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -67,6 +70,51 @@ async fn a_failed_step_is_told_with_what_cloudtrail_says() {
     let secret = &status["secrets"][0];
     assert_eq!(secret["state"], "in-progress");
     assert!(secret["notes"][0].as_str().unwrap().contains("cloudtrail:LookupEvents"), "{secret}");
+}
+
+/// The real function, whose log is where functions log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_function_logged_says_why_it_failed() {
+    let aws = Aws::start().await.unwrap();
+    let value = SecretValue::text(r#"{"behaviour":"Forbidden","password":"hunter22"}"#);
+    let create = CreateSecret { name: SECRET, value: Some(value), ..CreateSecret::default() };
+    aws.secrets().with(|model| model.create_secret(create).map(drop)).unwrap();
+    let program = function::example("fourstep-tests", "misbehaving-function").unwrap();
+    let sandbox = Arc::new(Sandbox::new(program).unwrap().variable("AWS_ENDPOINT_URL", aws.url()));
+    let function = Arc::clone(&sandbox);
+    aws.on_rotate(move |event| {
+        let function = Arc::clone(&function);
+        async move { function.invoke(event).await.result }
+    });
+    let run = |arguments: &[&str]| finish(command_at(aws.url(), arguments)).succeeded();
+    run(&["configure", SECRET, "--function", FUNCTION, "--every", "30d"]);
+    aws.rotation_end(SECRET).await.unwrap();
+    run(&["start", SECRET]);
+    aws.rotation_end(SECRET).await.unwrap();
+    let status = || -> serde_json::Value {
+        let ran = run(&["status", SECRET, "--output", "json"]);
+        assert!(!ran.out.contains("hunter22"), "{}", ran.out);
+        serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()["secrets"][0].clone()
+    };
+    // Who looked before it was logged sees that nothing is known.
+    let none = status();
+    assert_eq!((&none["state"], &none["function_failure"]), (&json!("failed"), &json!(null)), "{none}");
+
+    aws.set_function(FunctionFacts { log_group: Some("rotation".to_owned()), ..FunctionFacts::default() });
+    aws.log("rotation", &sandbox.output().unwrap());
+    let failure = &status()["function_failure"];
+    assert_eq!((&failure["kind"], &failure["step"]), (&json!("Forbidden"), &json!("createSecret")), "{failure}");
+    assert!(failure["message"].as_str().unwrap().contains("the password is"), "{failure}");
+    let table = run(&["status", SECRET]).out;
+    assert!(table.contains("Function says") && table.contains("Forbidden: "), "{table}");
+    let tagged = run(&["status", "--all", "--output", "json"]).out;
+    assert!(tagged.contains(r#""kind": "Forbidden""#), "{tagged}");
+
+    let denied = Refusal::new("AccessDeniedException", "not authorized to perform: logs:FilterLogEvents");
+    aws.refuse("logs:FilterLogEvents", denied);
+    let denied = status();
+    assert_eq!((&denied["state"], &denied["function_failure"]), (&json!("failed"), &json!(null)));
+    assert!(denied["notes"][0].as_str().unwrap().contains("logs:FilterLogEvents"), "{denied}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,11 @@
-//! AWS CloudTrail, as far as an operator asks it: LookupEvents for rotations that failed.
+//! AWS CloudTrail, as far as an operator asks it: rotations that failed, and trails.
 
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::api::epoch_seconds;
+use super::fault::Refusal;
 
 /// A rotation that failed.
 #[derive(Clone, Debug)]
@@ -12,6 +13,34 @@ pub(super) struct Recorded {
     pub(super) at: SystemTime,
     pub(super) arn: String,
     pub(super) message: String,
+}
+
+/// A trail.
+#[derive(Clone, Debug)]
+pub struct Trail {
+    /// Its name.
+    pub name: String,
+    /// Whether it logs now.
+    pub logs: bool,
+}
+
+impl Trail {
+    fn arn(&self) -> String {
+        format!("arn:aws:cloudtrail:us-east-1:123456789012:trail/{}", self.name)
+    }
+}
+
+/// Answers DescribeTrails.
+pub(super) fn describe(trails: &[Trail]) -> Value {
+    let trails: Vec<_> = trails.iter().map(|trail| json!({ "Name": trail.name, "TrailARN": trail.arn() })).collect();
+    json!({ "trailList": trails })
+}
+
+/// Answers GetTrailStatus.
+pub(super) fn status(trails: &[Trail], input: &Value) -> Result<Value, Refusal> {
+    let trail = trails.iter().find(|trail| input["Name"] == trail.name || input["Name"] == trail.arn());
+    let trail = trail.ok_or_else(|| Refusal::new("TrailNotFoundException", "Unknown trail."))?;
+    Ok(json!({ "IsLogging": trail.logs }))
 }
 
 /// LookupEvents gives so many events at the most.

@@ -18,6 +18,8 @@ pub struct FunctionFacts {
     pub timeout: u32,
     /// The ARN of its role.
     pub role: String,
+    /// Its log group, if that is not `/aws/lambda/` and its name.
+    pub log_group: Option<String>,
     /// Its variables.
     pub variables: Vec<(String, String)>,
     /// Its resource policy, if it has one.
@@ -31,6 +33,7 @@ impl Default for FunctionFacts {
             runtime: "provided.al2023".to_owned(),
             timeout: 30,
             role: "arn:aws:iam::123456789012:role/rotation".to_owned(),
+            log_group: None,
             variables: Vec::new(),
             policy: Some(json!({
                 "Version": "2012-10-17",
@@ -98,6 +101,10 @@ impl Asked {
                     "Runtime": facts.runtime,
                     "Timeout": facts.timeout,
                     "Role": facts.role,
+                    "LoggingConfig": {
+                        "LogFormat": "Text",
+                        "LogGroup": facts.log_group.as_deref().unwrap_or("/aws/lambda/rotate"),
+                    },
                     "State": "Active",
                     "Environment": { "Variables": variables },
                 });

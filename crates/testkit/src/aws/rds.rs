@@ -97,13 +97,7 @@ impl Rds {
                      </Describe{what}Result></Describe{what}Response>"
                 ),
             ),
-            Err(Refusal { status, exception, message }) => (
-                status,
-                format!(
-                    "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{exception}</Code>\
-                     <Message>{message}</Message></Error></ErrorResponse>"
-                ),
-            ),
+            Err(refusal) => (refusal.status, refused(&refusal)),
         }
     }
 
@@ -134,6 +128,15 @@ impl Rds {
             found.ok_or_else(|| Refusal { status: 404, ..Refusal::new(exception, "There is none of that name.") })?;
         Ok((what, found))
     }
+}
+
+/// Gives a refusal in the XML of Query APIs.
+pub(super) fn refused(refusal: &Refusal) -> String {
+    let Refusal { exception, message, .. } = refusal;
+    format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{exception}</Code>\
+         <Message>{message}</Message></Error></ErrorResponse>"
+    )
 }
 
 const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";

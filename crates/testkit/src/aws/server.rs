@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,10 +12,13 @@ use tokio::sync::watch;
 
 use super::api::{self, Answer, Input};
 use super::call::{Call, Journal, Operation};
-use super::cloudtrail;
+use super::cloudtrail::{self, Trail};
 use super::fault::{Action, Fault, Moment, Refusal};
+use super::iam;
+use super::kms::{self, KmsKey};
 use super::lambda::{self, Asked, FunctionFacts};
-use super::rds::Rds;
+use super::logs::{self, Logged};
+use super::rds::{self, Rds};
 use super::rotation::{Invoke, Rotations};
 use crate::actions;
 use crate::wire::Wire;
@@ -35,6 +38,12 @@ pub(super) struct Shared {
     pub(super) rotations: Rotations,
     pub(super) rds: Mutex<Rds>,
     pub(super) function: Mutex<FunctionFacts>,
+    pub(super) trails: Mutex<Vec<Trail>>,
+    pub(super) kms_key: Mutex<Option<KmsKey>>,
+    /// What functions logged, oldest first.
+    pub(super) logged: Mutex<Vec<Logged>>,
+    /// Actions that IAM says are not allowed to any role.
+    pub(super) forbidden: Mutex<BTreeSet<String>>,
     /// What calls of other services are refused with, by permission.
     pub(super) refused: Mutex<BTreeMap<String, Refusal>>,
     /// What the last writes changed, oldest first.
@@ -70,6 +79,10 @@ impl Shared {
             rotations: Rotations::default(),
             rds: Mutex::default(),
             function: Mutex::default(),
+            trails: Mutex::new(vec![Trail { name: "management".to_owned(), logs: true }]),
+            kms_key: Mutex::default(),
+            logged: Mutex::default(),
+            forbidden: Mutex::default(),
             refused: Mutex::default(),
             history: Mutex::default(),
             stop,
@@ -83,12 +96,8 @@ impl Shared {
     }
 
     async fn answer(self: Arc<Self>, target: String, body: Bytes) -> Reply {
-        if target.ends_with(".LookupEvents") {
-            if let Some(refusal) = lock(&self.refused).get("cloudtrail:LookupEvents") {
-                return Reply::Refusal(refusal.clone());
-            }
-            let input = serde_json::from_slice(&body).unwrap_or_default();
-            return Reply::Json(cloudtrail::look_up(&lock(&self.rotations.recorded), &input));
+        if let Some(reply) = self.other_service(&target, &body) {
+            return reply.map_or_else(Reply::Refusal, Reply::Json);
         }
         let operation = target.strip_prefix("secretsmanager.").and_then(Operation::from_name);
         let Some(operation) = operation else {
@@ -103,6 +112,29 @@ impl Shared {
         };
         let call = lock(&self.journal).add(operation, &input);
         self.perform(&call, input).await.unwrap_or_else(|Stopped(reply)| reply)
+    }
+
+    /// Answers the calls of other services that speak the same protocol. `None`: it is not one of theirs.
+    fn other_service(&self, target: &str, body: &[u8]) -> Option<Result<Value, Refusal>> {
+        let (version, operation) = target.rsplit_once('.')?;
+        let service = match version {
+            "TrentService" => "kms",
+            "Logs_20140328" => "logs",
+            version if version.ends_with("CloudTrail_20131101") => "cloudtrail",
+            _ => return None,
+        };
+        if let Some(refusal) = lock(&self.refused).get(&format!("{service}:{operation}")) {
+            return Some(Err(refusal.clone()));
+        }
+        let input = serde_json::from_slice(body).unwrap_or_default();
+        match operation {
+            "DescribeKey" => Some(kms::describe(lock(&self.kms_key).as_ref(), &input)),
+            "DescribeTrails" => Some(Ok(cloudtrail::describe(&lock(&self.trails)))),
+            "FilterLogEvents" => Some(logs::filter(&lock(&self.logged), &input)),
+            "GetTrailStatus" => Some(cloudtrail::status(&lock(&self.trails), &input)),
+            "LookupEvents" => Some(Ok(cloudtrail::look_up(&lock(&self.rotations.recorded), &input))),
+            _ => None,
+        }
     }
 
     async fn perform(self: &Arc<Self>, call: &Call, input: Input) -> Result<Reply, Stopped> {
@@ -126,6 +158,13 @@ impl Shared {
             self.drive(arn, run);
         }
         self.interfere(call, Moment::After).await?;
+        let key = lock(&self.kms_key).clone().filter(|_| call.operation == Operation::DescribeSecret);
+        let reply = reply.map(|mut answer| {
+            if let Some(key) = key {
+                answer["KmsKeyId"] = json!(key.arn);
+            }
+            answer
+        });
         Ok(reply.map_or_else(Reply::Refusal, Reply::Json))
     }
 
@@ -219,8 +258,16 @@ pub(super) async fn serve(
     if header(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
         let form = String::from_utf8_lossy(&body);
         let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default();
-        actions::record(header(header::AUTHORIZATION), "rds", action);
-        let (status, xml) = lock(&shared.rds).answer(&form);
+        let refused = |permission: &str| lock(&shared.refused).get(permission).cloned();
+        let (status, xml) = if action == "SimulatePrincipalPolicy" {
+            match refused("iam:SimulatePrincipalPolicy") {
+                Some(refusal) => (refusal.status, rds::refused(&refusal)),
+                None => (200, iam::simulate(&lock(&shared.forbidden), &form)),
+            }
+        } else {
+            actions::record(header(header::AUTHORIZATION), "rds", action);
+            lock(&shared.rds).answer(&form)
+        };
         return (status_code(status), [(header::CONTENT_TYPE, "text/xml")], xml).into_response();
     }
     if let Some(asked) = Asked::parse(&method, uri.path()) {

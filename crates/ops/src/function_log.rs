@@ -1,0 +1,114 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fourstep::ErrorKind;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Call, Reason, Result, printable};
+use crate::facts::optional_time;
+use crate::operator::Operator;
+
+/// What a function of Fourstep logged when a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FunctionFailure {
+    /// When.
+    #[serde(serialize_with = "optional_time")]
+    pub at: Option<SystemTime>,
+    /// The kind of error, which tells who has to act: see [`ErrorKind`].
+    pub kind: &'static str,
+    /// The step.
+    pub step: Option<String>,
+    /// What happened, what still works, and what to do next.
+    pub message: String,
+}
+
+/// The line of a step that failed, as the function writes it. Its message went through the function's filter of secrets.
+#[derive(Deserialize)]
+struct Line {
+    target: String,
+    kind: String,
+    step: Option<String>,
+    message: String,
+}
+
+/// FilterLogEvents looks through a part of the log in each page, and some have nothing in them.
+const MOST_PAGES: usize = 10;
+
+impl Operator {
+    /// Looks up, in the function's log, why the rotation to a version failed last.
+    ///
+    /// Only lines of Fourstep's own form are read: another function may log anything, secrets too.
+    pub(crate) async fn function_failure(
+        &self,
+        function: &str,
+        version: &str,
+        since: SystemTime,
+    ) -> Result<Option<FunctionFailure>> {
+        let group = self.log_group(function).await;
+        let subject = format!("log group {group}");
+        let call = Call { service: "logs", operation: "FilterLogEvents", subject: &subject };
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let request = self
+            .logs
+            .filter_log_events()
+            .log_group_name(&group)
+            .start_time(i64::try_from(since).unwrap_or_default())
+            // Ids of versions have no other characters than letters, digits and hyphens.
+            .filter_pattern(format!("{{ ($.version = \"{version}\") && ($.level = \"ERROR\") }}"));
+        let mut pages = request.into_paginator().send();
+        let mut last = None;
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = match page.map_err(|error| call.failed(&error)) {
+                Ok(page) => page,
+                // Lambda makes the group when the function logs for the first time.
+                Err(error) if error.reason == Reason::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let events = page.events.unwrap_or_default();
+            let read = |event: &aws_sdk_cloudwatchlogs::types::FilteredLogEvent| {
+                failure(event.message.as_deref()?, event.timestamp)
+            };
+            last = events.iter().filter_map(read).max_by_key(|failure| failure.at).or(last);
+        }
+        Ok(last)
+    }
+
+    /// Gives the function's log group: the one that it names, or that of its name where nobody may look.
+    async fn log_group(&self, function: &str) -> String {
+        let answer = self.functions.get_function().function_name(function).send().await;
+        let logging = answer.ok().and_then(|answer| answer.configuration?.logging_config?.log_group);
+        // arn:partition:lambda:region:account:function:name:qualifier
+        let name = if function.starts_with("arn:") { function.split(':').nth(6).unwrap_or(function) } else { function };
+        logging.unwrap_or_else(|| format!("/aws/lambda/{name}"))
+    }
+}
+
+fn failure(line: &str, timestamp: Option<i64>) -> Option<FunctionFailure> {
+    let Line { target, kind, step, message } = serde_json::from_str(line).ok()?;
+    let kind = ErrorKind::ALL.into_iter().find(|known| known.name() == kind).filter(|_| target == "fourstep")?;
+    let at = timestamp.and_then(|millis| Some(UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?)));
+    Some(FunctionFailure { at, kind: kind.name(), step, message: printable(&message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_of_a_step_that_failed_is_read() {
+        let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"ERROR","message":"no answer","step":"setSecret","kind":"Unavailable","target":"fourstep"}"#;
+        let read = failure(line, Some(1_000)).unwrap();
+        assert_eq!(
+            (read.kind, read.step.as_deref(), read.message.as_str()),
+            ("Unavailable", Some("setSecret"), "no answer")
+        );
+        for other in [
+            "[ERROR] the password is hunter22",
+            &line.replace(r#""kind":"Unavailable","#, ""),
+            &line.replace("Unavailable", "ValueError"),
+            &line.replace(r#""target":"fourstep""#, r#""target":"plugin""#),
+        ] {
+            assert_eq!(failure(other, Some(1_000)), None, "{other}");
+        }
+    }
+}
