@@ -13,9 +13,9 @@ use crate::ending::Ending;
 use crate::output::{self, Format};
 use crate::status::tag;
 
-/// Names the function that rotates a secret, and when; with --create, also of a secret that it makes.
+/// Names the function that rotates a secret, and when.
 ///
-/// What is not given stays as it is. Secrets Manager runs testSecret to check the configuration; with --now it rotates.
+/// What is not given stays as it is. With --create it makes the secret first. Secrets Manager runs testSecret to check the configuration; with --now it rotates.
 #[derive(Debug, Args)]
 pub(crate) struct Configure {
     /// Name or ARN of the secret
