@@ -9,6 +9,7 @@ mod api;
 mod call;
 mod cloudtrail;
 mod fault;
+mod history;
 mod iam;
 mod kms;
 mod lambda;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use fourstep::memory::{CreateSecret, MemoryStore, Model, Run, Secret};
+use fourstep::memory::{MemoryStore, Run};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -14,6 +14,7 @@ use super::api::{self, Answer, Input};
 use super::call::{Call, Journal, Operation};
 use super::cloudtrail::{self, Trail};
 use super::fault::{Action, Fault, Moment, Refusal};
+use super::history::{Before, History};
 use super::iam;
 use super::kms::{self, KmsKey};
 use super::lambda::{self, Asked, FunctionFacts};
@@ -24,9 +25,6 @@ use crate::actions;
 use crate::wire::Wire;
 
 pub(super) type Hook = Arc<dyn Fn(&Call, Moment) -> Action + Send + Sync>;
-
-/// How many writes back a stale read may see.
-const HISTORY: usize = 16;
 
 /// What all connections share.
 pub(super) struct Shared {
@@ -46,16 +44,8 @@ pub(super) struct Shared {
     pub(super) forbidden: Mutex<BTreeSet<String>>,
     /// What calls of other services are refused with, by permission.
     pub(super) refused: Mutex<BTreeMap<String, Refusal>>,
-    /// What the last writes changed, oldest first.
-    history: Mutex<VecDeque<Before>>,
+    history: Mutex<History>,
     stop: watch::Receiver<bool>,
-}
-
-/// The secret that a write changed, as it was before. `None`: there was none.
-#[derive(Clone)]
-struct Before {
-    name: String,
-    secret: Option<Secret>,
 }
 
 /// What goes back to the client.
@@ -140,7 +130,7 @@ impl Shared {
     async fn perform(self: &Arc<Self>, call: &Call, input: Input) -> Result<Reply, Stopped> {
         let stale = self.interfere(call, Moment::Before).await?;
         let Answer { reply, run } = if call.operation.is_read() {
-            match self.past(stale) {
+            match History::past(&self.history, &self.store, stale) {
                 Some(mut model) => api::perform(&mut model, call.operation, input),
                 None => self.store.with(|model| api::perform(model, call.operation, input)),
             }
@@ -149,7 +139,7 @@ impl Shared {
                 let before = Before::write(model, &input);
                 let answer = api::perform(model, call.operation, input);
                 if answer.reply.is_ok() {
-                    self.remember(before);
+                    lock(&self.history).remember(before);
                 }
                 answer
             })
@@ -187,27 +177,6 @@ impl Shared {
         Ok(stale)
     }
 
-    fn remember(&self, before: Before) {
-        let mut history = lock(&self.history);
-        if history.len() == HISTORY {
-            history.pop_front();
-        }
-        history.push_back(before);
-    }
-
-    /// Gives the state before the last `writes` writes, or the oldest that is remembered. `None`: the present.
-    fn past(&self, writes: usize) -> Option<Model> {
-        let undone: Vec<_> = lock(&self.history).iter().rev().take(writes).cloned().collect();
-        if undone.is_empty() {
-            return None;
-        }
-        let mut model = self.store.snapshot();
-        for before in undone {
-            before.put_back(&mut model);
-        }
-        Some(model)
-    }
-
     /// Drives a rotation in the background, unless nobody is there to be invoked.
     fn drive(self: &Arc<Self>, arn: String, run: Run) {
         let Some(invoke) = lock(&self.invoke).clone() else { return };
@@ -221,27 +190,6 @@ impl Shared {
                 () = shared.stopped() => {}
             }
         });
-    }
-}
-
-impl Before {
-    fn write(model: &Model, input: &Input) -> Self {
-        let id = input.secret_id.as_ref().or(input.name.as_ref()).cloned().unwrap_or_default();
-        let secret = model.secret(&id).cloned();
-        Self { name: secret.as_ref().map_or(id, |secret| secret.name.clone()), secret }
-    }
-
-    fn put_back(self, model: &mut Model) {
-        let Self { name, secret } = self;
-        let Some(secret) = secret else {
-            model.force_delete_secret(&name);
-            return;
-        };
-        if model.secret(&name).is_none() {
-            let made = model.create_secret(CreateSecret { name: &name, ..CreateSecret::default() });
-            made.expect("it had this name before, and nobody has it now");
-        }
-        *model.secret_mut(&name).expect("it was there, or was made just now") = secret;
     }
 }
 
