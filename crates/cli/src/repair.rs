@@ -73,8 +73,8 @@ pub(crate) struct Recover {
     /// Name or ARN of the secret
     name: String,
     /// How many refused logins are allowed
-    #[arg(long, value_name = "NUMBER")]
-    attempts: Option<u32>,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    attempts: u32,
     /// A version that is known to be refused, and not tried
     #[arg(long, value_name = "ID")]
     skip: Vec<String>,

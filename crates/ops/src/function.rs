@@ -1,33 +1,11 @@
 use aws_sdk_lambda::primitives::Blob;
+use fourstep::{Action, Tried};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{Call, Error, Reason, Result, printable};
 use crate::facts::Secret;
 use crate::operator::Operator;
-
-/// What a function is asked to do for an operator, since it stands in the network where the target is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Tells which versions open the target. It changes nothing.
-    Diagnose,
-    /// Makes the target accept an older version again, then makes it AWSCURRENT.
-    Rollback {
-        /// The version. `None`: AWSPREVIOUS.
-        version: Option<String>,
-    },
-    /// Finds the version that opens the target, and makes it AWSCURRENT.
-    Recover {
-        /// How many refused logins are allowed. `None`: one.
-        attempts: Option<u32>,
-        /// Versions that are not tried: an earlier run found them refused.
-        skip: Vec<String>,
-    },
-    /// Makes the target refuse AWSPREVIOUS now.
-    Retire,
-    /// Brings all hosts to what the secret says, also those that were down.
-    Reconcile,
-}
 
 /// Which versions open the target.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,19 +14,6 @@ pub struct Diagnosis {
     /// What was tried, in order.
     #[serde(default)]
     pub versions: Vec<Tried>,
-}
-
-/// What the target said of a version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Tried {
-    /// Id of the version.
-    pub version_id: String,
-    /// The labels on it.
-    #[serde(default)]
-    pub labels: Vec<String>,
-    /// Whether it opens the target. `None`: nobody tried, or the target did not say.
-    pub opens: Option<bool>,
 }
 
 impl Diagnosis {
@@ -62,37 +27,6 @@ impl Diagnosis {
     #[must_use]
     pub fn labelled_opens(&self, label: &str) -> Option<bool> {
         self.versions.iter().find(|tried| tried.labels.iter().any(|on| on == label))?.opens
-    }
-}
-
-impl Action {
-    /// Gives the name that the event has.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Diagnose => "diagnose",
-            Self::Rollback { .. } => "rollback",
-            Self::Recover { .. } => "recover",
-            Self::Retire => "retire",
-            Self::Reconcile => "reconcile",
-        }
-    }
-
-    fn event(&self, arn: &str) -> Value {
-        let mut event = json!({ "Action": self.name(), "SecretId": arn });
-        match self {
-            Self::Rollback { version: Some(version) } => event["VersionId"] = json!(version),
-            Self::Recover { attempts, skip } => {
-                if let Some(attempts) = attempts {
-                    event["Attempts"] = json!(attempts);
-                }
-                if !skip.is_empty() {
-                    event["Skip"] = json!(skip);
-                }
-            }
-            _ => {}
-        }
-        event
     }
 }
 
@@ -117,7 +51,7 @@ impl Operator {
         let function = function_of(secret)?;
         let subject = format!("function {function}");
         let call = Call { service: "lambda", operation: "InvokeFunction", subject: &subject };
-        let event = Blob::new(action.event(&secret.arn).to_string());
+        let event = Blob::new(event(action, &secret.arn).to_string());
         let answer = self.functions.invoke().function_name(function).payload(event).send().await;
         let answer = answer.map_err(|error| call.failed(&error))?;
         let body: Value = answer
@@ -131,6 +65,20 @@ impl Operator {
         let text = |field: &str| body[field].as_str().unwrap_or_default();
         Err(said(text("errorType"), text("errorMessage"), secret, action))
     }
+}
+
+/// Writes the event as a function takes it.
+fn event(action: &Action, arn: &str) -> Value {
+    let mut event = json!({ "Action": action.name(), "SecretId": arn });
+    match action {
+        Action::Rollback { version: Some(version) } => event["VersionId"] = json!(version),
+        Action::Recover { attempts, skip } => {
+            event["Attempts"] = json!(attempts);
+            event["Skip"] = json!(skip);
+        }
+        _ => {}
+    }
+    event
 }
 
 /// Gives the function that rotates a secret.

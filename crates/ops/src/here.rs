@@ -6,7 +6,7 @@ use fourstep_aws::{RdsServers, SdkConfig, SecretsManagerStore};
 use serde_json::Value;
 
 use crate::error::{Call, Error, Reason, Result};
-use crate::function::{self, function_of, said};
+use crate::function::{function_of, said};
 use crate::operator::Operator;
 
 /// As long as Lambda lets a function run.
@@ -30,7 +30,7 @@ impl Operator {
     pub async fn operate_here<R: Rotation>(
         &self,
         name: &str,
-        action: &function::Action,
+        action: &Action,
         rotation: impl FnOnce(&Environment, &SdkConfig) -> R,
     ) -> Result<Value> {
         let secret = self.describe(name).await?;
@@ -40,7 +40,7 @@ impl Operator {
         let store = Arc::new(SecretsManagerStore::new(self.secrets.clone()));
         let servers = Arc::new(RdsServers::with_configuration(&self.config));
         let engine = Engine::new(store, environment).with_servers(servers);
-        let event = OperatorEvent { action: action.of_engine(), secret_id: secret.arn.clone() };
+        let event = OperatorEvent { action: action.clone(), secret_id: secret.arn.clone() };
         // Boxed: a rotator's futures nest deep.
         let report = Box::pin(engine.operate(&rotation, &event, function, SystemTime::now() + LONGEST)).await;
         match &report.result {
@@ -68,18 +68,5 @@ impl Operator {
         }
         let variables = variables.variables.unwrap_or_default();
         Ok(variables.into_iter().filter(|(name, _)| name != EVENTS).collect())
-    }
-}
-
-impl function::Action {
-    /// Gives the action as the engine knows it.
-    fn of_engine(&self) -> Action {
-        match self.clone() {
-            Self::Diagnose => Action::Diagnose,
-            Self::Rollback { version } => Action::Rollback { version },
-            Self::Recover { attempts, skip } => Action::Recover { attempts: attempts.unwrap_or(1), skip },
-            Self::Retire => Action::Retire,
-            Self::Reconcile => Action::Reconcile,
-        }
     }
 }

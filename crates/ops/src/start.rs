@@ -1,12 +1,11 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::types::RotationRulesType;
-use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep::{AWSCURRENT, AWSPENDING, Action};
 use serde::Serialize;
 
 use crate::error::{Call, Error, Reason, Result};
 use crate::facts::{Secret, Value};
-use crate::function::Action;
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
 use crate::watch::{Ended, Outcome};
