@@ -30,9 +30,9 @@ pub(crate) async fn run(doctor: Doctor, global: &Global) -> Result<(), Ending> {
         )?,
     }
     let bad = examination.findings.iter().filter(|finding| finding.health == Health::Bad).count();
-    if bad == 0 {
-        Ok(())
-    } else {
-        Err(Ending::failed(format!("{bad} findings keep {} from being rotated", doctor.name)))
+    match bad {
+        0 => Ok(()),
+        1 => Err(Ending::failed(format!("1 finding keeps {} from being rotated", doctor.name))),
+        bad => Err(Ending::failed(format!("{bad} findings keep {} from being rotated", doctor.name))),
     }
 }

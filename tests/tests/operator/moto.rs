@@ -6,7 +6,7 @@ use fourstep_testkit::aws::Operation;
 use fourstep_testkit::{HttpApi, JsonApi, Moto};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, command_at, finish};
+use crate::world::{Ran, command_at, finish, finish_with};
 
 async fn call(moto: &Moto, operation: Operation, input: Value) -> Value {
     HttpApi::new(moto.url()).call(operation, &input).await.unwrap()
@@ -60,4 +60,13 @@ async fn moto_is_looked_at_and_its_labels_are_moved() {
     let function = "arn:aws:lambda:us-east-1:123456789012:function:none";
     run(&["configure", "app", "--function", function, "--every", "30d"])
         .refused(1, &["does not exist", "function:none"]);
+
+    let made = ["configure", "made", "--function", function, "--every", "30d", "--tag", "team=red", "--create", "-"];
+    finish_with(command_at(moto.url(), &made), "{}").refused(1, &["secret made was made", "function:none"]);
+    let made = call(&moto, Operation::DescribeSecret, json!({"SecretId": "made"})).await;
+    assert_eq!(made["Tags"], json!([{"Key": "team", "Value": "red"}]));
+    let examination = run(&["doctor", "app", "--output", "json"]).refused(1, &["app from being rotated"]);
+    let examination: Value = serde_json::from_str(&examination.out).unwrap();
+    let trail = examination["findings"].as_array().unwrap().iter().find(|of| of["what"] == "trail for alarms");
+    assert_eq!(trail.unwrap()["health"], "doubtful", "moto has no trail: {examination}");
 }

@@ -1,7 +1,7 @@
 //! What people see, at the widths of small and large terminals.
 
 use fourstep_testkit::function;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{SECRET, World, command_at, finish};
 
@@ -47,6 +47,30 @@ async fn tables_fit_the_terminal() {
         assert_looks(&format!("status_failed_{columns}"), &world.printed(columns, &["status", SECRET]));
         assert_looks(&format!("status_all_{columns}"), &world.printed(columns, &["status", "--all"]));
         assert_looks(&format!("versions_{columns}"), &world.printed(columns, &["versions", SECRET]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_and_what_the_function_says_fit_the_terminal() {
+    let world = World::configured().await;
+    world.aws.set_trails(Vec::new());
+    world.aws.forbid_to_roles("secretsmanager:PutSecretValue");
+    world.target.set_down(true);
+    world.fourstep(&["start", SECRET]).succeeded();
+    world.aws.rotation_end(SECRET).await;
+    let line = json!({
+        "level": "ERROR", "target": "fourstep", "kind": "Unavailable", "step": "setSecret", "version": world.pending(),
+        "message": "the door does not answer. AWSCURRENT opens it. Look at the way to it, then start the rotation again.",
+    });
+    world.aws.log("/aws/lambda/rotate", &line.to_string());
+    for columns in ["80", "140"] {
+        assert_looks(&format!("status_explained_{columns}"), &world.printed(columns, &["status", SECRET]));
+        let mut command = world.command(&["doctor", SECRET]);
+        command.env("COLUMNS", columns);
+        let ran = finish(command).refused(1, &["1 finding keeps app/db from being rotated"]);
+        assert_looks(&format!("doctor_{columns}"), &ran.out);
+        let fleet = ["fleet", "rotate", "--all", "--dry-run"];
+        assert_looks(&format!("fleet_{columns}"), &world.printed(columns, &fleet));
     }
 }
 
