@@ -18,7 +18,8 @@ struct State {
     /// The rate at which a call was refused last. Up to it, it is safe to be quick again.
     refused_at: f64,
     accepted_since: f64,
-    next: Instant,
+    /// When the next turn is. `None`: there was none yet, and so none was missed.
+    next: Option<Instant>,
     pause: Duration,
     /// The end of the pause after the last refusal that slowed it down.
     resumes: Instant,
@@ -50,7 +51,7 @@ impl Rate {
             now: most,
             refused_at: most,
             accepted_since: 0.0,
-            next: now,
+            next: None,
             pause: FIRST_PAUSE,
             resumes: now,
             refused: 0,
@@ -66,12 +67,13 @@ impl Rate {
             let at = {
                 let mut state = self.state();
                 let now = Instant::now();
-                if state.next <= now {
-                    let missed = now.checked_sub(MADE_UP_FOR).map_or(state.next, |oldest| state.next.max(oldest));
-                    state.next = missed + Duration::from_secs_f64(1.0 / state.now);
+                let next = state.next.unwrap_or(now);
+                if next <= now {
+                    let missed = now.checked_sub(MADE_UP_FOR).map_or(next, |oldest| next.max(oldest));
+                    state.next = Some(missed + Duration::from_secs_f64(1.0 / state.now));
                     return;
                 }
-                state.next
+                next
             };
             // A refusal may move it meanwhile.
             tokio::time::sleep_until(at).await;
@@ -102,7 +104,7 @@ impl Rate {
         if state.resumes <= now {
             // Between half of the pause and all of it, so that two runs do not keep step.
             state.resumes = now + state.pause.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-            state.next = state.next.max(state.resumes);
+            state.next = state.next.max(Some(state.resumes));
             state.pause = LONGEST_PAUSE.min(state.pause * 2);
             state.refused_at = state.now;
             state.accepted_since = 0.0;

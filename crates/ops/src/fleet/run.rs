@@ -90,7 +90,6 @@ impl<'a> Run<'a> {
                 } else {
                     token
                 };
-                lock(&self.under_way).insert(arn.to_owned(), (SystemTime::now(), None));
                 match self.start(arn, &token).await {
                     Ok(version) => self.end(arn, &version).await,
                     Err(error) => Err(error),
@@ -148,6 +147,7 @@ impl<'a> Run<'a> {
         let once = Builder::new().retry_config(RetryConfig::disabled());
         loop {
             self.rate.turn().await;
+            lock(&self.under_way).insert(arn.to_owned(), (SystemTime::now(), None));
             let request = self.operator.secrets.rotate_secret().secret_id(arn).client_request_token(token);
             let answer = {
                 let _call = self.call().await;
