@@ -64,7 +64,7 @@ pub enum Reason {
 /// A call of AWS, as far as messages name it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call<'a> {
-    /// The name in permissions: `secretsmanager`, `cloudtrail` or `lambda`.
+    /// The name in permissions, as `secretsmanager`.
     pub(crate) service: &'static str,
     pub(crate) operation: &'static str,
     /// What it is about, as `secret app`.

@@ -32,10 +32,11 @@ impl Operator {
             return Some(good(what, &format!("Key {key} is enabled.")));
         };
         // arn:partition:secretsmanager:region:account:secret:name
-        let region = secret.arn.split(':').nth(3).unwrap_or_default();
+        let part = |number| secret.arn.split(':').nth(number).unwrap_or_default();
+        let suffix = if part(1) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         let context = vec![
             entry("kms:EncryptionContext:SecretARN", &secret.arn),
-            entry("kms:ViaService", &format!("secretsmanager.{region}.amazonaws.com")),
+            entry("kms:ViaService", &format!("secretsmanager.{}.{suffix}", part(3))),
         ];
         Some(match self.simulate(role, &ACTIONS, arn, context).await {
             Ok(Simulated::Forbids(actions)) if actions.is_empty() => {
