@@ -7,6 +7,9 @@ use crate::ending::Ending;
 use crate::output::{self, Format};
 
 /// Looks at everything that a rotation needs, before it is needed. It changes nothing.
+///
+/// It looks at the secret and its tags, its replicas and its KMS key, at the function with its role and its policy, and
+/// at CloudTrail. What the caller may not look at is a finding too, with the missing permission.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// Name or ARN of the secret

@@ -10,8 +10,8 @@ use crate::output::{self, Format};
 /// Tells what is true of secrets' rotations, what works, and what to do next.
 ///
 /// The state follows from the labels of the versions and from the failures that CloudTrail has. It needs the permissions
-/// DescribeSecret, and where something is under way ListSecretVersionIds, GetSecretValue and cloudtrail:LookupEvents;
-/// without one of the latter it says what it cannot tell.
+/// DescribeSecret, and where something is under way ListSecretVersionIds, GetSecretValue and cloudtrail:LookupEvents, and
+/// where that failed lambda:GetFunction and logs:FilterLogEvents; without one of these it says what it cannot tell.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
