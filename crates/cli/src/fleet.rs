@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -101,7 +102,17 @@ async fn rotate(rotate: Rotate, global: &Global) -> Result<(), Ending> {
             bar.set_message(secret.clone());
         }
     };
-    let summary = global.operator().await?.rotate_fleet(&fleet, &tell).await;
+    let operator = global.operator().await?;
+    let summary = tokio::select! {
+        summary = operator.rotate_fleet(&fleet, &tell) => summary,
+        _ = tokio::signal::ctrl_c() => {
+            bar.finish_and_clear();
+            return Err(Ending::failed(format!(
+                "interrupted. Rotations that began go on at AWS, and nothing is half done. Run the same command again with \
+                 --since {since}: what is rotated by then is not rotated again"
+            )));
+        }
+    };
     bar.finish_and_clear();
     let summary = summary?;
     match (global.output, rotate.failures) {
@@ -149,23 +160,41 @@ fn csv(summary: &FleetSummary) -> std::io::Result<()> {
 
 async fn status(selection: Selection, global: &Global) -> Result<(), Ending> {
     let looked = global.operator().await?.statuses(&selection).await?;
-    let mut counts = std::collections::BTreeMap::<State, usize>::new();
+    let mut counts = BTreeMap::<State, usize>::new();
     let mut attention = Vec::new();
+    let mut unknown = 0;
     for looked in &looked {
         match &looked.status {
             Ok(status) => {
-                *counts.entry(status.judgement.state).or_default() += 1;
-                if status.judgement.state.needs_attention() {
-                    attention.push((&status.secret.name, status.judgement.state, &status.judgement.next));
+                let state = status.judgement.state;
+                *counts.entry(state).or_default() += 1;
+                if state.needs_attention() {
+                    attention.push((&looked.name, Some(state), status.judgement.next.clone()));
                 }
             }
-            Err(error) => return Err(Ending::failed(format!("{}: {error}", looked.name))),
+            Err(error) => {
+                unknown += 1;
+                attention.push((&looked.name, None, error.to_string()));
+            }
         }
     }
-    if global.output == Format::Json {
+    show_states(&counts, attention, global.output)?;
+    match unknown {
+        0 => Ok(()),
+        unknown => Err(Ending::failed(format!("{unknown} of {} secrets could not be looked at", looked.len()))),
+    }
+}
+
+/// Shows how many secrets are in each state, and those that need somebody; without a state those that nobody could look at.
+fn show_states(
+    counts: &BTreeMap<State, usize>,
+    attention: Vec<(&String, Option<State>, String)>,
+    format: Format,
+) -> std::io::Result<()> {
+    if format == Format::Json {
         let attention: Vec<_> =
             attention.iter().map(|(name, state, next)| json!({ "name": name, "state": state, "next": next })).collect();
-        return Ok(output::json(&json!({ "states": counts, "attention": attention }))?);
+        return output::json(&json!({ "states": counts, "attention": attention }));
     }
     output::table(
         &["state", "secrets"],
@@ -174,7 +203,8 @@ async fn status(selection: Selection, global: &Global) -> Result<(), Ending> {
     if attention.is_empty() {
         return Ok(());
     }
-    let row =
-        |(name, state, next): (&String, State, &String)| vec![Cell::new(name), output::state(state), Cell::new(next)];
-    Ok(output::table(&["name", "state", "next"], attention.into_iter().map(row))?)
+    let row = |(name, state, next): (&String, Option<State>, String)| {
+        vec![Cell::new(name), state.map_or_else(|| Cell::new("error"), output::state), Cell::new(next)]
+    };
+    output::table(&["name", "state", "next"], attention.into_iter().map(row))
 }

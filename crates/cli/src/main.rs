@@ -35,6 +35,8 @@ async fn main() -> ExitCode {
          `fourstep status`",
     );
     let result = tokio::select! {
+        // First, since a command may know better how it is gone on with.
+        biased;
         result = run(arguments) => result,
         _ = tokio::signal::ctrl_c() => Err(interrupted),
     };

@@ -3,7 +3,7 @@
 mod account;
 
 use std::collections::BTreeMap;
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use fourstep_testkit::aws::{Action, At, Fault, Moment, Operation, Refusal};
@@ -89,6 +89,43 @@ fn most_resident(process: u32) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_says_how_the_run_is_gone_on_with() {
+    let account = Account::start(30).await;
+    let command = |more: &[&str]| {
+        let mut command = command_at(account.aws.url(), &[&ROTATE[..], more].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = command(&["--rate", "10"]);
+    while account.accepted() < 5 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{error}");
+    let (_, since) = error.rsplit_once("--since ").unwrap();
+    let (since, _) = since.split_once(": ").unwrap();
+    let resumed = summary(&command(&["--since", since]).wait_with_output().unwrap());
+    assert_eq!(resumed["failed"], json!([]), "{resumed}");
+    assert_eq!(account.versions(), BTreeMap::from([(2, 30)]), "none twice, none left out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_cannot_be_looked_at_are_named_beside_the_others() {
+    let account = Account::start(3).await;
+    account.aws.on_call(|call, moment| {
+        let is_bad = call.operation == Operation::DescribeSecret && call.secret_id.as_deref() == Some("fleet/00001");
+        let denied = Refusal::access_denied(Operation::DescribeSecret);
+        if is_bad && moment == Moment::Before { Action::Refuse(denied) } else { Action::Proceed }
+    });
+    let ran = finish(command_at(account.aws.url(), &["fleet", "status", "--all", "--output", "json"]))
+        .refused(1, &["1 of 3 secrets could not be looked at"]);
+    let status: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&status["states"], &status["attention"][0]["name"]), (&json!({"idle": 2}), &json!("fleet/00001")));
+    assert!(status["attention"][0]["next"].as_str().unwrap().contains("secretsmanager:DescribeSecret"), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
