@@ -196,7 +196,7 @@ impl Shared {
             filter["Key"] = format!("tag:{}", filter["Key"].as_str().unwrap_or_default()).into();
         }
         let mut ids: Vec<_> = self.matching(&filters).iter().map(|node| node.id().to_owned()).collect();
-        if filters.iter().all(|filter| has_tag(filter)) {
+        if filters.iter().all(has_tag) {
             ids.extend(lock(&self.without_agent).iter().cloned());
         }
         let arn = |id: String| match id.starts_with("mi-") {

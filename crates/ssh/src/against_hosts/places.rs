@@ -30,6 +30,22 @@ fn the_user_itself_makes_the_same_edit() {
     assert_eq!(failure.what, "the login is that of user `app`");
 }
 
+/// No machine of the tests has SELinux. So this shows what is asked of chcon, and as whom, and not what SELinux makes of it.
+#[test]
+fn a_new_file_is_given_the_security_context_of_the_old_one_before_it_takes_its_place() {
+    let Some(host) = Host::start() else { return };
+    follow(&host, &order(1, Phase::Set, &[(&new_key(), "v1")]));
+    let chcon = "#!/bin/sh\n{ id -un; printf '%s\\n' \"$@\"; grep -c fourstep: \"$2\"; grep -c fourstep: authorized_keys; } >>~app/asked\n";
+    let made = host.user("cat >~app/chcon && chmod 755 ~app/chcon", chcon.as_bytes());
+    assert!(made.status.success(), "{made:?}");
+    assert!(host.root("mount --bind ~app/chcon /usr/bin/chcon", b"").status.success());
+    follow(&host, &order(2, Phase::Set, &[(&new_key(), "v1"), (&new_key(), "v2")]));
+    let asked = String::from_utf8(host.root("cat ~app/asked", b"").stdout).unwrap();
+    let asked: Vec<_> = asked.lines().collect();
+    assert!(asked.len() == 5 && asked[..2] == ["app", "--reference=authorized_keys"], "{asked:?}");
+    assert_eq!(asked[3..], ["3", "2"], "the new file is whole, and the old one is in its place");
+}
+
 #[test]
 fn bad_files_and_homes_are_named_and_nothing_is_changed() {
     let Some(host) = Host::start() else { return };

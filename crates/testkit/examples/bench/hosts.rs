@@ -31,11 +31,30 @@ pub(crate) async fn measure(function: &Path) -> Result<()> {
     let most = FLEETS.into_iter().max().unwrap_or_default();
     let hosts: Option<Vec<_>> = (0..most).map(|_| Host::start_with(&slow).map(Arc::new)).collect();
     let Some(hosts) = hosts else { return Ok(()) };
-    println!("rotate-ssh: hosts that take 1 s for a login, {AT_A_TIME} logins at a time; seconds\n");
-    println!("{:>5} {:>6}  {:>6} {:>6} {:>6} {:>6}  {:>9}  {:>6} {:>8}", "", "rounds", "", "", "", "", "test", "", "");
-    println!(
+    anstream::println!("rotate-ssh: hosts that take 1 s for a login, {AT_A_TIME} logins at a time; seconds\n");
+    anstream::println!(
         "{:>5} {:>6}  {:>6} {:>6} {:>6} {:>6}  {:>9}  {:>6} {:>8}",
-        "hosts", "of 16", "create", "set", "test", "finish", "per round", "CPU", "memory"
+        "",
+        "rounds",
+        "",
+        "",
+        "",
+        "",
+        "test",
+        "",
+        ""
+    );
+    anstream::println!(
+        "{:>5} {:>6}  {:>6} {:>6} {:>6} {:>6}  {:>9}  {:>6} {:>8}",
+        "hosts",
+        "of 16",
+        "create",
+        "set",
+        "test",
+        "finish",
+        "per round",
+        "CPU",
+        "memory"
     );
     for fleet in FLEETS {
         let figures = rotate(function, &hosts[..fleet]).await?;
@@ -43,7 +62,7 @@ pub(crate) async fn measure(function: &Path) -> Result<()> {
         let rounds = fleet.div_ceil(AT_A_TIME);
         #[expect(clippy::cast_precision_loss, reason = "these are small numbers")]
         let (per_round, mebibytes) = (test / rounds as f64, figures.peak_memory as f64 / f64::from(1024 * 1024));
-        println!(
+        anstream::println!(
             "{fleet:>5} {rounds:>6}  {create:>6.2} {set:>6.2} {test:>6.2} {finish:>6.2}  {per_round:>9.2}  {:>6.2} {mebibytes:>4.1} MiB",
             figures.cpu.as_secs_f64()
         );

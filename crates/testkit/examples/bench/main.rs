@@ -10,13 +10,13 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 #[tokio::main]
 async fn main() -> ExitCode {
     let Some(programs) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("name the folder with the functions' binaries: bench target/release");
+        anstream::eprintln!("name the folder with the functions' binaries: bench target/release");
         return ExitCode::from(2);
     };
     match hosts::measure(&programs.join("rotate-ssh")).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            anstream::eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
