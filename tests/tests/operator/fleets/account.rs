@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::world::FUNCTION;
 
 /// The account's quota on RotateSecret and CancelRotateSecret together, in a second.
-const QUOTA: f64 = 50.0;
+pub(super) const QUOTA: f64 = 50.0;
 /// How long setSecret and testSecret take, each.
 const STEP: Duration = Duration::from_millis(200);
 
@@ -33,7 +33,8 @@ struct Rotations {
 struct Quota {
     tokens: f64,
     at: Instant,
-    /// Whether what was saved up is lost with the next start, so that a run has no more than comes in while it runs.
+    /// Whether what was saved up is lost with the next start, but for a tenth of a second's: so a run has what comes in
+    /// while it runs, and its calls need not come as regularly as a clock.
     is_first: bool,
     accepted: Vec<Instant>,
 }
@@ -44,7 +45,7 @@ impl Quota {
         self.tokens = (self.tokens + (now - self.at).as_secs_f64() * QUOTA).min(QUOTA);
         self.at = now;
         if std::mem::take(&mut self.is_first) {
-            self.tokens = 1.0;
+            self.tokens = QUOTA / 10.0;
         }
         if self.tokens < 1.0 {
             return Action::Refuse(Refusal::throttling());
@@ -154,13 +155,12 @@ impl Account {
         self.quota.lock().unwrap().accepted.len()
     }
 
-    /// Gives the part of the permitted rate that was used by the starts from one number on, from the first to the last.
-    pub(super) fn used_since(&self, from: usize) -> f64 {
+    /// Gives how many starts there were from one number on, after the first of them, and in which time.
+    pub(super) fn starts_since(&self, from: usize) -> (f64, Duration) {
         let quota = self.quota.lock().unwrap();
         let accepted = &quota.accepted[from..];
-        #[expect(clippy::cast_precision_loss, reason = "a number of secrets")]
-        let starts = (accepted.len() - 1) as f64;
-        starts / (*accepted.last().unwrap() - accepted[0]).as_secs_f64() / QUOTA
+        let after_the_first = u32::try_from(accepted.len() - 1).unwrap();
+        (after_the_first.into(), *accepted.last().unwrap() - accepted[0])
     }
 
     /// Gives, by group, how many secrets are rotated at the same time now, and were at the most.
