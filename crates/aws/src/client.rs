@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::region::ProvideRegion as _;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::{Builder, SharedHttpClient};
+use aws_sdk_secretsmanager::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 /// How often a call is made at the most, the first one included.
 const ATTEMPTS: u32 = 3;
@@ -50,17 +52,31 @@ pub(crate) async fn rds_from_environment() -> aws_sdk_rds::Client {
     aws_sdk_rds::Client::new(&shared_config().await)
 }
 
+/// Reads what Lambda gives as variables, and nothing else. The SDK's own loader looks for files, other credentials and a
+/// host's metadata too: none is there, each costs time at a cold start, and all of their code is in the binary.
 pub(crate) async fn shared_config() -> SdkConfig {
-    let mut loader =
-        aws_config::defaults(version()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
-    // Lambda gives both as variables. Looking in all other places would cost time at each cold start.
-    if variable("AWS_REGION").is_some() {
-        loader = loader.region(EnvironmentVariableRegionProvider::new());
+    SdkConfig::builder()
+        .behavior_version(version())
+        .http_client(http_client())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .region(EnvironmentVariableRegionProvider::new().region().await)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
+        .service_config(Variables)
+        .build()
+}
+
+/// Answers the clients, which ask for `AWS_ENDPOINT_URL_` and their service, and then for `AWS_ENDPOINT_URL`.
+#[derive(Debug)]
+struct Variables;
+
+impl LoadServiceConfig for Variables {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_ascii_uppercase().replace(' ', "_");
+        variable(&format!("{}_{service}", key.env())).or_else(|| variable(key.env()))
     }
-    if variable("AWS_ACCESS_KEY_ID").is_some() {
-        loader = loader.credentials_provider(EnvironmentVariableCredentialsProvider::new());
-    }
-    loader.load().await
 }
 
 /// Pinned, so that an update of the SDK changes no behaviour unseen.
@@ -80,6 +96,10 @@ fn retries() -> RetryConfig {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(TO_ANSWER).operation_timeout(TO_END).build()
+}
+
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 fn variable(name: &str) -> Option<String> {
