@@ -6,7 +6,7 @@ mod template;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use architecture::Architecture;
+pub(crate) use architecture::Architecture;
 
 use crate::failure::{Failure, Result};
 use crate::process::Invocation;
@@ -24,6 +24,13 @@ pub(crate) struct Options {
     /// For this processor alone. Without it, for each whose standard library is installed
     #[arg(long, value_enum)]
     architecture: Option<Architecture>,
+}
+
+impl Options {
+    /// For this machine alone: what can be run here.
+    pub(crate) fn here() -> Self {
+        Self { architecture: Some(Architecture::HERE) }
+    }
 }
 
 /// Builds the functions as they are released, into `dist/`: a zip, a list of parts and a template for each processor.
@@ -101,7 +108,10 @@ fn build(root: &Path, architecture: Architecture) -> Result {
     // A folder, and so a path in a message of a panic, must not make one machine's build differ from another's.
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     let home = home.map_err(|_| Failure::new("neither CARGO_HOME nor HOME is set"))?;
-    let flags = format!("--remap-path-prefix={}=/fourstep --remap-path-prefix={home}=/cargo", text(root)?);
+    // Cargo gives the workspace's own files by relative paths. So the flags are the same for each clone, and what an
+    // earlier one built in the same folder is used again.
+    let built = text(&target(root))?;
+    let flags = format!("--remap-path-prefix={built}=/target --remap-path-prefix={home}=/cargo");
     let build = Invocation::cargo(&format!("auditable lambda build --release --locked {packages}"))
         .with(["--target", architecture.target(), "--manifest-path", &text(&root.join("Cargo.toml"))?])
         .with(["--lambda-dir", &text(&lambda(root))?])
