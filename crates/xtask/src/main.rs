@@ -5,6 +5,7 @@ mod package;
 mod process;
 mod released;
 mod roots;
+mod sam_build;
 mod setup;
 mod terminal;
 mod test;
@@ -45,6 +46,8 @@ enum Task {
         #[command(flatten)]
         options: package::Options,
     },
+    /// Builds the functions from source as `sam build` does for a user, each apart
+    SamBuild,
     /// Writes anew the roots of Amazon RDS that are built in, with npm
     Roots,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Test { extras, nextest } => test::run(extras, &nextest),
         Task::Package { options } => package::run(&options),
         Task::VerifyRelease { options } => package::verify(&options),
+        Task::SamBuild => sam_build::run(),
         Task::Roots => roots::run(),
     };
     match outcome {

@@ -1,10 +1,11 @@
 mod cargo;
 mod debian;
+mod node;
 mod prefix;
 mod python;
 mod servers;
 
-pub(crate) use python::path_of_lambda_tools;
+pub(crate) use python::{path_of_lambda_tools, program};
 
 use std::time::Instant;
 
@@ -44,8 +45,12 @@ pub(crate) fn run(extras: Extras) -> Result {
         python::JUPYTERHUB,
         python::SAM,
         python::CHECKOV,
+        python::ZIZMOR,
+        python::HCL,
+        node::CDK,
         python::MINISTACK,
     ];
+    needs.extend(FOR_PACKAGES);
     needs.extend(extras.postgres_17.then_some(servers::POSTGRESQL_17));
     install(needs)
 }
@@ -58,6 +63,16 @@ pub(crate) fn run(extras: Extras) -> Result {
 pub(crate) fn run_for_packages() -> Result {
     terminal::announce("set-up", "installs what is missing, and nothing that is there");
     install(FOR_PACKAGES.into())
+}
+
+/// Installs what `sam build` needs and this machine lacks, as [`run`] does.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_for_sam() -> Result {
+    terminal::announce("set-up", "installs what is missing, and nothing that is there");
+    install(vec![python::SAM, python::CARGO_LAMBDA])
 }
 
 const FOR_PACKAGES: [Need; 2] = [cargo::AUDITABLE, python::CARGO_LAMBDA];

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Result;
 use crate::process::Invocation;
 use crate::setup::Extras;
-use crate::{setup, terminal, workspace};
+use crate::{package, setup, terminal, workspace};
 
 use servers::Servers;
 
@@ -25,6 +25,9 @@ pub(crate) fn run(extras: Extras, nextest: &[String]) -> Result {
     let mut times = vec![("set-up".to_owned(), timed(|| setup::run(extras))?)];
     for (name, invocation) in checks(nextest) {
         times.push((name.to_owned(), check(name, &invocation, &invocation)?));
+    }
+    if nextest.is_empty() {
+        times.push(("package".to_owned(), timed(|| package::run(&package::Options::here()))?));
     }
     let actions = deployment::empty_folder_of_actions()?;
     let tests = tests(extras, nextest, env::var_os("CI").is_some(), env::var(VERSION).ok().as_deref());
@@ -72,6 +75,7 @@ fn checks(nextest: &[String]) -> Vec<(&'static str, Invocation)> {
         ("cfn-lint", deployment::cfn_lint()),
         ("sam", deployment::sam_validate()),
         ("checkov", deployment::checkov()),
+        ("zizmor", deployment::zizmor()),
         ("docs", Invocation::cargo("doc --workspace --no-deps --locked").variable("RUSTDOCFLAGS", "-D warnings")),
         build,
         ("doc tests", Invocation::cargo("test --workspace --doc --locked")),
@@ -95,6 +99,9 @@ const NEWEST: &str = "18";
 /// Which tests talk to PostgreSQL.
 const ON_POSTGRES: &str = "package(fourstep-postgres) + binary(postgres) + (binary(kill) & test(/on_postgresql$/))";
 
+/// Which test reads what the others wrote.
+const ROLES: &str = "binary(deployment) & test(permissions::)";
+
 fn tests(extras: Extras, nextest: &[String], ci: bool, version: Option<&str>) -> Vec<Tests> {
     let profile = if ci { "ci" } else { "default" };
     let run = |name: &str, postgres: &str, arguments: &[String]| Tests {
@@ -113,7 +120,10 @@ fn tests(extras: Extras, nextest: &[String], ci: bool, version: Option<&str>) ->
     let newer = extras.postgres_17.then_some("17").into_iter().chain([NEWEST]);
     let filter = ["-E".to_owned(), ON_POSTGRES.to_owned()];
     let again = newer.map(|version| run(&format!("on PostgreSQL {version}"), version, &filter));
-    [run("tests", OLDEST, &[])].into_iter().chain(again).collect()
+    // Last: it compares what all others called.
+    let roles = ["--run-ignored", "only", "-E", ROLES].map(str::to_owned);
+    let roles = run("roles", OLDEST, &roles);
+    [run("tests", OLDEST, &[])].into_iter().chain(again).chain([roles]).collect()
 }
 
 fn binaries() -> String {
@@ -140,18 +150,19 @@ mod tests {
     fn the_tests_come_last_and_know_ci() {
         for (ci, profile) in [(false, "default"), (true, "ci")] {
             let commands = commands(&[], ci);
-            let [.., all, newest] = commands.as_slice() else { panic!("{commands:?}") };
+            let [.., all, newest, roles] = commands.as_slice() else { panic!("{commands:?}") };
             let ends = format!("cargo nextest run --workspace --locked --profile {profile}");
             assert!(all.contains("FOURSTEP_POSTGRES_VERSION=15 ") && all.ends_with(&ends), "{all}");
             assert!(newest.contains("FOURSTEP_POSTGRES_VERSION=18 ") && newest.contains(&(ends + " -E ")), "{newest}");
+            assert!(roles.ends_with("--run-ignored only -E 'binary(deployment) & test(permissions::)'"), "{roles}");
         }
     }
 
     #[test]
     fn a_version_between_is_run_where_it_is_asked_for() {
         let versions = |extras| tests(extras, &[], true, None).into_iter().map(|tests| tests.postgres);
-        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18"]));
-        assert!(versions(Extras::default()).eq(["15", "18"]));
+        assert!(versions(Extras { postgres_17: true }).eq(["15", "17", "18", "15"]));
+        assert!(versions(Extras::default()).eq(["15", "18", "15"]));
     }
 
     #[test]

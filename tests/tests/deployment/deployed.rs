@@ -96,7 +96,6 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_password_of_postgresql() {
     let options = Options { certificate: Some(Certificate::Right), ..Options::default() };
     let Some(server) = Postgres::start_with(options).await else { return };
@@ -116,7 +115,6 @@ async fn the_stack_rotates_a_password_of_postgresql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_password_of_mysql() {
     let options = mysql::Options { certificate: Some(Certificate::Right), ..mysql::Options::default() };
     let Some(server) = MySql::start_with(Flavour::MySql, options).await else { return };
@@ -133,7 +131,6 @@ async fn the_stack_rotates_a_password_of_mysql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_a_key_of_an_http_service() {
     let service = KeyService::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +144,6 @@ async fn the_stack_rotates_a_key_of_an_http_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_stack_rotates_the_key_of_a_fleet() {
     let hosts: Option<Vec<_>> = (0..3).map(|_| Host::start().map(Arc::new)).collect();
     let Some(hosts) = hosts else { return };
@@ -170,7 +166,6 @@ async fn the_stack_rotates_the_key_of_a_fleet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs what `cargo xtask package` builds"]
 async fn the_whole_template_can_be_deployed() {
     let parameters = [
         ("RotatePostgres", "true"),

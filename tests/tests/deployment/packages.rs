@@ -40,7 +40,6 @@ fn zips() -> Option<BTreeMap<String, Vec<u8>>> {
 }
 
 #[test]
-#[ignore = "needs what `cargo xtask package` builds"]
 fn a_zip_holds_the_bootstrap_alone_and_is_small() {
     for (binary, zip) in zips().into_iter().flatten() {
         let size = zip.len();
@@ -53,7 +52,6 @@ fn a_zip_holds_the_bootstrap_alone_and_is_small() {
 }
 
 #[test]
-#[ignore = "needs what `cargo xtask package` builds"]
 fn a_function_runs_with_the_glibc_of_amazon_linux_2023() {
     for (binary, zip) in zips().into_iter().flatten() {
         let mut bootstrap = Vec::new();
@@ -80,7 +78,6 @@ fn glibc_versions(program: &[u8]) -> BTreeSet<(u32, u32)> {
 }
 
 #[test]
-#[ignore = "needs what `cargo xtask package` builds"]
 fn the_parts_of_a_function_are_listed() {
     let Some(dist) = dist() else { return };
     for function in functions(&template()) {
@@ -97,7 +94,6 @@ fn the_parts_of_a_function_are_listed() {
 }
 
 #[test]
-#[ignore = "needs what `cargo xtask package` builds"]
 fn the_template_of_the_zips_differs_in_code_and_processor_alone() {
     let Some(dist) = dist() else { return };
     let mut expected = template();

@@ -11,6 +11,9 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
+    /// This machine's own.
+    pub(crate) const HERE: Self = if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 };
+
     const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
 
     /// Gives the processors whose standard library is there, and says which is not.

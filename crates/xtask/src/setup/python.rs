@@ -34,6 +34,20 @@ pub(super) const CHECKOV: Need = Need {
     install: || CHECKOV_ENVIRONMENT.install(),
 };
 
+pub(super) const ZIZMOR: Need = Need {
+    name: "zizmor",
+    why: "judges the workflows of GitHub; from Python's index",
+    find: || ZIZMOR_ENVIRONMENT.installed(),
+    install: || ZIZMOR_ENVIRONMENT.install(),
+};
+
+pub(super) const HCL: Need = Need {
+    name: "python-hcl2",
+    why: "parses the example for Terraform; in Python",
+    find: || HCL_ENVIRONMENT.installed(),
+    install: || HCL_ENVIRONMENT.install(),
+};
+
 pub(super) const MINISTACK: Need = Need {
     name: "ministack",
     why: "emulates CloudFormation and Lambda, on which the tests deploy the template; in Python",
@@ -54,6 +68,12 @@ const SAM_ENVIRONMENT: Environment =
 const CHECKOV_ENVIRONMENT: Environment =
     Environment { name: "checkov", program: "bin/checkov", requirements: include_str!("checkov.txt") };
 
+const ZIZMOR_ENVIRONMENT: Environment =
+    Environment { name: "zizmor", program: "bin/zizmor", requirements: include_str!("zizmor.txt") };
+
+const HCL_ENVIRONMENT: Environment =
+    Environment { name: "python-hcl2", program: "bin/hcl2tojson", requirements: include_str!("python-hcl2.txt") };
+
 const MINISTACK_ENVIRONMENT: Environment =
     Environment { name: "ministack", program: "bin/ministack", requirements: include_str!("ministack.txt") };
 
@@ -70,6 +90,11 @@ const JUPYTERHUB_ENVIRONMENT: Environment =
 pub(crate) fn path_of_lambda_tools() -> String {
     let folder = CARGO_LAMBDA_ENVIRONMENT.folder().join("bin");
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// Gives a program of one of the environments. That of SAM has cfn-lint too.
+pub(crate) fn program(environment: &str, name: &str) -> String {
+    workspace::tools_dir().join(environment).join("bin").join(name).display().to_string()
 }
 
 /// A virtual environment of Python, in a folder of its own among the tools.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::failure::{Failure, Result};
 use crate::process::Invocation;
-use crate::workspace;
+use crate::{setup, workspace};
 
 /// Names the folder in which the tests write down what the functions call.
 pub(super) const FOLDER_OF_ACTIONS: &str = "FOURSTEP_ACTIONS";
@@ -26,24 +26,24 @@ pub(super) fn cfn_lint() -> Invocation {
     let mut templates: Vec<_> =
         fs::read_dir(examples).into_iter().flatten().filter_map(|entry| shown(&entry.ok()?.path())).collect();
     templates.sort();
-    Invocation::new(tool("sam", "cfn-lint"), ["template.yaml".to_owned()]).with(templates)
+    Invocation::new(setup::program("sam", "cfn-lint"), ["template.yaml".to_owned()]).with(templates)
 }
 
 pub(super) fn sam_validate() -> Invocation {
     Invocation::new(
-        tool("sam", "sam"),
+        setup::program("sam", "sam"),
         ["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-central-1"],
     )
     .variable("SAM_CLI_TELEMETRY", "0")
 }
 
 pub(super) fn checkov() -> Invocation {
-    Invocation::new(tool("checkov", "checkov"), ["--file", "template.yaml", "--config-file", ".checkov.yaml"])
+    Invocation::new(setup::program("checkov", "checkov"), ["--file", "template.yaml", "--config-file", ".checkov.yaml"])
 }
 
-/// Gives a program of one of the environments. That of SAM has cfn-lint too.
-fn tool(environment: &str, name: &str) -> String {
-    workspace::tools_dir().join(environment).join("bin").join(name).display().to_string()
+/// Without a network: what it asks of GitHub is whether each action still is what its hash says.
+pub(super) fn zizmor() -> Invocation {
+    Invocation::new(setup::program("zizmor", "zizmor"), ["--offline", "--no-progress", ".github"])
 }
 
 fn shown(path: &Path) -> Option<String> {
