@@ -3,9 +3,12 @@
 // What the tests share is outside of the functions that clippy knows as tests.
 #![allow(clippy::unwrap_used)]
 
+mod cdk;
 mod deployed;
+mod examples;
 mod packages;
 mod parameters;
 mod permissions;
 mod settings;
 mod template;
+mod terraform;

@@ -51,7 +51,7 @@ fn every_role_allows_what_its_function_calls_and_nothing_else() {
 }
 
 /// Gives every action that a function's role allows, whatever the conditions.
-fn allowed(template: &Value, function: &str) -> BTreeSet<String> {
+pub(crate) fn allowed(template: &Value, function: &str) -> BTreeSet<String> {
     let role = format!("{function}Role");
     let resources = template["Resources"].as_object().unwrap();
     let mut actions = BTreeSet::new();
@@ -65,7 +65,8 @@ fn allowed(template: &Value, function: &str) -> BTreeSet<String> {
     actions
 }
 
-fn collect(value: &Value, actions: &mut BTreeSet<String>) {
+/// Puts every action of a policy, or of what holds policies, into `actions`.
+pub(crate) fn collect(value: &Value, actions: &mut BTreeSet<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, actions)),
         Value::Object(fields) => {
