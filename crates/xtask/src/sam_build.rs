@@ -26,8 +26,8 @@ pub(crate) fn run() -> Result {
     build.run()?;
     for function in FUNCTIONS {
         let bootstrap = built.join(logical_id(function)).join("bootstrap");
-        let size = bootstrap.metadata().map(|metadata| metadata.len());
-        let size = size.map_err(|error| Failure::new(format!("{} is not there: {error}", bootstrap.display())))?;
+        let missing = |error: std::io::Error| Failure::new(format!("{} is not there: {error}", bootstrap.display()));
+        let size = bootstrap.metadata().map_err(missing)?.len();
         terminal::item("built", format_args!("{function}: {size} bytes"));
     }
     Ok(())

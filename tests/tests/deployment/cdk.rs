@@ -22,7 +22,7 @@ impl Example {
     fn compile() -> Option<Self> {
         let installed = tool("cdk", "node_modules")?;
         let example = Self { folder: tempfile::tempdir().unwrap() };
-        for file in fs::read_dir(path("examples/cdk")).unwrap().map(|file| file.unwrap()) {
+        for file in fs::read_dir(path("examples/cdk")).unwrap().map(Result::unwrap) {
             if file.file_type().unwrap().is_file() {
                 fs::copy(file.path(), example.path().join(file.file_name())).unwrap();
             }
