@@ -12,7 +12,6 @@ use crate::operator::Operator;
 #[serde(rename_all = "PascalCase")]
 pub struct Diagnosis {
     /// What was tried, in order.
-    #[serde(default)]
     pub versions: Vec<Tried>,
 }
 

@@ -1,4 +1,4 @@
-//! The same commands against an emulation that others wrote. It rotates nothing without a container runtime.
+//! The same commands against an emulation that others wrote. Its functions do nothing, and it promotes all the same.
 
 use std::process::Command;
 
@@ -69,4 +69,41 @@ async fn moto_is_looked_at_and_its_labels_are_moved() {
     let examination: Value = serde_json::from_str(&examination.out).unwrap();
     let trail = examination["findings"].as_array().unwrap().iter().find(|of| of["what"] == "trail for alarms");
     assert_eq!(trail.unwrap()["health"], "doubtful", "moto has no trail: {examination}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_of_moto_is_configured_cancelled_and_started() {
+    let Some(moto) = Moto::start().await.unwrap() else { return };
+    let function = moto.make_function("rotate").await.unwrap();
+    let token = "00000000-0000-4000-9000-000000000001";
+    let value = json!({"Name": "app", "SecretString": "{}", "ClientRequestToken": token});
+    call(&moto, Operation::CreateSecret, value).await;
+    let run = |arguments: &[&str]| finish(command_at(moto.url(), arguments));
+    let read = |arguments: &[&str]| -> Value {
+        let ran = run(&[arguments, &["--output", "json", "--yes"]].concat()).succeeded();
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let state = || read(&["status", "app"])["secrets"][0]["state"].clone();
+    read(&["configure", "app", "--function", &function, "--every", "30d"]);
+    let described = call(&moto, Operation::DescribeSecret, json!({"SecretId": "app"})).await;
+    assert_eq!((&described["RotationLambdaARN"], &described["RotationEnabled"]), (&json!(function), &json!(true)));
+    assert_eq!(described["RotationRules"]["AutomaticallyAfterDays"], 30);
+
+    // The version that tests the configuration stays pending there, and nobody knows whether the target accepts it.
+    assert_eq!(state(), "in-progress");
+    run(&["cancel", "app", "--yes"]).refused(3, &["that cannot be asked", "does not answer as Fourstep's do"]);
+    read(&["stage", "remove", "app", "AWSPENDING"]);
+    let cancelled = read(&["cancel", "app"]);
+    assert_eq!((&cancelled["rotation_enabled"], state()), (&json!(false), json!("turned-off")));
+    let described = call(&moto, Operation::DescribeSecret, json!({"SecretId": "app"})).await;
+    assert_eq!(described["RotationEnabled"], false);
+
+    read(&["configure", "app", "--function", &function, "--every", "7d"]);
+    read(&["stage", "remove", "app", "AWSPENDING"]);
+    let started = read(&["start", "app", "--wait"]);
+    assert_eq!(started["ended"]["outcome"], "succeeded");
+    let versions = read(&["versions", "app"]);
+    let current = versions["versions"].as_array().unwrap().iter().find(|of| of["labels"] == json!(["AWSCURRENT"]));
+    assert_eq!((&current.unwrap()["id"], state()), (&started["version"], json!("idle")));
+    run(&["watch", "app"]).refused(3, &["no rotation of secret app is under way"]);
 }
