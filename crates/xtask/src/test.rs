@@ -74,7 +74,6 @@ fn checks(nextest: &[String]) -> Vec<(&'static str, Invocation)> {
         ("lints", Invocation::cargo("clippy --workspace --all-targets --locked -- -D warnings")),
         ("cfn-lint", deployment::cfn_lint()),
         ("sam", deployment::sam_validate()),
-        ("checkov", deployment::checkov()),
         ("zizmor", deployment::zizmor()),
         ("docs", Invocation::cargo("doc --workspace --no-deps --locked").variable("RUSTDOCFLAGS", "-D warnings")),
         build,

@@ -9,6 +9,8 @@ mod examples;
 mod packages;
 mod parameters;
 mod permissions;
+mod policies;
+mod resolved;
 mod settings;
 mod template;
 mod terraform;

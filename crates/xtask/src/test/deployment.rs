@@ -37,10 +37,6 @@ pub(super) fn sam_validate() -> Invocation {
     .variable("SAM_CLI_TELEMETRY", "0")
 }
 
-pub(super) fn checkov() -> Invocation {
-    Invocation::new(setup::program("checkov", "checkov"), ["--file", "template.yaml", "--config-file", ".checkov.yaml"])
-}
-
 /// Without a network: what it asks of GitHub is whether each action still is what its hash says.
 pub(super) fn zizmor() -> Invocation {
     Invocation::new(setup::program("zizmor", "zizmor"), ["--offline", "--no-progress", ".github"])
