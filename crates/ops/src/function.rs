@@ -1,4 +1,5 @@
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::FunctionConfiguration;
 use fourstep::{Action, Tried};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +40,15 @@ impl Operator {
     pub async fn operate(&self, name: &str, action: &Action) -> Result<Value> {
         let secret = self.describe(name).await?;
         self.act(&secret, action).await
+    }
+
+    /// Reads how a function is set up.
+    pub(crate) async fn configuration(&self, function: &str) -> Result<FunctionConfiguration> {
+        let subject = format!("function {function}");
+        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
+        let answer = self.functions.get_function().function_name(function).send().await;
+        let answer = answer.map_err(|error| call.failed(&error))?;
+        Ok(answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build()))
     }
 
     pub(crate) async fn diagnose(&self, secret: &Secret) -> Result<Diagnosis> {

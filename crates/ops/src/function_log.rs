@@ -75,8 +75,7 @@ impl Operator {
 
     /// Gives the function's log group: the one that it names, or that of its name where nobody may look.
     async fn log_group(&self, function: &str) -> String {
-        let answer = self.functions.get_function().function_name(function).send().await;
-        let logging = answer.ok().and_then(|answer| answer.configuration?.logging_config?.log_group);
+        let logging = self.configuration(function).await.ok().and_then(|of| of.logging_config?.log_group);
         // arn:partition:lambda:region:account:function:name:qualifier
         let name = if function.starts_with("arn:") { function.split(':').nth(6).unwrap_or(function) } else { function };
         logging.unwrap_or_else(|| format!("/aws/lambda/{name}"))

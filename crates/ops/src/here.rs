@@ -5,7 +5,7 @@ use fourstep::{Action, Engine, Environment, OperatorEvent, Rotation};
 use fourstep_aws::{RdsServers, SdkConfig, SecretsManagerStore};
 use serde_json::Value;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::error::{Error, Reason, Result};
 use crate::function::{function_of, said};
 use crate::operator::Operator;
 
@@ -51,22 +51,17 @@ impl Operator {
 
     /// Reads the variables of a function.
     async fn environment(&self, function: &str) -> Result<Environment> {
-        let subject = format!("function {function}");
-        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
-        let answer = self.functions.get_function().function_name(function).send().await;
-        let answer = answer.map_err(|error| call.failed(&error))?;
-        let variables = answer
-            .configuration
-            .and_then(|of| of.environment)
-            .unwrap_or_else(|| aws_sdk_lambda::types::EnvironmentResponse::builder().build());
-        if variables.error.is_some() {
+        let Some(environment) = self.configuration(function).await?.environment else {
+            return Ok(Environment::default());
+        };
+        if environment.error.is_some() {
             return Err(Error::new(
                 Reason::Denied,
-                format!("Lambda does not show the variables of {subject}, which hold the settings"),
+                format!("Lambda does not show the variables of function {function}, which hold the settings"),
                 "Let the caller use the key that encrypts them (kms:Decrypt)",
             ));
         }
-        let variables = variables.variables.unwrap_or_default();
+        let variables = environment.variables.unwrap_or_default();
         Ok(variables.into_iter().filter(|(name, _)| name != EVENTS).collect())
     }
 }

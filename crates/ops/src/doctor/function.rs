@@ -47,14 +47,6 @@ pub(super) enum Simulated {
 }
 
 impl Operator {
-    pub(super) async fn configuration(&self, function: &str) -> Result<FunctionConfiguration> {
-        let subject = format!("function {function}");
-        let call = Call { service: "lambda", operation: "GetFunction", subject: &subject };
-        let answer = self.functions.get_function().function_name(function).send().await;
-        let answer = answer.map_err(|error| call.failed(&error))?;
-        Ok(answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build()))
-    }
-
     /// Looks whether Secrets Manager may invoke the function, for this account only.
     pub(super) async fn permission(&self, function: &str, secret: &Secret) -> Finding {
         let what = "permission of Secrets Manager";
