@@ -38,6 +38,33 @@ pub const FIRST_KEY: &str = "key-value-0-first";
 /// The first value that is pushed or rolled.
 pub const FIRST_VALUE: &str = "slot-value-0-first";
 
+/// The whole of what is special about the service, as a provider file says it: `KEYS_URL` is where it is.
+pub const PROVIDER: &str = r#"service = "Keys"
+kind = "minted"
+base_url = "{{ env.KEYS_URL }}"
+secret = { value = "key", id = "key_id" }
+auth = { bearer = "{{ key }}" }
+
+[create]
+method = "POST"
+path = "/keys"
+json = { name = "{{ name }}" }
+answer = { value = "/key", id = "/id" }
+
+[list]
+method = "GET"
+path = "/keys"
+answer = { keys = "/keys", id = "/id", name = "/name" }
+
+[revoke]
+method = "DELETE"
+path = "/keys/{{ id }}"
+
+[test]
+method = "GET"
+path = "/me"
+"#;
+
 type Hook = Arc<dyn Fn(usize, Moment) -> bool + Send + Sync>;
 
 /// A service of one's own on 127.0.0.1. It ends when it is dropped.

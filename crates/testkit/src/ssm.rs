@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::actions;
+use crate::runtime_api::Sandbox;
+use crate::sshd::USER;
 pub use agent::{Behaviour, Node};
 
 use agent::Invocation;
@@ -77,6 +79,17 @@ impl SystemsManager {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Gives a function the variables by which it finds this Systems Manager, and the user on its hosts.
+    #[must_use]
+    pub fn found_by(&self, function: Sandbox) -> Sandbox {
+        function
+            .variable("AWS_ENDPOINT_URL_SSM", self.url())
+            .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", self.url())
+            .variable("USERNAME", USER)
+            .variable("TAGNAME", TAG.0)
+            .variable("TAGVALUE", TAG.1)
     }
 
     /// Adds a host to the fleet, with the tag [`TAG`].

@@ -9,7 +9,7 @@ use fourstep::memory::{CreateSecret, SecretValue, UpdateSecretVersionStage};
 use fourstep::{AWSCURRENT, AWSPENDING};
 use fourstep_testkit::aws::{Aws, FunctionError, FunctionFacts};
 use fourstep_testkit::function;
-use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
+use fourstep_testkit::key_service::{FIRST_KEY, KeyService, PROVIDER};
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -116,36 +116,7 @@ impl Rotated {
     }
 }
 
-/// A service that mints keys, and lets none live but those of AWSCURRENT and AWSPREVIOUS.
-const MINTED: &str = r#"
-service = "Keys"
-kind = "minted"
-base_url = "{{ env.KEYS_URL }}"
-secret = { value = "key", id = "key_id" }
-auth = { bearer = "{{ key }}" }
-
-[create]
-method = "POST"
-path = "/keys"
-json = { name = "{{ name }}" }
-answer = { value = "/key", id = "/id" }
-
-[list]
-method = "GET"
-path = "/keys"
-answer = { keys = "/keys", id = "/id", name = "/name", where = { "/alive" = true } }
-pages = { parameter = "page", size = 100 }
-
-[revoke]
-method = "DELETE"
-path = "/keys/{{ id }}"
-
-[test]
-method = "GET"
-path = "/me"
-"#;
-
-/// A key that such a service minted, rotated once by the function.
+/// A key that a service minted, rotated once by the function.
 pub(crate) struct Minted {
     pub(crate) service: KeyService,
     pub(crate) rotated: Rotated,
@@ -156,7 +127,7 @@ impl Minted {
     pub(crate) async fn start() -> Self {
         let service = KeyService::start().await.unwrap();
         let mut file = NamedTempFile::with_suffix(".toml").unwrap();
-        file.write_all(MINTED.as_bytes()).unwrap();
+        file.write_all(PROVIDER.as_bytes()).unwrap();
         let value = json!({ "key": FIRST_KEY, "key_id": "key-0" });
         let rotated = Rotated::start("rotate-api-key", &variables(&file, &service), &value).await;
         Self { service, rotated, file }

@@ -28,14 +28,7 @@ async fn a_rotation_survives_a_kill_at_each_call_of_systems_manager() {
 
 /// Kills a rotation on some hosts at each of the points that `points` makes of how many calls it has.
 async fn killed_at_each(hosts: usize, points: impl FnOnce(usize, usize) -> Vec<Point>) {
-    let Some(mut world) = World::start(hosts, &empty(), &[]).await else { return };
-    for _ in 0..2 {
-        world.rotate().await.unwrap();
-    }
-    world.aws.forget_calls();
-    world.ssm.forget_calls();
-    world.rotate().await.unwrap();
-    let (calls, orders) = (world.aws.calls().len(), world.ssm.calls().len());
+    let Some((mut world, calls, orders)) = counted(hosts).await else { return };
     let points = points(calls, orders);
     println!("{calls} calls of Secrets Manager and {orders} of Systems Manager; killed at {} points", points.len());
     for point in points {
@@ -58,6 +51,20 @@ async fn killed_at_each(hosts: usize, points: impl FnOnce(usize, usize) -> Vec<P
         world.run(&token).await.unwrap_or_else(|error| panic!("{point:?}: {error}"));
         world.check_end(&token);
     }
+}
+
+/// Gives a world with some hosts after three rotations, and how many calls of Secrets Manager and of Systems Manager the
+/// last one made. `None`: sshd is not installed.
+pub(crate) async fn counted(hosts: usize) -> Option<(World, usize, usize)> {
+    let mut world = World::start(hosts, &empty(), &[]).await?;
+    for _ in 0..2 {
+        world.rotate().await.unwrap();
+    }
+    world.aws.forget_calls();
+    world.ssm.forget_calls();
+    world.rotate().await.unwrap();
+    let (calls, orders) = (world.aws.calls().len(), world.ssm.calls().len());
+    Some((world, calls, orders))
 }
 
 pub(crate) fn kill_at(world: &World, point: Point) -> Arc<AtomicBool> {

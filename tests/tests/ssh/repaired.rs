@@ -4,8 +4,8 @@ use fourstep::{AWSCURRENT, AWSPENDING};
 use fourstep_testkit::aws::Moment;
 use serde_json::json;
 
-use crate::kill::{Point, kill_at};
-use crate::world::{SECRET, World, empty};
+use crate::kill::{Point, counted, kill_at};
+use crate::world::SECRET;
 
 #[tokio::test]
 async fn rollback_repairs_a_rotation_that_was_killed_after_each_call() {
@@ -20,14 +20,7 @@ async fn recover_repairs_a_rotation_that_was_killed_after_each_call() {
 /// Kills a rotation on two hosts after each of its calls of Secrets Manager, and at each of Systems Manager, while its
 /// order is carried out. Repairs it, and rotates once more.
 async fn repaired_after_each(action: &str) {
-    let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
-    for _ in 0..2 {
-        world.rotate().await.unwrap();
-    }
-    world.aws.forget_calls();
-    world.ssm.forget_calls();
-    world.rotate().await.unwrap();
-    let (calls, orders) = (world.aws.calls().len(), world.ssm.calls().len());
+    let Some((mut world, calls, orders)) = counted(2).await else { return };
     let points = (1..=calls).map(|call| Point::SecretsManager(call, Moment::After));
     let points: Vec<_> = points.chain((1..=orders).map(Point::SystemsManager)).collect();
     println!("{action}: killed at {} points", points.len());

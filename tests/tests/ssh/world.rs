@@ -6,8 +6,8 @@ use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
 use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
 use fourstep_testkit::function;
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
-use fourstep_testkit::sshd::{Host, USER};
-use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
+use fourstep_testkit::sshd::Host;
+use fourstep_testkit::ssm::{Node, SystemsManager};
 use serde_json::{Value, json};
 
 /// Secrets Manager, Systems Manager with hosts, and the function.
@@ -37,14 +37,10 @@ impl World {
     pub(crate) async fn with_hosts(hosts: Vec<Arc<Host>>, secret: &Value, variables: &[(&str, &str)]) -> Self {
         let aws = Aws::start().await.unwrap();
         let ssm = SystemsManager::start().await.unwrap();
-        let mut sandbox = Sandbox::new(function::binary("rotate-ssh").unwrap())
-            .unwrap()
+        let sandbox = Sandbox::new(function::binary("rotate-ssh").unwrap()).unwrap();
+        let mut sandbox = ssm
+            .found_by(sandbox)
             .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
-            .variable("AWS_ENDPOINT_URL_SSM", ssm.url())
-            .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", ssm.url())
-            .variable("USERNAME", USER)
-            .variable("TAGNAME", TAG.0)
-            .variable("TAGVALUE", TAG.1)
             .timeout(Duration::from_secs(60));
         for (name, value) in variables {
             sandbox = match *name {

@@ -11,8 +11,8 @@ use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, Step};
 use fourstep_testkit::aws::{Aws, rotation_token};
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
-use fourstep_testkit::sshd::{Host, Options, USER};
-use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
+use fourstep_testkit::sshd::{Host, Options};
+use fourstep_testkit::ssm::{Node, SystemsManager};
 use serde_json::json;
 
 use crate::Result;
@@ -85,13 +85,8 @@ async fn rotate(function: &Path, hosts: &[Arc<Host>]) -> Result<Figures> {
     }
     let sandbox = Sandbox::new(function)?
         .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
-        .variable("AWS_ENDPOINT_URL_SSM", ssm.url())
-        .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", ssm.url())
-        .variable("USERNAME", USER)
-        .variable("TAGNAME", TAG.0)
-        .variable("TAGVALUE", TAG.1)
         .timeout(Duration::from_secs(300));
-    let sandbox = Arc::new(sandbox);
+    let sandbox = Arc::new(ssm.found_by(sandbox));
     aws.secrets().with(|model| {
         let value = Some(SecretValue::text(json!({"PublicKey": "", "PrivateKey": ""}).to_string()));
         model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() })?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fourstep_testkit::HttpApi;
 use fourstep_testkit::aws::{Aws, Operation};
-use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
+use fourstep_testkit::key_service::{FIRST_KEY, KeyService, PROVIDER};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 
@@ -14,33 +14,6 @@ use crate::{Result, rotation, screen};
 
 const SECRET: &str = "demo/api-key";
 const ROTATIONS: usize = 2;
-
-/// The whole of what is special about the service.
-const PROVIDER: &str = r#"service = "Keys"
-kind = "minted"
-base_url = "{{ env.KEYS_URL }}"
-secret = { value = "key", id = "key_id" }
-auth = { bearer = "{{ key }}" }
-
-[create]
-method = "POST"
-path = "/keys"
-json = { name = "{{ name }}" }
-answer = { value = "/key", id = "/id" }
-
-[list]
-method = "GET"
-path = "/keys"
-answer = { keys = "/keys", id = "/id", name = "/name" }
-
-[revoke]
-method = "DELETE"
-path = "/keys/{{ id }}"
-
-[test]
-method = "GET"
-path = "/me"
-"#;
 
 pub(crate) async fn show(function: &Path) -> Result<()> {
     screen::strategy("minted-key", "the service makes each key, as this file says");

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fourstep_testkit::HttpApi;
 use fourstep_testkit::aws::{Aws, Operation};
 use fourstep_testkit::runtime_api::Sandbox;
-use fourstep_testkit::sshd::{Host, USER};
-use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
+use fourstep_testkit::sshd::Host;
+use fourstep_testkit::ssm::{Node, SystemsManager};
 use serde_json::{Value, json};
 
 use crate::{Result, rotation, screen};
@@ -27,14 +27,8 @@ pub(crate) async fn show(function: &Path) -> Result<()> {
         screen::host(&id, host);
         ssm.add(Node::new(&id, Arc::clone(host)));
     }
-    let sandbox = Sandbox::new(function)?
-        .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
-        .variable("AWS_ENDPOINT_URL_SSM", ssm.url())
-        .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", ssm.url())
-        .variable("USERNAME", USER)
-        .variable("TAGNAME", TAG.0)
-        .variable("TAGVALUE", TAG.1);
-    let sandbox = Arc::new(sandbox);
+    let sandbox = Sandbox::new(function)?.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url());
+    let sandbox = Arc::new(ssm.found_by(sandbox));
     let value = json!({"PublicKey": "", "PrivateKey": ""}).to_string();
     let create = json!({"Name": SECRET, "SecretString": value});
     crate::call(&HttpApi::new(aws.url()), Operation::CreateSecret, &create).await?;
