@@ -110,15 +110,23 @@ impl Environment {
         workspace::tools_dir().join(self.name)
     }
 
-    /// Holds the requirements as they were when they were installed, written last.
+    /// Holds the identity of the environment as it was installed, written last.
     fn receipt(&self) -> PathBuf {
-        self.folder().join("requirements.txt")
+        self.folder().join("receipt.txt")
+    }
+
+    /// Says what is installed, and where: the programs name their interpreter by its full path, so an environment that
+    /// was copied or moved is of no use.
+    fn identity(&self) -> String {
+        format!("{}\n{}", self.folder().display(), self.requirements)
     }
 
     fn installed(&self) -> Option<String> {
-        let same = fs::read_to_string(self.receipt()).is_ok_and(|receipt| receipt == self.requirements);
+        let same = fs::read_to_string(self.receipt()).is_ok_and(|receipt| receipt == self.identity());
         let folder = self.folder();
-        (same && folder.join(self.program).is_file()).then(|| folder.display().to_string())
+        // The interpreter is a link to the Python that made the environment, which may have gone since.
+        let complete = [self.program, "bin/python"].iter().all(|program| folder.join(program).is_file());
+        (same && complete).then(|| folder.display().to_string())
     }
 
     fn install(&self) -> Result {
@@ -130,7 +138,7 @@ impl Environment {
         let arguments =
             ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", &text(&wanted)?];
         Invocation::new(text(&python)?, arguments).run()?;
-        write(&self.receipt(), self.requirements)
+        write(&self.receipt(), &self.identity())
     }
 }
 
