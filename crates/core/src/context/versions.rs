@@ -1,0 +1,154 @@
+//! What a step reads: versions of its own secret, and of others.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Context, lock};
+use crate::backoff::Backoff;
+use crate::{AWSCURRENT, Description, Error, ErrorKind, Result, UnlabelledVersion, Version};
+
+/// Older ones were retired by the rotations before.
+const UNLABELLED_RETIRED: usize = 3;
+
+impl Context<'_> {
+    /// Reads the current version of another secret, as an administrator's.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` if the function may not read it; `Invalid` if it is absent, deleted, or not of the shape of `T`.
+    pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<Arc<Version<T>>> {
+        self.read_described(secret_id).await.map(|(_, version)| version)
+    }
+
+    /// Reads the current version of another secret, together with what describes that secret.
+    pub(crate) async fn read_described<T: Serialize + DeserializeOwned>(
+        &self,
+        secret_id: &str,
+    ) -> Result<(Description, Arc<Version<T>>)> {
+        let description = self.engine.store.describe(secret_id).await?;
+        if description.arn == self.secret_id() {
+            return Err(Error::invalid(format!(
+                "the secret names itself ({secret_id}) where it has to name another one"
+            ))
+            .next("Name the other secret, as the administrator's in `masterarn`"));
+        }
+        if description.deleted.is_some() {
+            return Err(Error::invalid(format!("secret {secret_id} is scheduled for deletion"))
+                .next("Restore it with RestoreSecret, or name another one, as the administrator's in `masterarn`"));
+        }
+        let missing = || {
+            Error::invalid(format!("secret {secret_id} has no AWSCURRENT version with a value"))
+                .next("Store a value in that secret")
+        };
+        let id = description.version_with(AWSCURRENT).ok_or_else(missing)?;
+        let value = self.engine.store.read(secret_id, id).await?.ok_or_else(missing)?;
+        let version = Version::parse(id, &value, &self.engine.filter);
+        Ok((description, version.map_err(|error| error.about(format!("secret {secret_id}")))?))
+    }
+
+    /// Tells whether this rotation's version has a value by now, asking the store again.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn pending_is_stored(&self) -> Result<bool> {
+        Ok(self.engine.store.read(&self.secret_id(), self.token()).await?.is_some())
+    }
+
+    /// Reads the version with `label`, by the id that the step's description gives. `None`: there is none with a
+    /// value.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store, and `Invalid` if the version is not of the rotator's shape.
+    pub async fn labelled<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
+        let id = self.description().version_with(label).map(str::to_owned);
+        match id {
+            Some(id) => self.version(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Reads AWSCURRENT where there has to be one, since createSecret made the pending version from it.
+    pub(crate) async fn current<S: Serialize + DeserializeOwned>(&self) -> Result<Arc<Version<S>>> {
+        self.labelled(AWSCURRENT).await?.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))
+    }
+
+    /// Reads the version with `label` where one of another shape is as good as none: an older one, whose credential
+    /// nobody can name then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
+        match self.labelled(label).await {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                tracing::warn!(label, message = %error, "an older version is left out");
+                Ok(None)
+            }
+            version => version,
+        }
+    }
+
+    /// Reads a version by its id. A value never changes, so each is read once in a step.
+    pub(crate) async fn version<S: Serialize + DeserializeOwned>(&self, id: &str) -> Result<Option<Arc<Version<S>>>> {
+        let known = lock(&self.values).get(id).cloned();
+        let value = match known {
+            Some(value) => Some(value),
+            None => self.engine.store.read(&self.secret_id(), id).await?,
+        };
+        let Some(value) = value else { return Ok(None) };
+        let version = Version::parse(id, &value, &self.engine.filter)?;
+        lock(&self.values).insert(id.to_owned(), value);
+        Ok(Some(version))
+    }
+
+    /// Reads this rotation's version; waits a moment where its value is not visible yet.
+    pub(crate) async fn pending<S: Serialize + DeserializeOwned>(&self) -> Result<Option<Arc<Version<S>>>> {
+        let mut backoff = Backoff::for_visibility();
+        loop {
+            if let Some(version) = self.version(self.token()).await? {
+                return Ok(Some(version));
+            }
+            match backoff.next(self.remaining()) {
+                Some(delay) => self.engine.clock.sleep(delay).await,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Lists the youngest versions without a label. None where the function may not list them: the roles that were made
+    /// for AWS's own functions do not allow it, and nothing but a rare repair needs it.
+    pub(crate) async fn unlabelled(&self, most: usize) -> Result<Vec<UnlabelledVersion>> {
+        match self.engine.store.unlabelled(&self.secret_id()).await {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                tracing::warn!(message = %error, "versions without a label are left out");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+            Ok(mut versions) => {
+                versions.truncate(most);
+                Ok(versions)
+            }
+        }
+    }
+
+    /// Reads the youngest versions without a label: what abandoned rotations and edits by hand left. Versions of
+    /// another shape are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn abandoned<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
+        let mut abandoned = Vec::new();
+        for unlabelled in self.unlabelled(UNLABELLED_RETIRED).await? {
+            match self.version(&unlabelled.id).await {
+                Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
+                version => abandoned.extend(version.ok().flatten()),
+            }
+        }
+        Ok(abandoned)
+    }
+}
