@@ -10,7 +10,7 @@ use fourstep::{
     StepEvent,
 };
 
-use crate::accounts::GRANT;
+use crate::database::GRANT;
 use crate::kinds::{Kind, Remedy};
 use crate::world::{State, Target as _, World, WorldClock, WorldStore};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fourstep::memory::{CreateSecret, Model, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, AWSPENDING, AlternatingUsers, DualPassword, Minted, Rotation, SingleUser, Strategies};
 
-use crate::accounts::{Database, ModelAccounts, Writes};
+use crate::accounts::{ModelAccounts, Writes};
+use crate::database::Database;
 use crate::fleet::{Fleet, ModelFleet};
 use crate::keys::{KeyService, ModelKeys};
 use crate::slot::{Pushed, Rolled, Slot};

@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "the modules of one test binary; nothing depends on it")]
 
 mod accounts;
+mod database;
 mod driver;
 mod fleet;
 mod interleavings;

@@ -7,7 +7,8 @@ use fourstep::{
     Result, Rotator, SingleUser,
 };
 
-use crate::accounts::{Database, ModelAccounts, Writes};
+use crate::accounts::{ModelAccounts, Writes};
+use crate::database::Database;
 use crate::driver::rotate;
 use crate::interleavings::late_duplicates;
 use crate::keys::{KeySecret, KeyService, ModelKeys};

@@ -7,7 +7,7 @@ use fourstep::FoundServer;
 use fourstep::memory::MemoryServers;
 
 use super::*;
-use crate::accounts::{Database, EVIL, REPLICA};
+use crate::database::{Database, EVIL, REPLICA};
 
 const INSTANCE: &str = "arn:aws:rds:eu-central-1:123456789012:db:app";
 const TAG: &str = "aws:rds:primaryDBInstanceArn";

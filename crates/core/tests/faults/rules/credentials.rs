@@ -107,7 +107,7 @@ fn a_lost_password_is_reset_once_and_only_where_a_tag_names_the_current_version(
     lost_password::<Dual>();
 }
 
-fn lost_password<K: Kind<Target = crate::accounts::Database>>() {
+fn lost_password<K: Kind<Target = crate::database::Database>>() {
     let (world, token) = second::<K>();
     steps::<K>(&world, &[Step::Create], &token);
     let lose = || {

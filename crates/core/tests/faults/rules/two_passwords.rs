@@ -8,7 +8,7 @@ use fourstep::memory::UpdateSecretVersionStage;
 use fourstep::{Passwords, Report};
 
 use super::*;
-use crate::accounts::{Database, GRANT};
+use crate::database::{Database, GRANT};
 use crate::kinds::{Auto, AutoWithoutRight};
 use crate::world::Target as _;
 
@@ -37,7 +37,7 @@ fn strategy_aloud(world: &TheWorld<Auto>, strategy: &str) {
     world.state().model.secret_mut("app").unwrap().tags = tags;
 }
 
-fn account(world: &TheWorld<Dual>, change: impl FnOnce(&mut crate::accounts::Account)) {
+fn account(world: &TheWorld<Dual>, change: impl FnOnce(&mut crate::database::Account)) {
     change(world.state().target.accounts.get_mut("app").unwrap());
 }
 
@@ -136,7 +136,7 @@ fn abandoned_attempts_one_after_the_other_never_push_the_current_password_out() 
 #[test]
 fn a_password_that_was_changed_by_hand_is_replaced_beside_the_one_that_still_opens() {
     // AWSPREVIOUS is the secondary password, or an administrator made it the only one, or it is an unlabelled version's.
-    let changes: [fn(&mut crate::accounts::Account); 2] = [
+    let changes: [fn(&mut crate::database::Account); 2] = [
         |account| account.password = "changed by hand".into(),
         |account| account.password = account.secondary.take().unwrap(),
     ];
