@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// One request, and how its answer is read.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RequestSection {
+    /// The method.
+    pub method: Method,
+    /// What follows the path of `base_url`. A value in it is one segment, or a part of one.
+    pub path: String,
+    /// The query.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Headers beside that of `auth`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A body of JSON. A text that is nothing but `{{ … }}` becomes the value itself, be it a list or a number.
+    #[serde(default)]
+    pub json: Option<serde_json::Value>,
+    /// A body of form fields.
+    #[serde(default)]
+    pub form: Option<BTreeMap<String, String>>,
+    /// Statuses that mean success. Without it, every 2xx does.
+    #[serde(default)]
+    pub expect: Vec<u16>,
+    /// Answers that mean something else than their status says.
+    #[serde(default)]
+    pub answers: Vec<ExpectedAnswer>,
+    /// Where in the JSON of the answer things are.
+    #[serde(default)]
+    pub answer: AnswerSection,
+    /// How a list goes on.
+    #[serde(default)]
+    pub pages: Option<PagesSection>,
+}
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+}
+
+/// An answer that means something else than its status says.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedAnswer {
+    /// The status.
+    pub status: u16,
+    /// Where in the JSON a value has to be for this line to hold.
+    #[serde(default)]
+    pub pointer: Option<String>,
+    /// The value that has to be there.
+    #[serde(default)]
+    pub equals: Option<serde_json::Value>,
+    /// What it means.
+    pub means: Means,
+}
+
+/// What an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Means {
+    /// It was done.
+    Success,
+    /// The service refused the key.
+    Rejected,
+    /// The key works, but may not do this.
+    Forbidden,
+    /// There may be no more keys.
+    LimitReached,
+    /// Not now.
+    Later,
+}
+
+/// Where in the JSON of an answer things are: JSON Pointers (RFC 6901). The empty one is the whole answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AnswerSection {
+    /// The new key. In `create` and `roll`.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// The key's id. In `create` and `roll`, and within each item of a list.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// When the key ends: RFC 3339, a date, or seconds since 1970. In `create` and `roll`.
+    #[serde(default)]
+    pub expires: Option<String>,
+    /// What else is stored in the secret: its field, and where it is in the answer. In `create` and `roll`.
+    #[serde(default)]
+    pub save: BTreeMap<String, String>,
+    /// The list of keys. In `list`.
+    #[serde(default)]
+    pub keys: Option<String>,
+    /// The key's name, within each item of a list. Without it, only keys that a version names are ever deleted.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// When the key was made, within each item of a list that shows no names: RFC 3339, a date, or seconds since 1970.
+    /// The log then names the keys that a lost answer may have left. In `list`.
+    #[serde(default)]
+    pub created: Option<String>,
+    /// What an item has to have to count, as `{ "/revoked" = false }`. In `list`.
+    #[serde(default, rename = "where")]
+    pub matching: BTreeMap<String, serde_json::Value>,
+}
+
+/// How a list goes on: by the number of a page, or by a cursor.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PagesSection {
+    /// The query's parameter that gives the page, from 1, or the cursor.
+    pub parameter: String,
+    /// Where in the answer the next cursor is. Without it, pages are numbered.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// How many keys a full page has: a shorter one is the last. Without it, an empty one is.
+    #[serde(default)]
+    pub size: Option<usize>,
+}
