@@ -119,7 +119,7 @@ impl Operator {
             Ok(Simulated::Forbids(actions)) => bad(
                 what,
                 &format!("{role} may not use {}.", actions.join(", ")),
-                &format!("Allow them to the role, on {}", secret.arn),
+                &format!("Allow the role to do so, on {}", secret.arn),
             ),
             Ok(Simulated::DependsOn(keys)) => doubtful(
                 what,

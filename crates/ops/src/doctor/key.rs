@@ -46,7 +46,7 @@ impl Operator {
             Ok(Simulated::Forbids(actions)) => doubtful(
                 what,
                 &format!("Key {key} is enabled; no policy of {role} allows {}.", actions.join(", ")),
-                "Allow them to the role, unless the key's own policy does",
+                "Allow the role to do so, unless the key's own policy does",
             ),
             Ok(Simulated::DependsOn(keys)) => doubtful(
                 what,
