@@ -34,9 +34,12 @@ const SINGLE_USER: [Messages; 1] = [Messages { calls: 13, connections: 3, fronte
 /// testSecret reads whose clone the account is, and what it lacks of what the other one may; of a clone, also as which
 /// role the sessions of its base begin. In the first rotation, four statements make the clone, and both roles
 /// are looked at again; in the second, createSecret also reads AWSPREVIOUS, and setSecret the mark of the clone that opened
-/// the server.
-const ALTERNATING_USERS: [Messages; 2] =
-    [Messages { calls: 15, connections: 4, frontend: 32 }, Messages { calls: 16, connections: 4, frontend: 26 }];
+/// the server; in the third, the clone is there.
+const ALTERNATING_USERS: [Messages; 3] = [
+    Messages { calls: 15, connections: 4, frontend: 32 },
+    Messages { calls: 16, connections: 4, frontend: 26 },
+    Messages { calls: 15, connections: 4, frontend: 27 },
+];
 
 /// The same calls and connections, with other messages: setSecret gives the lock back before its session ends. To log in to
 /// MySQL takes two more where the server's cache does not have the password, since caching_sha2_password then asks for

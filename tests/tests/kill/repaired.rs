@@ -12,7 +12,10 @@ use crate::point::{Messages, Point};
 use crate::server::Kind;
 use crate::strategy::Strategy;
 use crate::world::World;
-use crate::{ALTERNATING_USERS, ALTERNATING_USERS_OF_MYSQL, DUAL_PASSWORD, SINGLE_USER, SINGLE_USER_OF_MYSQL};
+use crate::{
+    ALTERNATING_USERS, ALTERNATING_USERS_OF_MARIADB, ALTERNATING_USERS_OF_MYSQL, DUAL_PASSWORD, SINGLE_USER,
+    SINGLE_USER_OF_MYSQL,
+};
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,30 @@ async fn recover_and_rollback_repair_dual_password_after_a_kill_at_every_message
     for repair in [Repair::Recover, Repair::RollBack] {
         let kind = Kind::MySql(Flavour::MySql);
         repaired_at_each(kind, Strategy::DualPassword, DUAL_PASSWORD[0], repair).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "takes minutes, and each half is run with all other tests"]
+async fn each_repair_works_wherever_alternating_users_were_killed_on_postgresql() {
+    repaired_by_each(Kind::Postgres, ALTERNATING_USERS[0]).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes, and each half is run with all other tests"]
+async fn each_repair_works_wherever_alternating_users_were_killed_on_mysql() {
+    repaired_by_each(Kind::MySql(Flavour::MySql), ALTERNATING_USERS_OF_MYSQL[0]).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn each_repair_works_wherever_alternating_users_were_killed_on_mariadb() {
+    repaired_by_each(Kind::MySql(Flavour::MariaDb), ALTERNATING_USERS_OF_MARIADB[0]).await;
+}
+
+async fn repaired_by_each(kind: Kind, messages: Messages) {
+    for repair in [Repair::Recover, Repair::RollBack] {
+        repaired_at_each(kind, Strategy::AlternatingUsers, messages, repair).await;
     }
 }
 
