@@ -2,17 +2,20 @@ use crate::failure::Result;
 use crate::process::Invocation;
 use crate::{setup, terminal, workspace};
 
-/// Sets up the machine, builds some functions as they are released, and runs an example of the test kit with them.
+const FUNCTIONS: [&str; 4] = ["rotate-postgres", "rotate-mysql", "rotate-api-key", "rotate-ssh"];
+
+/// Sets up the machine, builds the functions as they are released, and runs an example of the test kit with them. It may
+/// need other examples, of `fourstep-lambda`, beside them.
 ///
 /// # Errors
 ///
 /// If the set-up, the build or the example fails.
-pub(crate) fn run(example: &str, functions: &[&str]) -> Result {
+pub(crate) fn run(example: &str, beside: &[&str]) -> Result {
     setup::run(setup::Extras::default())?;
-    let packages: Vec<_> = functions.iter().map(|name| format!("--package {name} --bin {name}")).collect();
-    let packages = packages.join(" ");
+    let functions = FUNCTIONS.map(|name| format!("--package {name} --bin {name}")).join(" ");
+    let beside: String = beside.iter().map(|name| format!(" --package fourstep-lambda --example {name}")).collect();
     let build = Invocation::cargo(&format!(
-        "build --release --locked {packages} --package fourstep-testkit --example {example}"
+        "build --release --locked {functions} --package fourstep-testkit --example {example}{beside}"
     ));
     terminal::announce("build", &build.to_string());
     build.run()?;

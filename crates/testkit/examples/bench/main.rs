@@ -1,9 +1,12 @@
 //! Measures the functions, as they are released, against servers of their own. `cargo xtask bench` runs it.
 
+mod functions;
 mod hosts;
+mod rotation;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -13,11 +16,25 @@ async fn main() -> ExitCode {
         anstream::eprintln!("name the folder with the functions' binaries: bench target/release");
         return ExitCode::from(2);
     };
-    match hosts::measure(&programs.join("rotate-ssh")).await {
+    match measure(&programs).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn measure(programs: &Path) -> Result<()> {
+    functions::measure(programs).await?;
+    hosts::measure(&programs.join("rotate-ssh")).await
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a process has few bytes")]
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1024 * 1024))
 }
