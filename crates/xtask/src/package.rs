@@ -103,8 +103,13 @@ fn into(root: &Path, dist: &Path, options: &Options) -> Result {
     archive::write_sums(dist)
 }
 
+/// Gives the options of cargo that choose the functions.
+pub(crate) fn selection() -> String {
+    FUNCTIONS.map(|name| format!("--package {name} --bin {name}")).join(" ")
+}
+
 fn build(root: &Path, architecture: Architecture) -> Result {
-    let packages = FUNCTIONS.map(|name| format!("--package {name} --bin {name}")).join(" ");
+    let packages = selection();
     // A folder, and so a path in a message of a panic, must not make one machine's build differ from another's.
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     let home = home.map_err(|_| Failure::new("neither CARGO_HOME nor HOME is set"))?;

@@ -1,8 +1,6 @@
 use crate::failure::Result;
 use crate::process::Invocation;
-use crate::{setup, terminal, workspace};
-
-const FUNCTIONS: [&str; 4] = ["rotate-postgres", "rotate-mysql", "rotate-api-key", "rotate-ssh"];
+use crate::{package, setup, terminal, workspace};
 
 /// Sets up the machine, builds the functions as they are released, and runs an example of the test kit with them. It may
 /// need other examples, of `fourstep-lambda`, beside them.
@@ -12,7 +10,7 @@ const FUNCTIONS: [&str; 4] = ["rotate-postgres", "rotate-mysql", "rotate-api-key
 /// If the set-up, the build or the example fails.
 pub(crate) fn run(example: &str, beside: &[&str]) -> Result {
     setup::run(setup::Extras::default())?;
-    let functions = FUNCTIONS.map(|name| format!("--package {name} --bin {name}")).join(" ");
+    let functions = package::selection();
     let beside: String = beside.iter().map(|name| format!(" --package fourstep-lambda --example {name}")).collect();
     let build = Invocation::cargo(&format!(
         "build --release --locked {functions} --package fourstep-testkit --example {example}{beside}"
