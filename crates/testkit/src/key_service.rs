@@ -17,6 +17,7 @@ mod state;
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::aws::Moment;
+use crate::runtime_api::Sandbox;
 use crate::wire::{Wire, WireListener};
 pub use answer::Fault;
 pub use state::{ServiceKey, ServiceState};
@@ -115,6 +117,12 @@ impl KeyService {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Gives a function the variables by which it finds this service, and the provider file that describes it.
+    #[must_use]
+    pub fn found_by(&self, function: Sandbox, file: &Path) -> Sandbox {
+        function.variable("API_PROVIDER_FILE", file).variable("API_LOOPBACK", "on").variable("KEYS_URL", self.url())
     }
 
     /// Gives what it holds, to look at and to change. What is done here is no request.

@@ -45,11 +45,7 @@ impl World {
         let mut file = NamedTempFile::with_suffix(".toml").unwrap();
         file.write_all(provider.as_bytes()).unwrap();
         let sandbox = Sandbox::new(function::binary("rotate-api-key").unwrap()).unwrap();
-        let sandbox = sandbox
-            .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
-            .variable("API_PROVIDER_FILE", file.path())
-            .variable("API_LOOPBACK", "on")
-            .variable("KEYS_URL", service.url());
+        let sandbox = service.found_by(sandbox, file.path()).variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url());
         let minted = provider == MINTED;
         let value = if minted { json!({"key": FIRST_KEY, "key_id": "key-0"}) } else { json!({"key": FIRST_VALUE}) };
         let account = Account::make("app", &value, None, aws.secrets());

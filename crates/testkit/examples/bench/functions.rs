@@ -153,18 +153,13 @@ async fn api_key() -> Result<Subject> {
     let (service, folder) = (KeyService::start().await?, tempfile::tempdir()?);
     let file = folder.path().join("keys.toml");
     std::fs::write(&file, PROVIDER)?;
-    let url = service.url().to_owned();
-    let configure = move |sandbox: Sandbox| {
-        let sandbox = sandbox.variable("API_PROVIDER_FILE", &file).variable("API_LOOPBACK", "on");
-        sandbox.variable("KEYS_URL", &url)
-    };
     Ok(Subject {
         function: "rotate-api-key",
         rotates: "minted key",
         secret: json!({"key": FIRST_KEY, "key_id": "key-0"}),
-        configure: Box::new(configure),
+        configure: Box::new(move |sandbox| service.found_by(sandbox, &file)),
         proxy: None,
-        _target: Box::new((service, folder)),
+        _target: Box::new(folder),
     })
 }
 

@@ -22,12 +22,8 @@ pub(crate) async fn show(function: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("keys.toml");
     std::fs::write(&file, PROVIDER)?;
-    let sandbox = Sandbox::new(function)?
-        .variable("AWS_ENDPOINT_URL", aws.url())
-        .variable("API_PROVIDER_FILE", &file)
-        .variable("API_LOOPBACK", "on")
-        .variable("KEYS_URL", service.url());
-    let sandbox = Arc::new(sandbox);
+    let sandbox = Sandbox::new(function)?.variable("AWS_ENDPOINT_URL", aws.url());
+    let sandbox = Arc::new(service.found_by(sandbox, &file));
     let api = HttpApi::new(aws.url());
     let value = json!({"key": FIRST_KEY, "key_id": "key-0"}).to_string();
     crate::call(&api, Operation::CreateSecret, &json!({"Name": SECRET, "SecretString": value})).await?;
