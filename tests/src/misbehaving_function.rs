@@ -1,6 +1,6 @@
 //! A rotation function that goes wrong in the way that its secret asks for, and tries to tell the secret to the world.
 
-use fourstep::{Context, Error, ErrorKind, Lives, Login, Result, Rotator, Sensitive};
+use fourstep::{Context, Error, ErrorKind, Login, Result, Rotator, Sensitive, Slots};
 use serde::{Deserialize, Serialize};
 
 struct Misbehaving;
@@ -14,7 +14,7 @@ struct Secret {
 impl Rotator for Misbehaving {
     type Secret = Secret;
     const NAME: &'static str = "misbehaving";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(&self, current: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
         let password = current.password.expose();
@@ -41,7 +41,7 @@ impl Rotator for Misbehaving {
         Ok(())
     }
 
-    async fn test(&self, _secret: &Secret, _cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, _secret: &Secret, _cx: &Context<'_>) -> Result<()> {
         Ok(())
     }
 }

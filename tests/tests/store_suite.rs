@@ -10,7 +10,7 @@ use fourstep_testkit::aws::Aws;
 use fourstep_testkit::store_suite::{self, MOTO_DIFFERENCES, Subject};
 use fourstep_testkit::{HttpApi, Moto};
 
-/// Makes the store that a function uses, with the real SDK, at an end point without TLS.
+/// Creates the store that a function uses, with the real SDK, at an end point without TLS.
 fn store_at(url: &str) -> Arc<dyn SecretStore> {
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
@@ -22,7 +22,7 @@ fn store_at(url: &str) -> Arc<dyn SecretStore> {
     Arc::new(SecretsManagerStore::new(Client::from_conf(config)))
 }
 
-/// Checks the rules. Gives a line that says how many there were.
+/// Checks the rules. Returns a line that says how many there were.
 async fn hold(subject: Subject) -> String {
     match store_suite::check(&subject).await {
         Ok(rules) => format!("{}: {rules} rules, {} known differences", subject.name, subject.differences.len()),

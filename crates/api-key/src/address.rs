@@ -25,7 +25,7 @@ pub(crate) enum Reach {
     Never,
 }
 
-/// Says that a host's addresses are all refused. It is found again in the error of the HTTP client.
+/// Reports that a host's addresses are all refused. It is found again in the error of the HTTP client.
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) Reach);
 

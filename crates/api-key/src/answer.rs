@@ -51,7 +51,7 @@ impl Answer {
         Self { status, ..Self::default() }
     }
 
-    /// Gives the JSON, where the request needs one.
+    /// Returns the JSON, where the request needs one.
     pub(crate) fn json(&self, at: At<'_>) -> Result<&Value> {
         self.json.as_ref().ok_or_else(|| {
             Error::invalid(format!("{at} answered {} with something else than JSON", self.status))
@@ -59,7 +59,7 @@ impl Answer {
         })
     }
 
-    /// Gives the text, or the number as a text, to which a pointer leads.
+    /// Returns the text, or the number as a text, to which a pointer leads.
     pub(crate) fn text(&self, pointer: &str, at: At<'_>) -> Result<String> {
         text_in(self.json(at)?, pointer).map_err(|found| {
             Error::invalid(format!("{at} answered with JSON in which `{pointer}` leads to {found}, not to a text"))
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// Gives the text to which a pointer leads, or what is there instead.
+/// Returns the text to which a pointer leads, or what is there instead.
 pub(crate) fn text_in(value: &Value, pointer: &str) -> Result<String, &'static str> {
     match value.pointer(pointer) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),

@@ -42,7 +42,7 @@ pub(crate) enum Verdict {
     LimitReached,
 }
 
-/// Says what an answer means. No text of the service gets out: it may repeat the request.
+/// Explains what an answer means. No text of the service gets out: it may repeat the request.
 ///
 /// What the file says of an answer goes first. Then, in this order:
 ///
@@ -152,7 +152,7 @@ fn later(answer: &Answer, at: At<'_>, why: &str) -> Error {
     }
 }
 
-/// Says why a request got no answer. No text of the client gets out: it may repeat the URL.
+/// Explains why a request got no answer. No text of the client gets out: it may repeat the URL.
 ///
 /// | cause | kind |
 /// | --- | --- |
@@ -204,7 +204,7 @@ fn tls_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> 
     }
 }
 
-/// Says that requests may not go to an address.
+/// Reports that requests may not go to an address.
 pub(crate) fn address_refused(reach: Reach, at: At<'_>) -> Error {
     let (what, fix) = match reach {
         Reach::Private => (

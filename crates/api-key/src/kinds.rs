@@ -25,13 +25,13 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// Takes the function's variables, which may stand in a provider's `base_url`. Files are read when they are needed.
+    /// Creates one with the function's variables, which may stand in a provider's `base_url`. Files are read when they are needed.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         Self { environment, only: None, services: Mutex::default() }
     }
 
-    /// Takes one provider file for all secrets, and the place of the service in place of the file's `base_url`.
+    /// Creates one for a single provider file, and the place of the service in place of the file's `base_url`.
     #[must_use]
     pub fn only(mut self, file: impl Into<PathBuf>, base_url: Option<String>) -> Self {
         self.only = Some((file.into(), base_url));
@@ -52,7 +52,7 @@ impl ApiKeys {
         Ok(service)
     }
 
-    /// Gives the provider that the secret's tag names, or the first.
+    /// Returns the provider that the secret's tag names, or the first.
     fn chosen(&self, settings: &Settings) -> Result<Source> {
         let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
         let named = settings.providers.iter().map(|name| (name.clone(), Source::named(root, name)));

@@ -26,7 +26,7 @@ pub(crate) struct Misplaced(pub(crate) &'static str);
 impl Place {
     pub(crate) const ALL: [Self; 6] = [Self::Path, Self::Query, Self::Header, Self::Json, Self::Form, Self::Credential];
 
-    /// Gives the name that a template of this place has.
+    /// Returns the name that a template of this place has.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Path => "path",

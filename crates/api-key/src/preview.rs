@@ -101,7 +101,7 @@ impl ProviderFile {
     }
 }
 
-/// Makes something that has all that a request takes from what `read` found.
+/// Completes what `read` found with all that a request takes.
 fn found(request: &RequestSection) -> Value {
     let mut root = serde_json::Value::Null;
     let mut texts: Vec<(&str, Place)> = vec![(&request.path, Place::Path)];

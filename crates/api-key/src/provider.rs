@@ -45,7 +45,7 @@ pub struct ProviderFile {
     pub kind: Kind,
     /// Where the service is: scheme, host, and the beginning of every path. May have `{{ env.NAME }}` in it.
     pub base_url: String,
-    /// Says that whoever wrote this knows that a rolled key can be lost.
+    /// Records that the author accepts that a rolled key can be lost.
     #[serde(default)]
     pub loss_possible: bool,
     /// Whether the service may be at a private address, as one in a VPC is.
@@ -73,7 +73,7 @@ pub struct ProviderFile {
     /// How all requests but `test` are made, where the secret names an administrator's secret in `masterarn`.
     #[serde(default)]
     pub admin: Option<AdminSection>,
-    /// Makes a key.
+    /// Creates a key.
     #[serde(default)]
     pub create: Option<RequestSection>,
     /// Lists the keys.
@@ -182,7 +182,7 @@ impl ProviderFile {
         Ok(provider)
     }
 
-    /// Gives the requests that the file has, by name.
+    /// Returns the requests that the file has, by name.
     pub(crate) fn requests(&self) -> impl Iterator<Item = (&'static str, &RequestSection)> {
         let optional = [
             ("create", &self.create),

@@ -45,7 +45,7 @@ impl Scope {
 }
 
 impl RequestSection {
-    /// Gives a request that expects any 2xx.
+    /// Returns a request that expects any 2xx.
     pub(crate) fn of(method: Method) -> Self {
         Self {
             method,
@@ -168,7 +168,7 @@ pub(crate) fn credential(auth: &Auth, scope: &Scope) -> Result<Option<Credential
     }))
 }
 
-/// Makes the header of a token.
+/// Creates the header of a token.
 pub(crate) fn bearer(token: &Sensitive) -> Result<Credential, Unfit> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
     let (name, value) = header("auth.bearer", AUTHORIZATION.as_str(), &text)?;

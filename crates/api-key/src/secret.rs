@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fourstep::{Context, Error, Guarded, Result, Sensitive};
+use fourstep::{Context, Error, MaybeSensitive, Result, Sensitive};
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,22 +16,22 @@ pub struct Secret(BTreeMap<String, Field>);
 
 #[derive(Clone, PartialEq)]
 enum Field {
-    Text(Guarded),
+    Text(MaybeSensitive),
     Other(serde_json::Value),
 }
 
 impl Secret {
-    /// Gives a field that is a text or a number, as a text.
+    /// Returns a field that is a text or a number, as a text.
     pub(crate) fn text(&self, field: &str) -> Option<Sensitive> {
         match self.0.get(field)? {
-            Field::Text(Guarded(text)) => Some(text.clone()),
+            Field::Text(MaybeSensitive(text)) => Some(text.clone()),
             Field::Other(serde_json::Value::Number(number)) => Some(Sensitive::new(number.to_string())),
             Field::Other(_) => None,
         }
         .filter(|text| !text.is_empty())
     }
 
-    /// Gives the key.
+    /// Returns the key.
     pub(crate) fn key(&self, section: &SecretSection) -> Result<Sensitive> {
         let field = &section.value;
         self.text(field).ok_or_else(|| {
@@ -40,20 +40,20 @@ impl Secret {
         })
     }
 
-    /// Gives the same secret with other texts in some fields.
+    /// Returns the same secret with other texts in some fields.
     pub(crate) fn with<'a>(&self, fields: impl IntoIterator<Item = (&'a str, Sensitive)>) -> Self {
         let mut next = self.clone();
         for (field, text) in fields {
-            next.0.insert(field.to_owned(), Field::Text(Guarded(text)));
+            next.0.insert(field.to_owned(), Field::Text(MaybeSensitive(text)));
         }
         next
     }
 
-    /// Gives the fields of these names that are there, for templates.
+    /// Returns the fields of these names that are there, for templates.
     pub(crate) fn values<'a>(&'a self, names: impl IntoIterator<Item = &'a String>) -> Value {
         let value = |name: &'a String| {
             let value = match self.0.get(name)? {
-                Field::Text(Guarded(text)) => Value::from(text.expose()),
+                Field::Text(MaybeSensitive(text)) => Value::from(text.expose()),
                 Field::Other(value) => Value::from(Serde(value)),
             };
             Some((name.as_str(), value))
@@ -103,7 +103,7 @@ impl Serialize for Field {
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(text) => Self::Text(Guarded(Sensitive::new(text))),
+            serde_json::Value::String(text) => Self::Text(MaybeSensitive(Sensitive::new(text))),
             other => Self::Other(other),
         })
     }

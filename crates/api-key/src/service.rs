@@ -81,12 +81,12 @@ impl Caller {
         &self.service.provider
     }
 
-    /// Tells whether the administrator makes the requests that change something.
+    /// Returns whether the administrator makes the requests that change something.
     pub(crate) fn is_administered(&self, secret: &Secret) -> bool {
         self.provider().admin.is_some() && secret.text("masterarn").is_some()
     }
 
-    /// Gives what templates may use of a secret.
+    /// Returns what templates may use of a secret.
     pub(crate) fn scope(&self, secret: &Secret) -> Scope {
         let section = &self.provider().secret;
         Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)))
@@ -101,7 +101,7 @@ impl Caller {
         }
     }
 
-    /// Makes a request: as the administrator if there is one and it is not `test`, else with the secret's own key.
+    /// Creates a request: as the administrator if there is one and it is not `test`, else with the secret's own key.
     pub(crate) async fn perform(
         &self,
         name: &'static str,
@@ -122,7 +122,7 @@ impl Caller {
         Ok((answer, verdict))
     }
 
-    /// Reads the new key out of the answer to the request that made it, and gives the fields of the secret that change.
+    /// Reads the new key out of the answer to the request that made it, and returns the fields of the secret that change.
     pub(crate) fn made(
         &self,
         name: &'static str,
@@ -156,7 +156,7 @@ impl Caller {
         Ok(Secret::default().with(fields))
     }
 
-    /// Gives what a request is made with.
+    /// Returns what a request is made with.
     async fn credential(
         &self,
         name: &'static str,
@@ -192,7 +192,7 @@ impl Caller {
     }
 }
 
-/// Gives the end of a new key in the spellings that services ask for.
+/// Returns the end of a new key in the spellings that services ask for.
 fn expires(end: SystemTime, seconds: u64) -> Value {
     let time = humantime::format_rfc3339_seconds(end).to_string();
     let unix = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

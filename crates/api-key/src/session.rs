@@ -147,7 +147,7 @@ impl Session {
     }
 }
 
-/// Gives how long the service asks to wait before it is asked again, if that is safe.
+/// Returns how long the service asks to wait before it is asked again, if that is safe.
 fn wait_asked_for(answer: &Answer, repeat: Repeat) -> Option<Duration> {
     match answer.status {
         // It says that it did not act.

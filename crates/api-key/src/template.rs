@@ -11,7 +11,7 @@ use crate::place::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault(pub(crate) String);
 
-/// Gives the variables that a template asks for, as `secret.user`.
+/// Returns the variables that a template asks for, as `secret.user`.
 pub(crate) fn variables(source: &str, place: Place) -> Result<BTreeSet<String>, Fault> {
     let template = environment().template_from_named_str(place.name(), source).map_err(|error| explain(&error))?;
     Ok(template.undeclared_variables(true).into_iter().collect())
@@ -80,7 +80,7 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// Says what is wrong. Of the library's own texts only those pass that quote nothing but the template.
+/// Explains what is wrong. Of the library's own texts only those pass that quote nothing but the template.
 fn explain(error: &minijinja::Error) -> Fault {
     let detail = match error.kind() {
         ErrorKind::SyntaxError => error.detail().unwrap_or("it cannot be read"),

@@ -5,7 +5,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Makes the configuration of TLS: chain and name verified, by Mozilla's authorities and those of `TLS_CA_BUNDLE`.
+/// Creates the configuration of TLS: chain and name verified, by Mozilla's authorities and those of `TLS_CA_BUNDLE`.
 ///
 /// # Errors
 ///

@@ -28,12 +28,12 @@ const TO_CONNECT: Duration = Duration::from_millis(1300);
 
 /// The time from the request to the first byte of the answer. Secrets Manager takes tens of milliseconds, and seconds
 /// while it waits for KMS: cutting it shorter would turn a slow service into a failed one.
-const TO_ANSWER: Duration = Duration::from_secs(8);
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
 /// The time of a call with all its attempts. It leaves a function with 30 s the time to answer.
 const TO_END: Duration = Duration::from_secs(20);
 
-/// Makes a client from the environment of a Lambda function.
+/// Creates a client from the environment of a Lambda function.
 pub(crate) async fn from_environment() -> Client {
     let config = shared_config().await;
     let mut builder = Builder::from(&config);
@@ -47,7 +47,7 @@ pub(crate) async fn from_environment() -> Client {
     Client::from_conf(builder.build())
 }
 
-/// Makes a client for Amazon RDS from the environment of a Lambda function.
+/// Creates a client for Amazon RDS from the environment of a Lambda function.
 pub(crate) async fn rds_from_environment() -> aws_sdk_rds::Client {
     aws_sdk_rds::Client::new(&shared_config().await)
 }
@@ -95,7 +95,7 @@ fn retries() -> RetryConfig {
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(TO_ANSWER).operation_timeout(TO_END).build()
+    TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(ANSWER_LIMIT).operation_timeout(TO_END).build()
 }
 
 fn is_on(name: &str) -> bool {
@@ -117,7 +117,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Makes a client for an end point, with the time-outs and retries of every other client.
+    /// Creates a client for an end point, with the time-outs and retries of every other client.
     pub(crate) fn client_at(endpoint: &str) -> Client {
         let config = Config::builder()
             .behavior_version(version())

@@ -86,7 +86,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("LimitExceededException", Meaning::OverQuota),
 ];
 
-/// Says what an error of `operation` on `subject`, a secret or a database, means, and what to do.
+/// Explains what an error of `operation` on `subject`, a secret or a database, means, and what to do.
 ///
 /// The text of the service is passed on where it is about rights and states. It is not where a request was
 /// malformed: that text repeats the field's value.
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// Tells whether GetSecretValue means that the secret exists and the version has no value, or none yet.
+/// Returns whether GetSecretValue means that the secret exists and the version has no value, or none yet.
 pub(crate) fn is_missing_value<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     // "Secrets Manager can't find the specified secret value for VersionId: …", and without "value" for the secret.
     error.code() == Some("ResourceNotFoundException")
@@ -183,7 +183,7 @@ fn key_unusable(operation: Operation, subject: &str, code: &str, said: &str) -> 
     ))
 }
 
-/// Tells apart why there was no connection. The texts of the layers below tell it, where their types are private.
+/// Returns why there was no connection. The texts of the layers below tell it, where their types are private.
 fn unreachable(error: &ConnectorError, service: Service) -> Error {
     let name = service.name();
     let chain = DisplayErrorContext(error).to_string();
@@ -250,7 +250,7 @@ fn not_sent(error: &(dyn StdError + 'static), service: Service) -> Error {
         .next("Look at the variables AWS_REGION and AWS_ENDPOINT_URL, and at SecretId of the event")
 }
 
-/// Gives the service's own words, to be put behind ours.
+/// Returns the service's own words, to be put behind ours.
 fn said(service: Service, message: Option<&str>) -> String {
     match message.map(|message| printable(message.trim().trim_end_matches('.'))) {
         Some(message) if !message.is_empty() => format!("; {} says: {message}", service.name()),

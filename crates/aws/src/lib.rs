@@ -20,7 +20,7 @@ pub use aws_config::SdkConfig;
 pub use rds::RdsServers;
 pub use store::SecretsManagerStore;
 
-/// Gives the configuration of every client that a function makes: region and credentials by Lambda's variables, TLS by
+/// Returns the configuration of every client that a function makes: region and credentials by Lambda's variables, TLS by
 /// rustls with ring, time-outs and retries. For services that have no crate here.
 pub async fn configuration() -> SdkConfig {
     client::shared_config().await

@@ -6,7 +6,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Gives the name for people.
+    /// Returns the name for people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SecretsManager => "Secrets Manager",
@@ -14,7 +14,7 @@ impl Service {
         }
     }
 
-    /// Gives the name in permissions and in the names of VPC endpoints.
+    /// Returns the name in permissions and in the names of VPC endpoints.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -22,7 +22,7 @@ impl Service {
         }
     }
 
-    /// Gives the SDK's variable that names another end point.
+    /// Returns the SDK's variable that names another end point.
     pub(crate) fn endpoint_variable(self) -> &'static str {
         match self {
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
@@ -30,7 +30,7 @@ impl Service {
         }
     }
 
-    /// Gives the policy beside those of the role, the organisation and the VPC endpoint that may forbid a call.
+    /// Returns the policy beside those of the role, the organisation and the VPC endpoint that may forbid a call.
     pub(crate) fn further_policy(self) -> &'static str {
         match self {
             Self::SecretsManager => "the secret, ",
@@ -38,7 +38,7 @@ impl Service {
         }
     }
 
-    /// Gives when it is called, where that is not always: a setting that is simpler than a right may be found there.
+    /// Returns when it is called, where that is not always: a setting that is simpler than a right may be found there.
     pub(crate) fn needed(self) -> &'static str {
         match self {
             Self::SecretsManager => "",
@@ -62,7 +62,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// Gives the service that offers it.
+    /// Returns the service that offers it.
     pub(crate) fn service(self) -> Service {
         match self {
             Self::DescribeSecret
@@ -74,7 +74,7 @@ impl Operation {
         }
     }
 
-    /// Gives the name, which is also that of the permission after the service's prefix.
+    /// Returns the name, which is also that of the permission after the service's prefix.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DescribeSecret => "DescribeSecret",
@@ -87,7 +87,7 @@ impl Operation {
         }
     }
 
-    /// Gives the permissions on the secret's KMS key that the operation needs.
+    /// Returns the permissions on the secret's KMS key that the operation needs.
     /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>
     pub(crate) fn key_permissions(self) -> &'static str {
         match self {

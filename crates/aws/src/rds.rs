@@ -31,19 +31,19 @@ pub struct RdsServers {
 }
 
 impl RdsServers {
-    /// Takes a client that somebody else made, with that client's time-outs and retries.
+    /// Uses a client that somebody else made, with that client's time-outs and retries.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client: OnceCell::new_with(Some(client)) }
     }
 
-    /// Makes the client from a configuration.
+    /// Creates the client from a configuration.
     #[must_use]
     pub fn with_configuration(configuration: &SdkConfig) -> Self {
         Self::new(Client::new(configuration))
     }
 
-    /// Makes the client from the environment of a Lambda function, once it is needed.
+    /// Creates the client from the environment of a Lambda function, once it is needed.
     ///
     /// `AWS_ENDPOINT_URL_RDS` and `AWS_ENDPOINT_URL` name another end point. An Amazon RDS that cannot be reached is
     /// `Unavailable` within 5 s.
@@ -158,13 +158,13 @@ fn first_label(host: &str) -> &str {
     host.split('.').next().unwrap_or_default()
 }
 
-/// Tells the end points of a cluster from those of an instance: `name.cluster-…` with `-ro` or `-custom`.
+/// Returns whether a name is an end point of a cluster rather than an instance: `name.cluster-…` with `-ro` or `-custom`.
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html>
 fn is_of_cluster(host: &str) -> bool {
     host.split('.').nth(1).is_some_and(|label| label.to_ascii_lowercase().starts_with("cluster-"))
 }
 
-/// Tells whether Amazon RDS has nothing of this name: none, or the name is not one that it gives.
+/// Returns whether Amazon RDS has nothing of this name: none, or the name is not one that it gives.
 fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html#API_DescribeDBInstances_Errors
     // For what is no identifier: "must begin with a letter; must contain only ASCII letters, digits, and hyphens".

@@ -26,13 +26,13 @@ pub struct SecretsManagerStore {
 }
 
 impl SecretsManagerStore {
-    /// Takes a client that somebody else made, with that client's time-outs and retries.
+    /// Uses a client that somebody else made, with that client's time-outs and retries.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Makes a store from the environment of a Lambda function.
+    /// Creates a store from the environment of a Lambda function.
     ///
     /// Region and credentials come from Lambda's variables; where these are not set, from where the SDK looks
     /// otherwise. `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL` and, after them, `SECRETS_MANAGER_ENDPOINT`

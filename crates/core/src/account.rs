@@ -72,7 +72,7 @@ impl AccountSecret {
         Ok(())
     }
 
-    /// Gives where to connect to: the setting `endpoint`, or the secret's own host and port.
+    /// Returns where to connect to: the setting `endpoint`, or the secret's own host and port.
     ///
     /// # Errors
     ///
@@ -86,13 +86,13 @@ impl AccountSecret {
         Ok((host.into(), own_port))
     }
 
-    /// Gives whether to use TLS: always, unless the secret itself says `"ssl": false`.
+    /// Returns whether to use TLS: always, unless the secret itself says `"ssl": false`.
     #[must_use]
     pub fn tls(&self) -> bool {
         self.ssl != Some(false)
     }
 
-    /// Tells whether both secrets name the same server by `host` and `port`. See [`same_name`] for what does not count;
+    /// Returns whether both secrets name the same server by `host` and `port`. See [`same_name`] for what does not count;
     /// a secret without a port means `default_port`.
     #[must_use]
     pub fn same_server(&self, other: &Self, default_port: u16) -> bool {
@@ -102,7 +102,7 @@ impl AccountSecret {
     }
 }
 
-/// Tells whether two host names are one. Case and a trailing dot do not count, as in DNS.
+/// Returns whether two host names are one. Case and a trailing dot do not count, as in DNS.
 #[must_use]
 pub fn same_name(one: &str, other: &str) -> bool {
     let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();

@@ -77,14 +77,14 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<Mirrored>> + Send;
 
-    /// Gives the base whose clone the account is by our mark, if it has one.
+    /// Returns the base whose clone the account is by our mark, if it has one.
     fn marked_base(
         &self,
         session: &mut Self::Session,
         account: &str,
     ) -> impl Future<Output = Result<Option<String>>> + Send;
 
-    /// Tells, in an administrator's session, whether the clone bears our mark as that base's. `None`: a server of this kind
+    /// Returns, in an administrator's session, whether the clone bears our mark as that base's. `None`: a server of this kind
     /// has no place for a mark.
     fn is_marked(
         &self,
@@ -109,7 +109,7 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Tells whether the server keeps two passwords for the session's account, and lets that account say so itself.
+    /// Returns whether the server keeps two passwords for the session's account, and lets that account say so itself.
     fn passwords(
         &self,
         session: &mut Self::Session,
@@ -123,7 +123,7 @@ pub trait Accounts: Clone + Send + Sync + 'static {
     /// and sets. With `retain`, `from` becomes the secondary password and the one that was dies; without, the secondary
     /// password goes on working.
     ///
-    /// Gives false where `from` is not the primary password, as MySQL's error 3891 says: nothing changed then.
+    /// Returns false where `from` is not the primary password, as MySQL's error 3891 says: nothing changed then.
     ///
     /// Errors: `Forbidden`, naming the right that is missing; never `Rejected`.
     fn swap_password(
@@ -195,7 +195,7 @@ pub(crate) async fn try_login<A: Accounts>(accounts: &A, secret: &AccountSecret,
     Ok(())
 }
 
-/// Tells whether the server accepts the secret's account. No answer is an error.
+/// Returns whether the server accepts the secret's account. No answer is an error.
 pub(crate) async fn opens<A: Accounts>(accounts: &A, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
     match try_login(accounts, secret, cx).await {
         Ok(()) => Ok(true),

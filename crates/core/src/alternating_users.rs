@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::accounts::admin::{self, Admin};
 use crate::accounts::{opens, try_login};
 use crate::{
-    AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Lives, Login, Result, Rotator, Version,
+    AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Login, Result, Rotator, Slots, Version,
 };
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -22,7 +22,7 @@ const SUFFIX: &str = "_clone";
 impl<A: Accounts> Rotator for AlternatingUsers<A> {
     type Secret = AccountSecret;
     const NAME: &'static str = "alternating-users";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(
         &self,
@@ -77,12 +77,12 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         if ahead { admin::wait_for_replica(&self.0, pending, cx).await } else { Ok(()) }
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         try_login(&self.0, secret, cx).await
     }
 
     /// As in [`SingleUser`](crate::SingleUser), the password itself proves that this is the server at which it was set.
-    async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn test(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
         let mut session = cx.noted(cx.token(), self.0.log_in(pending, cx).await)?;
         let proof = match cx.settings().grants {
@@ -98,7 +98,7 @@ impl<A: Accounts> Rotator for AlternatingUsers<A> {
         }
     }
 
-    /// Gives the account of a secret that is gone a password that nobody knows: no lock, no drop, so that the next
+    /// Returns the account of a secret that is gone a password that nobody knows: no lock, no drop, so that the next
     /// rotation finds it as it was.
     async fn retire(&self, keep: &Keep<'_, AccountSecret>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         for gone in keep.gone(|secret| secret.username.clone()) {
@@ -160,7 +160,7 @@ impl<A: Accounts> AlternatingUsers<A> {
         if writable.is_ok() { Err(error) } else { Ok(()) }
     }
 
-    /// Gives the name of the account that is not current.
+    /// Returns the name of the account that is not current.
     async fn other_account(
         &self,
         current: &AccountSecret,
@@ -208,13 +208,13 @@ impl<A: Accounts> AlternatingUsers<A> {
     }
 }
 
-/// Gives the name that a base account's clone has.
+/// Returns the name that a base account's clone has.
 #[must_use]
 pub fn clone_of(base: &str) -> String {
     format!("{base}{SUFFIX}")
 }
 
-/// Gives the base of two accounts of which one is the other's clone by name.
+/// Returns the base of two accounts of which one is the other's clone by name.
 pub(crate) fn base_of_pair<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     let base_of = |clone: &'a str, base: &'a str| clone.strip_suffix(SUFFIX).filter(|name| *name == base);
     base_of(one, other).or_else(|| base_of(other, one))

@@ -32,7 +32,7 @@ impl Backoff {
         Self(builder.build())
     }
 
-    /// Gives the next wait, or none if it would not leave the time to answer.
+    /// Returns the next wait, or none if it would not leave the time to answer.
     pub(crate) fn next(&mut self, remaining: Duration) -> Option<Duration> {
         self.0.next().filter(|delay| *delay + TO_ANSWER < remaining)
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 /// The time: the system's, or a test's.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Gives the time of day.
+    /// Returns the time of day.
     fn now(&self) -> SystemTime;
 
     /// Waits.

@@ -1,6 +1,8 @@
 mod picture;
 mod versions;
 
+pub(crate) use versions::YOUNGEST;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
 use crate::{
-    AWSCURRENT, Action, Clock, Description, Engine, Error, Filter, Lives, Reply, Result, Rotator, SecretStore,
-    Sensitive, ServerLookup, Settings, Step, StepEvent, StoredValue,
+    AWSCURRENT, Action, Clock, Description, Engine, Error, Filter, Reply, Result, Rotator, SecretStore, Sensitive,
+    ServerLookup, Settings, Slots, Step, StepEvent, StoredValue,
 };
 
 use picture::Picture;
@@ -26,7 +28,7 @@ pub struct Context<'a> {
     description: Mutex<Description>,
     values: Mutex<BTreeMap<String, StoredValue>>,
     tried: Mutex<BTreeMap<String, bool>>,
-    strategy: Mutex<Option<(&'static str, Lives)>>,
+    strategy: Mutex<Option<(&'static str, Slots)>>,
     attempts: AtomicU32,
 }
 
@@ -54,12 +56,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Makes it that of an operator's action instead of a step.
+    /// Turns it into that of an operator's action instead of a step.
     pub(crate) fn for_operator(self, action: Action) -> Self {
         Self { action: Some(action), ..self }
     }
 
-    /// Gives what an operator asked for. `None`: Secrets Manager asked for the step.
+    /// Returns what an operator asked for. `None`: Secrets Manager asked for the step.
     pub(crate) fn action(&self) -> Option<&Action> {
         self.action.as_ref()
     }
@@ -74,49 +76,49 @@ impl<'a> Context<'a> {
         *lock(&self.staged) = Some(token);
     }
 
-    /// Gives the reply to the operator, and the version that was staged.
+    /// Returns the reply to the operator, and the version that was staged.
     pub(crate) fn into_reply(self) -> (Option<Reply>, Option<String>) {
         let reply = self.reply.into_inner().unwrap_or_else(PoisonError::into_inner);
         (reply, self.staged.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Gives the ARN of the secret that is rotated. Key the target's lock by it.
+    /// Returns the ARN of the secret that is rotated. Key the target's lock by it.
     #[must_use]
     pub fn secret_id(&self) -> String {
         self.description().arn.clone()
     }
 
-    /// Gives the id of the version that this rotation makes.
+    /// Returns the id of the version that this rotation makes.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.event.token
     }
 
-    /// Gives the step that runs.
+    /// Returns the step that runs.
     #[must_use]
     pub fn step(&self) -> Step {
         self.event.step
     }
 
-    /// Gives the settings: the function's, overridden by the secret's tags.
+    /// Returns the settings: the function's, overridden by the secret's tags.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Gives the time that is left for this step.
+    /// Returns the time that is left for this step.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.deadline.duration_since(self.now()).unwrap_or_default()
     }
 
-    /// Gives the moment at which this step ends at the latest.
+    /// Returns the moment at which this step ends at the latest.
     #[must_use]
     pub fn deadline(&self) -> SystemTime {
         self.deadline
     }
 
-    /// Gives the time of day.
+    /// Returns the time of day.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.engine.clock.now()
@@ -144,7 +146,7 @@ impl<'a> Context<'a> {
         .next("Nothing was written after that. If no other rotation is under way, start this one again"))
     }
 
-    /// Makes a password by the settings. Where they name no characters to exclude, `exclude` is excluded.
+    /// Creates a password by the settings. Where they name no characters to exclude, `exclude` is excluded.
     ///
     /// # Errors
     ///
@@ -184,12 +186,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Makes a value known to the output filter: for secrets that come from elsewhere than a secret's JSON.
+    /// Teaches the output filter a value: for secrets that come from elsewhere than a secret's JSON.
     pub fn learn(&self, secret: &Sensitive) {
         self.engine.filter.learn(secret);
     }
 
-    /// Tells whether this rotation's version is AWSCURRENT, as far as the description shows.
+    /// Returns whether this rotation's version is AWSCURRENT, as far as the description shows.
     pub(crate) fn is_promoted(&self) -> bool {
         self.description().version_with(AWSCURRENT) == Some(self.token())
     }
@@ -198,7 +200,7 @@ impl<'a> Context<'a> {
         lock(&self.description)
     }
 
-    /// Takes the labels anew, after the step itself moved one.
+    /// Reads the labels anew, after the step itself moved one.
     pub(crate) async fn describe_again(&self) -> Result<()> {
         let secret_id = self.secret_id();
         let description = self.engine.store.describe(&secret_id).await?;
@@ -228,16 +230,16 @@ impl<'a> Context<'a> {
 
     /// Notes how the credentials are rotated. What the target told last holds.
     pub(crate) fn set_strategy<R: Rotator>(&self) {
-        *lock(&self.strategy) = Some((R::NAME, R::LIVES));
+        *lock(&self.strategy) = Some((R::NAME, R::SLOTS));
     }
 
     pub(crate) fn strategy(&self) -> Option<&'static str> {
         lock(&self.strategy).map(|(name, _)| name)
     }
 
-    /// Tells whether AWSCURRENT works at every moment of this rotation.
+    /// Returns whether AWSCURRENT works at every moment of this rotation.
     pub(crate) fn overlaps(&self) -> bool {
-        lock(&self.strategy).is_some_and(|(_, lives)| lives.overlaps())
+        lock(&self.strategy).is_some_and(|(_, slots)| slots.overlaps())
     }
 
     /// Counts one more attempt at what the target did not answer.
@@ -258,7 +260,7 @@ impl<'a> Context<'a> {
         answer
     }
 
-    /// Says which version opens the target, as far as this step learned it.
+    /// Describes which version opens the target, as far as this step learned it.
     pub(crate) fn what_works(&self) -> String {
         let tried = lock(&self.tried);
         let description = self.description();

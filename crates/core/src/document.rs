@@ -18,19 +18,19 @@ pub struct Version<S> {
 }
 
 impl<S> Version<S> {
-    /// Gives the version's id.
+    /// Returns the version's id.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Gives when Secrets Manager made the version.
+    /// Returns when Secrets Manager made the version.
     #[must_use]
     pub fn created(&self) -> SystemTime {
         self.created
     }
 
-    /// Gives the secret.
+    /// Returns the secret.
     #[must_use]
     pub fn secret(&self) -> &S {
         &self.secret

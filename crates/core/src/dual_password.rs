@@ -1,5 +1,5 @@
 use crate::accounts::{opens, own, try_login};
-use crate::{AccountSecret, Accounts, Context, Error, Keep, Lives, Login, Passwords, Result, Rotator};
+use crate::{AccountSecret, Accounts, Context, Error, Keep, Login, Passwords, Result, Rotator, Slots};
 
 /// Rotates the password of one account on a server that keeps two: the new one works from setSecret on, and the old
 /// one until the next setSecret, or until finishSecret with `retire` at-finish.
@@ -21,7 +21,7 @@ pub struct DualPassword<A>(pub A);
 impl<A: Accounts> Rotator for DualPassword<A> {
     type Secret = AccountSecret;
     const NAME: &'static str = "dual-password";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(
         &self,
@@ -40,7 +40,7 @@ impl<A: Accounts> Rotator for DualPassword<A> {
         }
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         try_login(&self.0, secret, cx).await
     }
 

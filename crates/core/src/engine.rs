@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Gives the name that logs and metrics use.
+    /// Returns the name that logs and metrics use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -80,13 +80,13 @@ pub struct Report {
 }
 
 impl Engine {
-    /// Makes an engine on a store, with a function's environment variables.
+    /// Creates an engine on a store, with a function's environment variables.
     #[must_use]
     pub fn new(store: Arc<dyn SecretStore>, environment: Environment) -> Self {
         Self { store, clock: Arc::new(SystemClock), filter: Arc::default(), servers: Arc::new(NoLookup), environment }
     }
 
-    /// Takes a way to look database servers up. Without one, an administrator's secret has to name its host, and the
+    /// Sets how database servers are looked up. Without one, an administrator's secret has to name its host, and the
     /// same one as the secret that is rotated.
     #[must_use]
     pub fn with_servers(mut self, servers: Arc<dyn ServerLookup>) -> Self {
@@ -94,14 +94,14 @@ impl Engine {
         self
     }
 
-    /// Takes another clock.
+    /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Takes another output filter, as the one that the log writer uses.
+    /// Sets the output filter, such as the one that the log writer uses.
     #[must_use]
     pub fn with_filter(mut self, filter: Arc<Filter>) -> Self {
         self.filter = filter;

@@ -31,7 +31,7 @@ impl ErrorKind {
     pub const ALL: [Self; 6] =
         [Self::Rejected, Self::Unavailable, Self::Forbidden, Self::Conflict, Self::Invalid, Self::Other];
 
-    /// Gives the name that is Lambda's `errorType`.
+    /// Returns the name that is Lambda's `errorType`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ struct Parts {
 }
 
 impl Error {
-    /// Makes an error from what happened: a sentence without its full stop.
+    /// Creates an error from what happened: a sentence without its full stop.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         Self {
@@ -86,32 +86,32 @@ impl Error {
         }
     }
 
-    /// Makes an [`ErrorKind::Rejected`]: the target itself said no to the credential.
+    /// Creates an [`ErrorKind::Rejected`]: the target itself said no to the credential.
     pub fn rejected(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Rejected, message)
     }
 
-    /// Makes an [`ErrorKind::Unavailable`]: there was no answer, or it was "later".
+    /// Creates an [`ErrorKind::Unavailable`]: there was no answer, or it was "later".
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
     }
 
-    /// Makes an [`ErrorKind::Forbidden`]: the credential works but may not do this. Name the missing right.
+    /// Creates an [`ErrorKind::Forbidden`]: the credential works but may not do this. Name the missing right.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Forbidden, message)
     }
 
-    /// Makes an [`ErrorKind::Conflict`]: somebody else moved the labels or the target.
+    /// Creates an [`ErrorKind::Conflict`]: somebody else moved the labels or the target.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Conflict, message)
     }
 
-    /// Makes an [`ErrorKind::Invalid`]: name the field, its place and the fix.
+    /// Creates an [`ErrorKind::Invalid`]: name the field, its place and the fix.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
-    /// Makes an [`ErrorKind::Other`]: a defect.
+    /// Creates an [`ErrorKind::Other`]: a defect.
     pub fn other(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Other, message)
     }
@@ -123,7 +123,7 @@ impl Error {
         self
     }
 
-    /// Says first whom or what the error is about.
+    /// Puts first whom or what the error is about.
     #[must_use]
     pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
         self.parts.message = format!("{what}: {}", self.parts.message).into();
@@ -151,38 +151,38 @@ impl Error {
         self
     }
 
-    /// Says that the retries that help were made already, so that the engine makes none on top.
+    /// Marks the retries that help as made already, so that the engine makes none on top.
     #[must_use]
     pub fn retried(mut self) -> Self {
         self.parts.retried = true;
         self
     }
 
-    /// Gives what the error means.
+    /// Returns what the error means.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.parts.kind
     }
 
-    /// Gives what happened, without what still works and what to do next.
+    /// Returns what happened, without what still works and what to do next.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.parts.message
     }
 
-    /// Gives the step in which it happened.
+    /// Returns the step in which it happened.
     #[must_use]
     pub fn step(&self) -> Option<Step> {
         self.parts.step
     }
 
-    /// Tells whether the target refused the credential: the only error that moves Fourstep to another one.
+    /// Returns whether the target refused the credential: the only error that moves Fourstep to another one.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
         self.parts.kind == ErrorKind::Rejected
     }
 
-    /// Tells whether the same call, made a moment later, may succeed.
+    /// Returns whether the same call, made a moment later, may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.parts.kind == ErrorKind::Unavailable && !self.parts.retried

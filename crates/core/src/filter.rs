@@ -29,13 +29,13 @@ struct Known {
 const SHORTEST: usize = 4;
 
 impl Filter {
-    /// Makes a filter that knows nothing yet.
+    /// Creates a filter that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a value known, in all its forms. A value under four bytes is left alone.
+    /// Learns a value, in all its forms. A value under four bytes is left alone.
     pub fn learn(&self, secret: &Sensitive) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if secret.expose().len() >= SHORTEST && !known.values.contains(secret) {
@@ -44,7 +44,7 @@ impl Filter {
         }
     }
 
-    /// Gives `text` with `[redacted]` in place of every known value.
+    /// Returns `text` with `[redacted]` in place of every known value.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

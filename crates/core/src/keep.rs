@@ -16,12 +16,12 @@ pub(crate) enum Strays<'a> {
 }
 
 impl<S> Keep<'_, S> {
-    /// Gives the secrets that must go on working.
+    /// Returns the secrets that must go on working.
     pub fn kept(&self) -> impl Iterator<Item = &S> {
         self.kept.iter().copied()
     }
 
-    /// Gives the secrets to be refused that share no identity with a kept one. `identity` gives what tells two
+    /// Returns the secrets to be refused that share no identity with a kept one. `identity` gives what tells two
     /// credentials apart at the target: an account's name, a key's id.
     pub fn gone<'k, I: PartialEq>(&'k self, identity: impl Fn(&S) -> I + 'k) -> impl Iterator<Item = &'k S> {
         self.gone.iter().copied().filter(move |gone| {
@@ -30,7 +30,7 @@ impl<S> Keep<'_, S> {
         })
     }
 
-    /// Tells whether a credential that is marked with `token` is a stray. It may still be one that is kept: compare
+    /// Returns whether a credential that is marked with `token` is a stray. It may still be one that is kept: compare
     /// its identity with those of [`kept`](Self::kept).
     #[must_use]
     pub fn is_stray(&self, token: &str) -> bool {

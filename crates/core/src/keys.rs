@@ -16,16 +16,16 @@ pub trait Keys: Send + Sync + 'static {
     /// The secret's JSON object: the key, and what tells it from others at the service.
     type Secret: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// Gives the id by which the service knows the secret's key. `None`: the secret does not say.
+    /// Returns the id by which the service knows the secret's key. `None`: the secret does not say.
     fn id(&self, secret: &Self::Secret) -> Option<String>;
 
-    /// Tells whether an administrator lists, makes and deletes keys, so that none of the secret's own has to work for it.
+    /// Returns whether an administrator lists, makes and deletes keys, so that none of the secret's own has to work for it.
     fn administered(&self, secret: &Self::Secret) -> bool {
         let _ = secret;
         false
     }
 
-    /// Gives for how long the service may still refuse a key that it just made. None at all, by default.
+    /// Returns for how long the service may still refuse a key that it just made. None at all, by default.
     fn activation(&self) -> Duration {
         Duration::ZERO
     }
@@ -34,7 +34,7 @@ pub trait Keys: Send + Sync + 'static {
     /// whose value was never stored is never found.
     fn list(&self, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Option<Vec<Key>>>> + Send;
 
-    /// Makes a key named `name`, using the key `with`, and gives the next secret.
+    /// Creates a key named `name`, using the key `with`, and returns the next secret.
     fn mint(
         &self,
         name: &KeyName,
@@ -46,7 +46,7 @@ pub trait Keys: Send + Sync + 'static {
     fn delete(&self, id: &str, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 
     /// Tries whether the service accepts the secret's key.
-    fn test(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+    fn probe(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// A key, as the service lists it.
@@ -95,20 +95,20 @@ impl KeyName {
         Some(Self { secret: suffix(&cx.secret_id()), token: token.to_owned(), deadline })
     }
 
-    /// Gives this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.
+    /// Returns this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.
     #[must_use]
     pub(crate) fn unlike(self, other: &Self) -> Self {
         let deadline = if self.token == other.token { self.deadline.max(other.deadline + 1) } else { self.deadline };
         Self { deadline, ..self }
     }
 
-    /// Gives the version that the key was made for.
+    /// Returns the version that the key was made for.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Gives the moment after which the key's maker cannot store it any more.
+    /// Returns the moment after which the key's maker cannot store it any more.
     #[must_use]
     pub fn deadline(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.deadline)

@@ -18,7 +18,7 @@
 //! | step | does |
 //! | --- | --- |
 //! | every step | One DescribeSecret tells whether rotation is on, where the labels are, and the tags. Versions are read by the ids in that answer, never by label. A token that is neither AWSPENDING nor AWSCURRENT is `Invalid`. What was written a moment ago and is not visible yet is waited for |
-//! | createSecret | Does nothing where the version has its value. Refuses while AWSCURRENT is younger than `min-age`. For [`Lives::Additive`], first retires what AWSPREVIOUS opened and what dropped rotations left, if AWSCURRENT opens the target. Then: create, fence, store. If another value was stored meanwhile, that one is kept and ours is retired. If the answer was lost, the version is read back |
+//! | createSecret | Does nothing where the version has its value. Refuses while AWSCURRENT is younger than `min-age`. For [`Slots::Many`], first retires what AWSPREVIOUS opened and what dropped rotations left, if AWSCURRENT opens the target. Then: create, fence, store. If another value was stored meanwhile, that one is kept and ours is retired. If the answer was lost, the version is read back |
 //! | setSecret | Runs on every attempt, also if the pending credential opens already: a half-made account would be promoted otherwise. AWSCURRENT logs in first, so that the usual path has no refused login |
 //! | testSecret | Proves that the pending credential opens the target and may do what the other may. Without a pending value (RotateImmediately=false), it tests AWSCURRENT. It has no side effects |
 //! | finishSecret | Tests the pending credential once more, then moves AWSCURRENT by compare-and-swap. Then it retires what is named as gone. Called again, it does that clean-up only |
@@ -101,10 +101,10 @@ pub use minted::Minted;
 pub use operator::{Action, OperatorEvent, Reply, Tried};
 pub use password::PasswordPolicy;
 pub use rotation::Rotation;
-pub use rotator::{Lives, Rotator};
-pub use sensitive::{Guarded, Sensitive};
+pub use rotator::{Rotator, Slots};
+pub use sensitive::{MaybeSensitive, Sensitive};
 #[cfg(feature = "server")]
-pub use server::{Act, Patience, Server};
+pub use server::{Deadline, Operation, Server};
 pub use server_lookup::{FoundServer, ServerLookup};
 pub use settings::{
     Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshKeyFormat, SshKeyType, SshTest,

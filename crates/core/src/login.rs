@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::context::YOUNGEST;
 use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, ErrorKind, Result, Rotator, Version};
 
 /// Finds the version of the secret that the service accepts, lazily.
@@ -15,30 +16,27 @@ pub struct Login<'a, R: Rotator> {
     working: OnceCell<Arc<Version<R::Secret>>>,
 }
 
-/// Each attempt may count against an account lock at the service.
-const UNLABELLED_TRIED: usize = 3;
-
 impl<'a, R: Rotator> Login<'a, R> {
     pub(crate) fn new(rotator: &'a R, cx: &'a Context<'a>) -> Self {
         Self { rotator, cx, working: OnceCell::new() }
     }
 
-    /// Finds the version that [`Rotator::test`] finds accepted. Asks once.
+    /// Finds the version that [`Rotator::probe`] finds accepted. Asks once.
     ///
     /// # Errors
     ///
     /// `Rejected` if the service refuses every version; whatever else `test` reports.
     pub async fn working(&self) -> Result<&Arc<Version<R::Secret>>> {
         let find = async || {
-            let opened = self.open(|version| async move { self.rotator.test(version.secret(), self.cx).await });
+            let opened = self.open(|version| async move { self.rotator.probe(version.secret(), self.cx).await });
             opened.await.map(|(version, ())| version)
         };
         self.working.get_or_try_init(find).await
     }
 
-    /// Tells whether the current version opens the service, without trying another one.
+    /// Returns whether the current version opens the service, without trying another one.
     pub(crate) async fn current_opens(&self, current: &Arc<Version<R::Secret>>) -> Result<bool> {
-        match self.cx.noted(current.id(), self.rotator.test(current.secret(), self.cx).await) {
+        match self.cx.noted(current.id(), self.rotator.probe(current.secret(), self.cx).await) {
             Ok(()) => {
                 // Whoever asks for the working version next need not ask the service again.
                 let _ = self.working.set(Arc::clone(current));
@@ -76,7 +74,7 @@ impl<'a, R: Rotator> Login<'a, R> {
             return Err(Error::invalid("the secret has no version with a value")
                 .next("Store a first value in the secret, then start the rotation"));
         };
-        for unlabelled in self.cx.unlabelled(UNLABELLED_TRIED).await? {
+        for unlabelled in self.cx.unlabelled(YOUNGEST).await? {
             let Some(version) = self.candidate(&unlabelled.id, false).await? else { continue };
             if let Some(session) = self.attempt(&version, &attempt, &mut refusal).await? {
                 tracing::warn!(version = version.id(), "only a version without a label opens the target");

@@ -29,8 +29,8 @@ pub use exception::{Exception, ExceptionName};
 pub use lifecycle::CreateSecret;
 pub use model::Model;
 pub use put::PutSecretValue;
-pub use rotation::{RotateSecret, Rotated, Rotation, RotationRules, Run};
-pub use secret::{Secret, SecretValue, Version};
+pub use rotation::{RotateSecret, Rotated, RotationConfiguration, RotationRules, Run};
+pub use secret::{Secret, SecretValue, SecretVersion};
 pub use servers::MemoryServers;
 pub use stage::UpdateSecretVersionStage;
 
@@ -55,19 +55,19 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Makes a store without secrets.
+    /// Creates a store without secrets.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a store without secrets that takes the time from `clock`.
+    /// Creates a store without secrets that takes the time from `clock`.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::from(Model::new(clock))
     }
 
-    /// Makes a store with one secret, whose current version has `value`.
+    /// Creates a store with one secret, whose current version has `value`.
     ///
     /// # Panics
     ///
@@ -177,7 +177,7 @@ impl SecretStore for MemoryStore {
     }
 }
 
-/// Says what a refusal means. All of them are about the request or the state of the secret: nothing to retry.
+/// Explains what a refusal means. All of them are about the request or the state of the secret: nothing to retry.
 fn error(secret_id: &str, exception: Exception) -> Error {
     match exception.name {
         ExceptionName::ResourceNotFound

@@ -1,4 +1,4 @@
-use crate::{Context, Error, Keep, Key, KeyName, Keys, Lives, Login, Mint, Result, Rotator};
+use crate::{Context, Error, Keep, Key, KeyName, Keys, Login, Mint, Result, Rotator, Slots};
 
 /// Rotates keys that the service makes: mint, store, and refuse the old one later.
 ///
@@ -15,7 +15,7 @@ pub struct Minted<K>(pub K);
 impl<K: Keys> Rotator for Minted<K> {
     type Secret = K::Secret;
     const NAME: &'static str = "minted-key";
-    const LIVES: Lives = Lives::Additive;
+    const SLOTS: Slots = Slots::Many;
 
     async fn create(&self, current: &K::Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<K::Secret> {
         let with = if self.0.administered(current) { current } else { login.working().await?.secret() };
@@ -58,12 +58,12 @@ impl<K: Keys> Rotator for Minted<K> {
         Ok(())
     }
 
-    async fn test(&self, secret: &K::Secret, cx: &Context<'_>) -> Result<()> {
-        self.0.test(secret, cx).await
+    async fn probe(&self, secret: &K::Secret, cx: &Context<'_>) -> Result<()> {
+        self.0.probe(secret, cx).await
     }
 
-    async fn prove(&self, pending: &K::Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        cx.until_active(self.0.activation(), || self.0.test(pending, cx)).await.map_err(|error| {
+    async fn test(&self, pending: &K::Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        cx.until_active(self.0.activation(), || self.0.probe(pending, cx)).await.map_err(|error| {
             if error.is_rejected() {
                 // Nothing can make a dead key live again, and the version keeps its value for ever.
                 return Error::conflict("the service refuses the key of the pending version")
@@ -92,7 +92,7 @@ impl<K: Keys> Rotator for Minted<K> {
 }
 
 impl<K: Keys> Minted<K> {
-    /// Gives the ids of the keys that may go: from a positive list, never "all but these".
+    /// Returns the ids of the keys that may go: from a positive list, never "all but these".
     async fn doomed(&self, keep: &Keep<'_, K::Secret>, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<String>> {
         let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
         let gone: Vec<_> = keep.gone(|secret| self.0.id(secret)).filter_map(|secret| self.0.id(secret)).collect();

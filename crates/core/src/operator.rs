@@ -11,7 +11,7 @@ use crate::Report;
 /// RotationLambdaARN is this very function, and not with `OPERATOR_EVENTS=off`. Rotation may be turned off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Tells which versions open the target. It changes nothing.
+    /// Finds out which versions open the target. It changes nothing.
     Diagnose,
     /// Gives up a rotation that has not ended, so that AWSCURRENT works; else rotates forward to the value of an older
     /// version: installs it, tests it, then moves the labels.
@@ -42,7 +42,7 @@ impl Action {
     /// The names of all actions, as events spell them.
     pub const NAMES: [&'static str; 5] = ["diagnose", "rollback", "recover", "retire", "reconcile"];
 
-    /// Gives the name that events use.
+    /// Returns the name that events use.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ pub struct Tried {
 }
 
 impl Report {
-    /// Gives what an operator is answered: an object of `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a
+    /// Returns what an operator is answered: an object of `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a
     /// text, and `DurationMs`; but for reconcile, also what [`Reply`] has.
     #[must_use]
     pub fn answer(&self, action: &Action) -> Value {

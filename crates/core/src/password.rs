@@ -43,7 +43,7 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Makes a password from the randomness of the operating system.
+    /// Creates a password from the randomness of the operating system.
     ///
     /// `default_exclude` is what the engine leaves out where `exclude_characters` is `None`. Every password that meets
     /// the policy is equally likely.
@@ -86,7 +86,7 @@ impl PasswordPolicy {
         }
     }
 
-    /// Gives the characters that are left of each type, for types of which any are left.
+    /// Returns the characters that are left of each type, for types of which any are left.
     fn types(&self, default_exclude: &str) -> Result<Vec<Vec<u8>>> {
         let exclude = self.exclude_characters.as_deref().unwrap_or(default_exclude);
         let types: Vec<Vec<u8>> = [

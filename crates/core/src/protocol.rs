@@ -45,7 +45,7 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     if let Some(pending) = cx.pending::<R::Secret>().await? {
         let proof = retry(cx, async || {
             let login = Login::new(rotator, cx);
-            rotator.prove(pending.secret(), &login, cx).await
+            rotator.test(pending.secret(), &login, cx).await
         });
         return match cx.noted(pending.id(), proof.await) {
             Err(error) if error.is_rejected() => {
@@ -57,7 +57,7 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     // RotateSecret with RotateImmediately=false runs this step alone, to check the configuration.
     // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     let current = current::<R>(cx).await?;
-    cx.noted(current.id(), retry(cx, || rotator.test(current.secret(), cx)).await)?;
+    cx.noted(current.id(), retry(cx, || rotator.probe(current.secret(), cx)).await)?;
     Ok(Outcome::CurrentTested.into())
 }
 

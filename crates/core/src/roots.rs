@@ -20,7 +20,7 @@ const HEADING: &str = "\n## ";
 /// How the names of Amazon's servers end: commercial regions and GovCloud, China, the European Sovereign Cloud.
 const DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"];
 
-/// Gives the roots to trust for a server of this name, as PEM.
+/// Returns the roots to trust for a server of this name, as PEM.
 ///
 /// - For a name of RDS, they are those of its region: the others sign nothing there. None, if the bundle lacks the
 ///   region.
@@ -35,7 +35,7 @@ pub fn for_host(host: &str) -> &'static str {
     }
 }
 
-/// Gives the region of a name of RDS, if the bundle has no roots for it.
+/// Returns the region of a name of RDS, if the bundle has no roots for it.
 #[must_use]
 pub fn missing_region(host: &str) -> Option<String> {
     region_of(host).filter(|region| of_region(region).is_none())

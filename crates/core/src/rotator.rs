@@ -7,30 +7,30 @@ use crate::{Context, Keep, Login, Result};
 
 /// How a target's old and new credentials live together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lives {
+pub enum Slots {
     /// The target has one slot: set replaces the old credential. Single-user passwords, pushed keys.
     One,
     /// The target has two slots: set pushes the oldest credential out. Alternating users, dual passwords.
-    Displacing,
+    Two,
     /// Each credential has an identity of its own, and create adds one. Minted keys.
-    Additive,
+    Many,
     /// The target holds a list of credentials. Set and finish each say what the whole list is. SSH keys.
-    Declared,
+    List,
     /// Create makes the new credential and kills the old one in the same call. Rolled keys.
     InPlace,
 }
 
-impl Lives {
-    /// Tells whether createSecret changes the target.
+impl Slots {
+    /// Returns whether createSecret changes the target.
     #[must_use]
     pub(crate) fn create_touches_target(self) -> bool {
-        matches!(self, Self::Additive | Self::InPlace)
+        matches!(self, Self::Many | Self::InPlace)
     }
 
-    /// Tells whether AWSCURRENT works at every moment of a rotation.
+    /// Returns whether AWSCURRENT works at every moment of a rotation.
     #[must_use]
     pub(crate) fn overlaps(self) -> bool {
-        matches!(self, Self::Displacing | Self::Additive | Self::Declared)
+        matches!(self, Self::Two | Self::Many | Self::List)
     }
 }
 
@@ -52,12 +52,12 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     const NAME: &'static str;
 
     /// How old and new credentials live together at the target.
-    const LIVES: Lives;
+    const SLOTS: Slots;
 
     /// createSecret: makes the next secret from the current one. It is stored before anything else happens.
     ///
     /// - Called once for a version, but again if the answer did not reach the store.
-    /// - Changes the target only where [`LIVES`](Self::LIVES) is `Additive` or `InPlace`.
+    /// - Changes the target only where [`SLOTS`](Self::SLOTS) is `Many` or `InPlace`.
     fn create(
         &self,
         current: &Self::Secret,
@@ -77,19 +77,19 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Tries whether `secret` opens the service, as the right account. Has no side effects.
-    fn test(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+    fn probe(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 
     /// testSecret: proves that `pending` opens the service and may do what the current secret may.
     ///
-    /// By default it calls [`test`](Self::test). Has no side effects.
-    fn prove(
+    /// By default it calls [`probe`](Self::probe). Has no side effects.
+    fn test(
         &self,
         pending: &Self::Secret,
         login: &Login<'_, Self>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = login;
-        self.test(pending, cx)
+        self.probe(pending, cx)
     }
 
     /// Refuses what `keep` names as gone, and marked strays.

@@ -14,18 +14,18 @@ use zeroize::Zeroizing;
 pub struct Sensitive(Zeroizing<String>);
 
 impl Sensitive {
-    /// Takes a text as a secret.
+    /// Wraps a text as a secret.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// Gives the value. Every use of this is a place to review.
+    /// Returns the value. Every use of this is a place to review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether there is no value.
+    /// Returns whether there is no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -75,15 +75,15 @@ impl Serialize for Sensitive {
 /// teaches what is secret by [`Context::learn`](crate::Context::learn), so that a parameter such as `read` is not
 /// removed from every message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Guarded(pub Sensitive);
+pub struct MaybeSensitive(pub Sensitive);
 
-impl<'de> Deserialize<'de> for Guarded {
+impl<'de> Deserialize<'de> for MaybeSensitive {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Sensitive::deserialize(deserializer).map(Self)
     }
 }
 
-impl Serialize for Guarded {
+impl Serialize for MaybeSensitive {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let learned = EXPOSED.with_borrow(|exposed| exposed.as_ref().map(Vec::len));
         let written = self.0.serialize(serializer);
@@ -135,11 +135,11 @@ mod tests {
 
     #[test]
     fn what_is_guarded_serializes_in_the_same_place_and_is_not_learned() {
-        let secrets = (Sensitive::new("hunter22"), Guarded(Sensitive::new("read")));
+        let secrets = (Sensitive::new("hunter22"), MaybeSensitive(Sensitive::new("read")));
         serde_json::to_string(&secrets.1).unwrap_err();
         let (json, found) = exposing(|| serde_json::to_string(&secrets).unwrap());
         assert_eq!((json.as_str(), found), (r#"["hunter22","read"]"#, vec![secrets.0.clone()]));
-        assert_eq!(format!("{:?}", secrets.1), "Guarded([redacted])");
+        assert_eq!(format!("{:?}", secrets.1), "MaybeSensitive([redacted])");
     }
 
     #[test]

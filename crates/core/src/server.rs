@@ -34,37 +34,37 @@ impl Server {
         Self { product: product.into(), host, port, named_in: "the tag fourstep:endpoint (or `host` in the secret)" }
     }
 
-    /// Says where the host is named, for messages: as a tag, or a field of a file.
+    /// Sets where the host is named, for messages: as a tag, or a field of a file.
     #[must_use]
     pub fn named_in(self, place: &'static str) -> Self {
         Self { named_in: place, ..self }
     }
 
-    /// Gives the server's name or address.
+    /// Returns the server's name or address.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Gives the server's port.
+    /// Returns the server's port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Says that the connection failed or broke: by the error of the TLS handshake, where one is inside, or of the
+    /// Reports that the connection failed or broke: by the error of the TLS handshake, where one is inside, or of the
     /// network.
     #[must_use]
-    pub fn failed(&self, error: &io::Error, act: &Act) -> Error {
+    pub fn failed(&self, error: &io::Error, operation: &Operation) -> Error {
         match tls_in(error) {
             Some(tls) => self.handshake_failed(tls),
-            None => self.network_failed(error.kind(), act),
+            None => self.network_failed(error.kind(), operation),
         }
     }
 
-    /// Says that the network failed.
+    /// Reports that the network failed.
     #[must_use]
-    pub fn network_failed(&self, error: io::ErrorKind, act: &Act) -> Error {
+    pub fn network_failed(&self, error: io::ErrorKind, operation: &Operation) -> Error {
         let Self { product, host, port, .. } = self;
         let why: Cow<'_, str> = match error {
             io::ErrorKind::ConnectionRefused => "nothing listens there".into(),
@@ -77,11 +77,11 @@ impl Server {
             }
             _ => "the network failed".into(),
         };
-        let error = Error::unavailable(format!("could not {} at {host}:{port}: {why}", act.what));
-        error.next(if act.login { CHECK_NETWORK } else { "Secrets Manager tries again by itself" })
+        let error = Error::unavailable(format!("could not {} at {host}:{port}: {why}", operation.what));
+        error.next(if operation.login { CHECK_NETWORK } else { "Secrets Manager tries again by itself" })
     }
 
-    /// Says that the host's name has no address, if that is why a login failed. A driver's error for it is one of many
+    /// Reports that the host's name has no address, if that is why a login failed. A driver's error for it is one of many
     /// without a code: so this asks again.
     pub async fn unresolved(&self, error: &io::Error) -> Option<Error> {
         if error.raw_os_error().is_some() || tls_in(error).is_some() {
@@ -96,7 +96,7 @@ impl Server {
         ))
     }
 
-    /// Says why the driver did not begin TLS. `turn_on` is how to turn it on at the server.
+    /// Explains why the driver did not begin TLS. `turn_on` is how to turn it on at the server.
     #[must_use]
     pub fn tls_not_begun(&self, error: &(dyn StdError + 'static), turn_on: &str) -> Error {
         if error.is::<rustls::Error>() {
@@ -119,7 +119,7 @@ impl Server {
         );
     }
 
-    /// Says what failed in a TLS handshake. What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
+    /// Explains what failed in a TLS handshake. What is wrong with a certificate stays so until somebody acts. What else fails in a handshake may pass.
     #[must_use]
     pub fn handshake_failed(&self, error: &rustls::Error) -> Error {
         let (host, port) = (&self.host, self.port);
@@ -170,14 +170,14 @@ impl fmt::Display for Server {
 
 /// How long a session waits for its server, so that the step can still say what happened. With the feature `server`.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Deadline {
     deadline: Instant,
 }
 
 /// What is left of the step to say what happened. The engine keeps back more, and so no attempt is without time.
 const TO_ANSWER: Duration = Duration::from_millis(250);
 
-impl Patience {
+impl Deadline {
     /// Begins at this moment, and ends a little before the step does.
     #[must_use]
     pub fn of(cx: &Context<'_>) -> Self {
@@ -214,7 +214,7 @@ impl Patience {
 /// What is asked of a server, for messages: what it is, and the statement that gives the right to it. With the feature
 /// `server`.
 #[derive(Clone, Debug)]
-pub struct Act {
+pub struct Operation {
     /// What it is, as "log in".
     pub what: Cow<'static, str>,
     /// The statement that gives the right to it, if it needs one of its own.
@@ -223,7 +223,7 @@ pub struct Act {
     pub login: bool,
 }
 
-impl Act {
+impl Operation {
     /// Names an act that needs no right of its own.
     pub fn new(what: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), right: None, login: false }
@@ -235,7 +235,7 @@ impl Act {
         Self { login: true, ..Self::new("log in") }
     }
 
-    /// Says what gives the right to it.
+    /// Sets the statement that gives the right to it.
     #[must_use]
     pub fn allowed_by(self, right: impl Into<String>) -> Self {
         Self { right: Some(right.into()), ..self }
@@ -260,7 +260,7 @@ mod tests {
             ("app.c1a2b3.rds.cn-north-1.amazonaws.com.cn", "of the region cn-north-1 are not built in"),
             ("db.example.com", "Put the authority's certificate into a PEM file"),
         ] {
-            let text = Server::new("PostgreSQL", host, 5432).failed(&unknown(), &Act::log_in()).to_string();
+            let text = Server::new("PostgreSQL", host, 5432).failed(&unknown(), &Operation::log_in()).to_string();
             for part in [part, "`TLS_CA_BUNDLE`", "from an authority that is not known here"] {
                 assert!(text.contains(part), "{text}");
             }

@@ -11,12 +11,12 @@ use crate::{Error, Result};
 /// [`Error::retried`](crate::Error::retried).
 #[async_trait]
 pub trait ServerLookup: Send + Sync {
-    /// Gives the server that an ARN names: of a database instance, or of a cluster, whose writer it then is.
+    /// Returns the server that an ARN names: of a database instance, or of a cluster, whose writer it then is.
     ///
     /// `Invalid` if there is none, `Unavailable` if it has no address yet.
     async fn server(&self, arn: &str) -> Result<FoundServer>;
 
-    /// Tells whether the host `follower` has what is written at the host `primary`: as a read replica of it, or as
+    /// Returns whether the host `follower` has what is written at the host `primary`: as a read replica of it, or as
     /// another end point or another instance of its cluster.
     ///
     /// True only if both names are, as a whole, addresses of such servers. A name that merely resembles one proves

@@ -1,5 +1,5 @@
 use crate::accounts::{own, try_login};
-use crate::{AccountSecret, Accounts, Context, Lives, Login, Result, Rotator};
+use crate::{AccountSecret, Accounts, Context, Login, Result, Rotator, Slots};
 
 /// Rotates the password of one account, which changes it by itself.
 ///
@@ -14,7 +14,7 @@ pub struct SingleUser<A>(pub A);
 impl<A: Accounts> Rotator for SingleUser<A> {
     type Secret = AccountSecret;
     const NAME: &'static str = "single-user";
-    const LIVES: Lives = Lives::One;
+    const SLOTS: Slots = Slots::One;
 
     async fn create(
         &self,
@@ -32,14 +32,14 @@ impl<A: Accounts> Rotator for SingleUser<A> {
         }
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         try_login(&self.0, secret, cx).await
     }
 
     /// The password itself proves that this is the server at which setSecret set it, though the name of the host may lead
     /// to another one by now: no other server accepts what was made a moment ago and stored in the secret alone, except
     /// a copy of that one. And a copy is no place for consumers who write.
-    async fn prove(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn test(&self, pending: &AccountSecret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         pending.check(A::ENGINES)?;
         let session = cx.noted(cx.token(), self.0.log_in(pending, cx).await)?;
         let writable = self.0.check_writable(&session);

@@ -7,7 +7,7 @@ use crate::Sensitive;
 /// A step of the rotation protocol, in the order in which Secrets Manager calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub enum Step {
-    /// Makes the next version and stores it under AWSPENDING.
+    /// Creates the next version and stores it under AWSPENDING.
     #[serde(rename = "createSecret", alias = "create_secret")]
     Create,
     /// Makes the target accept the pending version.
@@ -25,7 +25,7 @@ impl Step {
     /// Every step, in order.
     pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
 
-    /// Gives the name that Secrets Manager uses in its events.
+    /// Returns the name that Secrets Manager uses in its events.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -37,7 +37,7 @@ pub trait SecretStore: Send + Sync {
     /// Moves AWSCURRENT from version `from` to version `to`, and fails if it is not on `from`.
     async fn promote(&self, secret_id: &str, to: &str, from: &str) -> Result<()>;
 
-    /// Takes AWSPENDING off a version, and fails if it is not on it.
+    /// Removes AWSPENDING from a version, and fails if it is not on it.
     async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()>;
 
     /// Lists the versions without a label, youngest first. Secrets Manager keeps each for at least 24 hours.
@@ -68,19 +68,19 @@ pub struct Description {
 }
 
 impl Description {
-    /// Gives the id of the version that has `label`.
+    /// Returns the id of the version that has `label`.
     #[must_use]
     pub fn version_with(&self, label: &str) -> Option<&str> {
         self.stages.iter().find(|(_, labels)| labels.iter().any(|at| at == label)).map(|(id, _)| id.as_str())
     }
 
-    /// Gives the labels of a version: none if it is unknown or unlabelled.
+    /// Returns the labels of a version: none if it is unknown or unlabelled.
     #[must_use]
     pub fn labels_of(&self, version_id: &str) -> &[String] {
         self.stages.get(version_id).map_or(&[], Vec::as_slice)
     }
 
-    /// Tells whether this copy is a replica of a secret in another region.
+    /// Returns whether this copy is a replica of a secret in another region.
     #[must_use]
     pub fn is_replica(&self) -> bool {
         // arn:partition:secretsmanager:region:account:secret:name

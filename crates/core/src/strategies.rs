@@ -1,6 +1,6 @@
-mod one_or_two;
+mod dual_or_single;
 
-use one_or_two::OneOrTwo;
+use dual_or_single::DualOrSingle;
 
 use crate::alternating_users::base_of_pair;
 use crate::engine::Done;
@@ -31,13 +31,13 @@ impl<A: Accounts> Rotation for Strategies<A> {
             StrategyChoice::DualPassword if A::TWO_PASSWORDS => protocol::run(&DualPassword(accounts), cx).await,
             StrategyChoice::DualPassword => Err(Passwords::none_of_this_kind().refusal()),
             StrategyChoice::Auto if alternates(cx).await? => protocol::run(&AlternatingUsers(accounts), cx).await,
-            StrategyChoice::Auto if A::TWO_PASSWORDS => protocol::run(&OneOrTwo(accounts), cx).await,
+            StrategyChoice::Auto if A::TWO_PASSWORDS => protocol::run(&DualOrSingle(accounts), cx).await,
             StrategyChoice::Auto => protocol::run(&SingleUser(accounts), cx).await,
         }
     }
 }
 
-/// Tells whether the versions of the secret already take turns between an account and its clone.
+/// Returns whether the versions of the secret already take turns between an account and its clone.
 async fn alternates(cx: &Context<'_>) -> Result<bool> {
     let (newer, older) = match cx.step() {
         Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),

@@ -55,7 +55,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Gives the secret, as the event names it.
+    /// Returns the secret, as the event names it.
     pub(crate) fn secret_id(&self) -> &str {
         match self {
             Self::Step(event) => &event.secret_id,
@@ -63,7 +63,7 @@ impl Event {
         }
     }
 
-    /// Gives the name of the step or the action.
+    /// Returns the name of the step or the action.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Step(event) => event.step.name(),
@@ -71,7 +71,7 @@ impl Event {
         }
     }
 
-    /// Gives the version that the rotation makes, if it is a step.
+    /// Returns the version that the rotation makes, if it is a step.
     pub(crate) fn token(&self) -> Option<&str> {
         match self {
             Self::Step(event) => Some(&event.token),

@@ -21,7 +21,7 @@ pub(crate) struct Function<R> {
 }
 
 impl<R: Rotation> Function<R> {
-    /// Takes an engine and the filter that it teaches.
+    /// Creates one from an engine and the filter that it teaches.
     pub(crate) fn new(rotation: R, engine: Engine, filter: Arc<Filter>) -> Self {
         Self { rotation, engine, filter }
     }

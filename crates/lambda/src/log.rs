@@ -40,7 +40,7 @@ fn targets(level: LevelFilter) -> Targets {
         .with_target("sqlx::query", LevelFilter::OFF)
 }
 
-/// Gives the level that the operator asks for. Lambda sets the first variable from the function's logging settings.
+/// Returns the level that the operator asks for. Lambda sets the first variable from the function's logging settings.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
 fn level() -> LevelFilter {
     let asked = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].into_iter().find_map(|name| std::env::var(name).ok());

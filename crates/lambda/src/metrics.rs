@@ -26,7 +26,7 @@ pub(crate) struct Measured<'a> {
 /// What a dimension says that is not known: the format allows no empty value.
 const UNKNOWN: &str = "none";
 
-/// Gives the line, at a time of day.
+/// Returns the line, at a time of day.
 ///
 /// - `Duration` and, after a promotion, `WithoutCurrent`: milliseconds, by function, strategy, step and outcome or kind.
 ///   `WithoutCurrent` is the time in which AWSCURRENT may have been refused, at the most.

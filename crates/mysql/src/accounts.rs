@@ -13,7 +13,7 @@ use crate::{change, mirror};
 pub struct Mysql(());
 
 impl Mysql {
-    /// Makes it. All it needs to know comes with each secret and its settings.
+    /// Creates one. Everything else comes from the secret and its settings.
     #[must_use]
     pub fn new() -> Self {
         Self(())
@@ -42,8 +42,11 @@ impl Accounts for Mysql {
         if session.lock(&lock_name(&cx.secret_id())).await? {
             return Ok(());
         }
-        Err(Error::unavailable(format!("another invocation holds the lock of this secret at {}", session.place()))
-            .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
+        Err(Error::unavailable(format!(
+            "another invocation holds the lock of this secret at {}",
+            session.destination()
+        ))
+        .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
     }
 
     async fn set_password(
@@ -121,7 +124,7 @@ impl Accounts for Mysql {
     }
 }
 
-/// Gives the name of the secret's lock: the same one in every version of Fourstep. The server allows 64 characters.
+/// Returns the name of the secret's lock: the same one in every version of Fourstep. The server allows 64 characters.
 fn lock_name(secret_id: &str) -> String {
     let hash = Sha256::new().chain_update("fourstep lock\0").chain_update(secret_id).finalize();
     format!("fourstep {}", &hex(&hash[..20])[2..])

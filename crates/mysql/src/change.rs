@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fourstep::{Act, Context, Error, Passwords, Result, Sensitive};
+use fourstep::{Context, Error, Operation, Passwords, Result, Sensitive};
 use zeroize::Zeroizing;
 
 use crate::entry::Entry;
@@ -32,21 +32,21 @@ pub(crate) async fn own(session: &mut Session, password: &Sensitive, cx: &Contex
     if session.password() == password {
         return Ok(());
     }
-    let act = change_of(session.account());
+    let operation = change_of(session.account());
     let by = Zeroizing::new(literal(password.expose()));
     let plain = Sensitive::new(format!("ALTER USER USER() IDENTIFIED BY {}", *by));
-    if session.write_unless(CURRENT_DEMANDED, &plain, &act).await? {
+    if session.write_unless(CURRENT_DEMANDED, &plain, &operation).await? {
         return Ok(());
     }
     let from = Zeroizing::new(literal(session.password().expose()));
     let replace = Sensitive::new(format!("ALTER USER USER() IDENTIFIED BY {} REPLACE {}", *by, *from));
-    if session.write_unless(NOT_THE_PRIMARY, &replace, &act).await? {
+    if session.write_unless(NOT_THE_PRIMARY, &replace, &operation).await? {
         return Ok(());
     }
     Err(Error::forbidden(format!(
         "account {} of {} may change its password only with the primary one (PASSWORD REQUIRE CURRENT), and logged in with the secondary one",
         session.account(),
-        session.place()
+        session.destination()
     ))
     .next(format!("Run: ALTER USER {} PASSWORD REQUIRE CURRENT OPTIONAL", session.account())))
 }
@@ -57,18 +57,18 @@ pub(crate) async fn swap(session: &mut Session, from: &Sensitive, to: &Sensitive
     let (from, to) = (Zeroizing::new(literal(from.expose())), Zeroizing::new(literal(to.expose())));
     let retain = if retain { " RETAIN CURRENT PASSWORD" } else { "" };
     let statement = Sensitive::new(format!("ALTER USER USER() IDENTIFIED BY {} REPLACE {}{retain}", *to, *from));
-    let act = change_of(session.account()).allowed_by(grant_of_two(session.account()));
-    session.write_unless(NOT_THE_PRIMARY, &statement, &act).await
+    let operation = change_of(session.account()).allowed_by(grant_of_two(session.account()));
+    session.write_unless(NOT_THE_PRIMARY, &statement, &operation).await
 }
 
 /// Makes the server refuse the secondary password.
 pub(crate) async fn discard(session: &mut Session) -> Result<()> {
-    let act = Act::new(format!("discard the old password of {}", session.account()));
-    let act = act.allowed_by(grant_of_two(session.account()));
-    session.write(&Sensitive::new("ALTER USER USER() DISCARD OLD PASSWORD"), &act).await
+    let operation = Operation::new(format!("discard the old password of {}", session.account()));
+    let operation = operation.allowed_by(grant_of_two(session.account()));
+    session.write(&Sensitive::new("ALTER USER USER() DISCARD OLD PASSWORD"), &operation).await
 }
 
-/// Tells whether the server keeps two passwords for the session's account, and lets it say so: MySQL 8.0.14 and later
+/// Returns whether the server keeps two passwords for the session's account, and lets it say so: MySQL 8.0.14 and later
 /// do, with a right that the account holds itself or by a role that is in force.
 pub(crate) async fn passwords(session: &mut Session) -> Result<Passwords> {
     let version = session.version().to_owned();
@@ -97,8 +97,8 @@ fn grant_of_two(account: &Account) -> String {
     format!("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {account}")
 }
 
-fn change_of(account: &Account) -> Act {
-    Act::new(format!("change the password of {account}"))
+fn change_of(account: &Account) -> Operation {
+    Operation::new(format!("change the password of {account}"))
 }
 
 /// Changes the password of all entries of a user name, by an administrator, who sends a verifier. Each plugin stays.
@@ -109,14 +109,14 @@ pub(crate) async fn of_all_hosts(
     cx: &Context<'_>,
 ) -> Result<()> {
     let entries = Entry::read(session, &[account]).await?;
-    let (place, product) = (session.place(), session.product());
+    let (destination, product) = (session.destination(), session.product());
     let Some(first) = entries.first() else {
-        return Err(Error::invalid(format!("{place} has no account `{account}`; a role of that name is none"))
+        return Err(Error::invalid(format!("{destination} has no account `{account}`; a role of that name is none"))
             .next("Create the account, or correct `username` in the secret's JSON"));
     };
     // The server takes a password for an account that it does not let in.
     if entries.iter().all(|entry| entry.locked) {
-        return Err(Error::forbidden(format!("the account `{account}` of {place} is locked, or is a role"))
+        return Err(Error::forbidden(format!("the account `{account}` of {destination} is locked, or is a role"))
             .next(format!("Nothing was changed. Run: ALTER USER {} ACCOUNT UNLOCK", first.account)));
     }
     let right = match product {
@@ -128,9 +128,9 @@ pub(crate) async fn of_all_hosts(
             session.account()
         ),
     };
-    let act = Act::new(format!("change the password of {}", quote(account))).allowed_by(right);
+    let operation = Operation::new(format!("change the password of {}", quote(account))).allowed_by(right);
     let variables = Variables::read(session).await?;
-    variables.policy.check(password, session.place())?;
+    variables.policy.check(password, session.destination())?;
     let mut parts = Vec::new();
     for entry in &entries {
         let (verifier, at) = (variables.verifier(session, entry, password, cx)?, &entry.account);
@@ -144,7 +144,7 @@ pub(crate) async fn of_all_hosts(
         Product::MariaDb => join("; "),
         Product::MySql => format!("ALTER USER {}", join(", ")),
     };
-    session.write(&Sensitive::new(statement), &act).await
+    session.write(&Sensitive::new(statement), &operation).await
 }
 
 /// What the server's variables say of passwords.
@@ -157,7 +157,7 @@ impl Variables {
     pub(crate) async fn read(session: &mut Session) -> Result<Self> {
         let query = "SHOW GLOBAL VARIABLES WHERE Variable_name LIKE 'validate\\_password%'
                          OR Variable_name LIKE 'caching\\_sha2\\_password\\_%'";
-        let rows = session.run(query, &Act::new("read the server's rules for passwords")).await?;
+        let rows = session.run(query, &Operation::new("read the server's rules for passwords")).await?;
         let variables: Vec<(String, String)> =
             rows.iter().filter_map(|row| Some((text(row, 0)?, text(row, 1)?))).collect();
         Ok(Self { storage: Storage::from_variables(&variables), policy: Policy::from_variables(&variables) })

@@ -1,4 +1,4 @@
-use fourstep::{Act, Result, Sensitive};
+use fourstep::{Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 use sqlx::mysql::MySqlRow;
 
@@ -40,9 +40,9 @@ impl Entry {
             Product::MariaDb => OF_MARIADB.replace("$names", &list),
         };
         let by = session.account();
-        let act = Act::new("read the accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
+        let operation = Operation::new("read the accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
         let mut entries: Vec<Self> = Vec::new();
-        for row in session.run(&query, &act).await? {
+        for row in session.run(&query, &operation).await? {
             let column = |at| text(&row, at).unwrap_or_default();
             let account = Account::new(&column(1), &column(2));
             if column(0) == "account" {
@@ -79,7 +79,7 @@ impl Entry {
         }
     }
 
-    /// Gives the plugin, if a verifier can be made for it.
+    /// Returns the plugin, if a verifier can be made for it.
     pub(crate) fn takes(&self) -> Option<Plugin> {
         Plugin::parse(&self.plugin)
     }

@@ -5,25 +5,25 @@ mod statement;
 use std::fmt;
 use std::io;
 
-use fourstep::{Act, Error, Server};
+use fourstep::{Error, Operation, Server};
 use sqlx::mysql::MySqlDatabaseError;
 
 /// Where a session is or was to be, for messages.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     pub(crate) server: Server,
     pub(crate) account: String,
     pub(crate) database: Option<String>,
     pub(crate) tls: bool,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.server.fmt(f)
     }
 }
 
-/// Says what an error of the driver means.
+/// Explains what an error of the driver means.
 ///
 /// No text of the server or the driver gets out, because it may repeat a statement: only the code and what we know.
 ///
@@ -34,42 +34,42 @@ impl fmt::Display for Place {
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than MySQL answered, or an account's plugin that the driver does not know. Later: the stream broke |
 /// | anything else | a defect of ours |
-pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
+pub(crate) fn classify(error: &sqlx::Error, destination: &Destination, operation: &Operation) -> Error {
     match error {
         sqlx::Error::Database(database) => match database.try_downcast_ref::<MySqlDatabaseError>() {
-            Some(answer) => by_code(answer.number(), answer.message(), place, act),
-            None => Error::other(format!("{place} gave an answer of an unknown kind")),
+            Some(answer) => by_code(answer.number(), answer.message(), destination, operation),
+            None => Error::other(format!("{destination} gave an answer of an unknown kind")),
         },
-        sqlx::Error::Io(error) => place.server.failed(error, act),
+        sqlx::Error::Io(error) => destination.server.failed(error, operation),
         sqlx::Error::Tls(error) => {
-            place.server.tls_not_begun(&**error, "ssl_cert and ssl_key, or require_secure_transport")
+            destination.server.tls_not_begun(&**error, "ssl_cert and ssl_key, or require_secure_transport")
         }
-        sqlx::Error::Protocol(text) if act.login => protocol(text, place, act),
+        sqlx::Error::Protocol(text) if operation.login => protocol(text, destination, operation),
         sqlx::Error::Protocol(_) => {
-            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what))
+            Error::unavailable(format!("the connection to {destination} broke: could not {}", operation.what))
         }
-        _ => Error::other(format!("the driver could not {} at {place}", act.what)),
+        _ => Error::other(format!("the driver could not {} at {destination}", operation.what)),
     }
 }
 
-fn by_code(code: u16, text: &str, place: &Place, act: &Act) -> Error {
-    proxy::by_code(code, text, place, act).unwrap_or_else(|| match act.login {
-        true => login::by_code(code, place, act),
-        false => statement::by_code(code, text, place, act),
+fn by_code(code: u16, text: &str, destination: &Destination, operation: &Operation) -> Error {
+    proxy::by_code(code, text, destination, operation).unwrap_or_else(|| match operation.login {
+        true => login::by_code(code, destination, operation),
+        false => statement::by_code(code, text, destination, operation),
     })
 }
 
-/// Says why a login failed.
-pub(crate) async fn explain(error: &sqlx::Error, place: &Place) -> Error {
+/// Explains why a login failed.
+pub(crate) async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
     if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = place.server.unresolved(io).await
+        && let Some(unresolved) = destination.server.unresolved(io).await
     {
         return unresolved;
     }
-    classify(error, place, &Act::log_in())
+    classify(error, destination, &Operation::log_in())
 }
 
-/// Tells whether the server's answer has this code.
+/// Returns whether the server's answer has this code.
 pub(crate) fn has_code(error: &sqlx::Error, code: u16) -> bool {
     let sqlx::Error::Database(database) = error else { return false };
     database.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|answer| answer.number() == code)
@@ -80,8 +80,8 @@ const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
 /// And where the account sends its password in clear, as one of PAM does.
 const CLEAR_PLUGIN: &str = "mysql_cleartext_plugin disabled";
 
-fn protocol(text: &str, place: &Place, act: &Act) -> Error {
-    let account = &place.account;
+fn protocol(text: &str, destination: &Destination, operation: &Operation) -> Error {
+    let account = &destination.account;
     // The driver adds the place in its source.
     let plugin = text.split_once(UNKNOWN_PLUGIN).and_then(|(_, plugin)| plugin.split(' ').next());
     let plugin = plugin.or_else(|| text.contains(CLEAR_PLUGIN).then_some("mysql_clear_password"));
@@ -89,17 +89,17 @@ fn protocol(text: &str, place: &Place, act: &Act) -> Error {
         plugin.filter(|plugin| plugin.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     {
         return Error::invalid(format!(
-            "account `{account}` of {place} logs in by the authentication plugin `{plugin}`, with which this function cannot log in"
+            "account `{account}` of {destination} logs in by the authentication plugin `{plugin}`, with which this function cannot log in"
         ))
         .next("Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)");
     }
     if text.contains("Packet empty") {
-        return place.server.network_failed(io::ErrorKind::UnexpectedEof, act);
+        return destination.server.network_failed(io::ErrorKind::UnexpectedEof, operation);
     }
     Error::invalid(format!(
         "what answers at {}:{} is not MySQL or MariaDB, or a version of their protocol that is not known",
-        place.server.host(),
-        place.server.port()
+        destination.server.host(),
+        destination.server.port()
     ))
     .next("Correct `host` and `port` in the secret")
 }

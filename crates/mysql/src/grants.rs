@@ -6,7 +6,7 @@ mod parse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use fourstep::{Act, Error, Result};
+use fourstep::{Error, Operation, Result};
 
 use crate::entry::Entry;
 use crate::identifier::{Account, quote};
@@ -84,9 +84,10 @@ pub(crate) async fn read(session: &mut Session, entries: &[Entry]) -> Result<Vec
         query
     });
     let by = session.account();
-    let act = Act::new("read the rights of accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
+    let operation =
+        Operation::new("read the rights of accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
     let mut found: Vec<Grants> = entries.iter().map(Entry::grants).collect();
-    for row in session.run(query.trim_end_matches("; "), &act).await? {
+    for row in session.run(query.trim_end_matches("; "), &operation).await? {
         let row = text(&row, 0).unwrap_or_default();
         let Some((account, grants)) = parsed(&row, session)? else { continue };
         let Some(at) = entries.iter().position(|entry| entry.account == account) else { continue };
@@ -98,9 +99,9 @@ pub(crate) async fn read(session: &mut Session, entries: &[Entry]) -> Result<Vec
 /// Reads what the session's own account may do. `roles` are those whose rights count as its own, as SQL.
 pub(crate) async fn read_own(session: &mut Session, roles: Option<&str>) -> Result<Grants> {
     let using = roles.map(|roles| format!(" USING {roles}")).unwrap_or_default();
-    let act = Act::new("read the account's own rights");
+    let operation = Operation::new("read the account's own rights");
     let mut found = Grants::new();
-    for row in session.run(&format!("SHOW GRANTS FOR CURRENT_USER(){using}"), &act).await? {
+    for row in session.run(&format!("SHOW GRANTS FOR CURRENT_USER(){using}"), &operation).await? {
         if let Some((_, grants)) = parsed(&text(&row, 0).unwrap_or_default(), session)? {
             add(&mut found, grants);
         }
@@ -112,7 +113,7 @@ fn parsed(row: &str, session: &Session) -> Result<Option<(Account, Grants)>> {
     parse::row(row).map_err(|row| {
         // Not the whole row: it may hold a hash.
         let begins: String = row.chars().take_while(|c| c.is_ascii_alphabetic() || *c == ' ').take(40).collect();
-        Error::other(format!("{} has a grant of an unknown form, which begins `{begins}`", session.place()))
+        Error::other(format!("{} has a grant of an unknown form, which begins `{begins}`", session.destination()))
     })
 }
 
@@ -125,7 +126,7 @@ fn add(all: &mut Grants, some: Grants) {
 }
 
 impl Entry {
-    /// Gives what the tables of accounts say more readably than `SHOW GRANTS`.
+    /// Returns what the tables of accounts say more readably than `SHOW GRANTS`.
     fn grants(&self) -> Grants {
         let rights = |grantable| Rights { privileges: BTreeSet::new(), grantable };
         let proxies =

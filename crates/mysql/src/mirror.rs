@@ -57,7 +57,7 @@ pub(crate) async fn make_equal(
     let what = left.as_ref().map_or("do nothing", |statement| statement.what());
     Err(Error::other(format!(
         "{} accepted each statement for `{clone}`, which still differs from its base `{base}`: could not {what}",
-        session.place()
+        session.destination()
     )))
 }
 
@@ -75,7 +75,7 @@ impl<'a> Pair<'a> {
         if !entries.iter().any(|entry| entry.account.name == base) {
             return Err(Error::invalid(format!(
                 "{} has no account `{base}`, the base account; a role of that name is none",
-                session.place()
+                session.destination()
             ))
             .next("Create it, with the rights that the consumers need"));
         }
@@ -87,12 +87,12 @@ impl<'a> Pair<'a> {
     /// Refuses what must not be copied or taken over.
     fn check(&self, session: &Session, claim: &Claim, adopt: bool) -> Result<()> {
         let Self { base, clone, .. } = self;
-        let place = session.place();
+        let destination = session.destination();
         if let Some((entry, _)) = self.of_base.iter().find(|(entry, _)| entry.takes().is_none()) {
             return Err(entry.no_verifier(session));
         }
         if self.of_base.iter().all(|(entry, _)| entry.locked) {
-            return Err(Error::forbidden(format!("the account `{base}` of {place} is locked, or is a role"))
+            return Err(Error::forbidden(format!("the account `{base}` of {destination} is locked, or is a role"))
                 .next(format!("Nothing was changed. Run: ALTER USER {} ACCOUNT UNLOCK", self.of_base[0].0.account)));
         }
         let marked = |entry: &Entry| match session.product() {
@@ -107,7 +107,7 @@ impl<'a> Pair<'a> {
                 claim.known && (!theirs(&entry.account.host) || (session.product() == Product::MariaDb && same()));
             if !(adopt || by_history || marked(entry)) {
                 return Err(Error::conflict(format!(
-                    "the account {} of {place} exists, and this secret never used it",
+                    "the account {} of {destination} exists, and this secret never used it",
                     entry.account
                 ))
                 .next(format!(
@@ -118,7 +118,7 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Gives the statements that are missing: none where the clone is equal to its base.
+    /// Returns the statements that are missing: none where the clone is equal to its base.
     async fn missing(&self, session: &mut Session, claim: &Claim, cx: &Context<'_>) -> Result<Vec<Statement>> {
         let writer = Writer::new(session.account(), session.product());
         let mut statements = Vec::new();
@@ -158,25 +158,25 @@ impl<'a> Pair<'a> {
 }
 
 impl Entry {
-    /// Says that no verifier can be made for the account.
+    /// Reports that no verifier can be made for the account.
     pub(crate) fn no_verifier(&self, session: &Session) -> Error {
         Error::invalid(format!(
             "account {} of {} logs in by the authentication plugin `{}`, for which this function makes no verifier",
             self.account,
-            session.place(),
+            session.destination(),
             self.plugin
         ))
         .next("Nothing was changed. Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)")
     }
 }
 
-/// Gives a password that nobody has, which yet tells whose account it is: that of a clone that is not complete.
+/// Returns a password that nobody has, which yet tells whose account it is: that of a clone that is not complete.
 fn half_made(password: &Sensitive) -> Sensitive {
     let hash = Sha256::new().chain_update("fourstep half-made\0").chain_update(password.expose()).finalize();
     Sensitive::new(hex(&hash))
 }
 
-/// Gives what MariaDB stores for an account that an attempt of this secret made or completed.
+/// Returns what MariaDB stores for an account that an attempt of this secret made or completed.
 fn hashes(claim: &Claim) -> impl Iterator<Item = Sensitive> + '_ {
     let passwords = claim.passwords.iter().flat_map(|password| [password.clone(), half_made(password)]);
     passwords.map(|password| native(password.expose().as_bytes()))
@@ -185,7 +185,7 @@ fn hashes(claim: &Claim) -> impl Iterator<Item = Sensitive> + '_ {
 const MARK: &str = "fourstep";
 const CLONE_OF: &str = "clone_of";
 
-/// Gives the attributes of a clone: the base's, and our mark.
+/// Returns the attributes of a clone: the base's, and our mark.
 fn marked(attributes: &Map<String, Value>, base: &str) -> Map<String, Value> {
     let mut attributes = attributes.clone();
     attributes.insert(MARK.to_owned(), json!({ CLONE_OF: base }));
@@ -196,19 +196,19 @@ fn base_in(attributes: &Map<String, Value>) -> Option<String> {
     Some(attributes.get(MARK)?.get(CLONE_OF)?.as_str()?.to_owned())
 }
 
-/// Gives the base whose clone the session's account is by its mark. MariaDB has no place for one.
+/// Returns the base whose clone the session's account is by its mark. MariaDB has no place for one.
 pub(crate) async fn marked_base(session: &mut Session) -> Result<Option<String>> {
     if session.product() == Product::MariaDb {
         return Ok(None);
     }
     let query =
         "SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE CONCAT(USER, '@', HOST) = CURRENT_USER()";
-    let rows = session.run(query, &fourstep::Act::new("read the attributes of the account")).await?;
+    let rows = session.run(query, &fourstep::Operation::new("read the attributes of the account")).await?;
     let attributes = rows.last().and_then(|row| text(row, 0));
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
-/// Tells an administrator whether each entry of a clone bears the mark of its base. `None`: MariaDB has no place for one.
+/// Returns, to an administrator, whether each entry of a clone bears the mark of its base. `None`: MariaDB has no place for one.
 pub(crate) async fn is_marked(session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
     if session.product() == Product::MariaDb {
         return Ok(None);
@@ -234,7 +234,7 @@ pub(crate) async fn check_rights(session: &mut Session, of_base: &mut Session) -
     Err(Error::forbidden(format!(
         "the account {} of {} may not do what its base {} may: it lacks {}",
         session.account(),
-        session.place(),
+        session.destination(),
         of_base.account(),
         missing.join("; ")
     ))
@@ -245,7 +245,7 @@ pub(crate) async fn check_rights(session: &mut Session, of_base: &mut Session) -
     )))
 }
 
-/// Says what is missing of rights on an object.
+/// Describes what is missing of rights on an object.
 fn lacks(object: &Object, wanted: &Rights, found: Option<&Rights>) -> Option<String> {
     let none = Rights::default();
     let given = found.unwrap_or(&none);

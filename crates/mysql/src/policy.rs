@@ -1,6 +1,6 @@
 use fourstep::{Error, Result, Sensitive};
 
-use crate::error::Place;
+use crate::error::Destination;
 
 /// The rules of `validate_password`, which a hash goes round: so they are checked here.
 ///
@@ -39,7 +39,7 @@ impl Policy {
     /// # Errors
     ///
     /// `Invalid`, with the rule and the setting that fits it.
-    pub(crate) fn check(&self, password: &Sensitive, place: &Place) -> Result<()> {
+    pub(crate) fn check(&self, password: &Sensitive, destination: &Destination) -> Result<()> {
         let characters = || password.expose().chars();
         let count = |is: fn(&char) -> bool| characters().filter(is).count();
         for (rule, least) in &self.rules {
@@ -52,7 +52,7 @@ impl Policy {
             if found < *least {
                 let setting = RULES.iter().find(|(name, _)| name == rule).map_or("PASSWORD_LENGTH", |(_, fix)| fix);
                 return Err(Error::invalid(format!(
-                    "the new password does not satisfy `validate_password.{rule}` of {place}: it has {found}, and {least} are demanded"
+                    "the new password does not satisfy `validate_password.{rule}` of {destination}: it has {found}, and {least} are demanded"
                 ))
                 .next(format!(
                     "Nothing was changed. Change {setting}; then remove AWSPENDING from the pending version and start the rotation again"
@@ -75,9 +75,11 @@ mod tests {
     }
 
     fn verdict(policy: &Policy, password: &str) -> String {
-        let place =
-            Place { server: Server::new("MySQL", "db", 3306), account: "app".into(), database: None, tls: true };
-        policy.check(&Sensitive::new(password), &place).map_or_else(|error| error.to_string(), |()| "good".to_owned())
+        let destination =
+            Destination { server: Server::new("MySQL", "db", 3306), account: "app".into(), database: None, tls: true };
+        policy
+            .check(&Sensitive::new(password), &destination)
+            .map_or_else(|error| error.to_string(), |()| "good".to_owned())
     }
 
     #[test]

@@ -2,14 +2,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Accounts, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Accounts, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use crate::accounts::Mysql;
-use crate::error::{Place, classify, explain, has_code};
+use crate::error::{Destination, classify, explain, has_code};
 use crate::identifier::{Account, literal};
 
 /// For the whole of name, connection, TLS and login: what AWS's functions allow too.
@@ -50,14 +50,14 @@ impl Product {
 /// A session at a MySQL or MariaDB server, as one account.
 pub struct Session {
     connection: MySqlConnection,
-    place: Place,
+    destination: Destination,
     product: Product,
     version: String,
     roles: Option<String>,
     account: Account,
     password: Sensitive,
     lock: Option<String>,
-    patience: Patience,
+    deadline: Deadline,
 }
 
 impl Session {
@@ -70,40 +70,40 @@ impl Session {
         }
         // Until the server says which it is.
         let product = if secret.engine.as_deref() == Some("mariadb") { Product::MariaDb } else { Product::MySql };
-        let place = Place {
+        let destination = Destination {
             server: Server::new(product.name(), &host, port),
             account: secret.username.clone(),
             database: secret.dbname.clone(),
             tls: secret.tls(),
         };
-        if !place.tls {
-            place.server.warn_of_plaintext();
+        if !destination.tls {
+            destination.server.warn_of_plaintext();
         }
-        let options = options(secret, &place, cx)?;
-        let patience = Patience::of(cx);
-        let connection = match patience.wait(&place.server, LOGIN_LIMIT, "the login", options.connect()).await? {
+        let options = options(secret, &destination, cx)?;
+        let deadline = Deadline::of(cx);
+        let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {
             Ok(connection) => connection,
-            Err(error) => return Err(explain(&error, &place).await),
+            Err(error) => return Err(explain(&error, &destination).await),
         };
         let account = Account::new(&secret.username, "");
         let password = secret.password.clone();
         let (version, roles, lock) = Default::default();
-        let mut session = Self { connection, place, product, version, roles, account, password, lock, patience };
+        let mut session = Self { connection, destination, product, version, roles, account, password, lock, deadline };
         session.begin().await?;
         Ok(session)
     }
 
     async fn begin(&mut self) -> Result<()> {
         // An account that may only change its password is told so here, where the login has just succeeded.
-        let act = Act { login: true, ..Act::new("begin the session") };
-        let rows = self.run(START, &act).await?;
+        let operation = Operation { login: true, ..Operation::new("begin the session") };
+        let rows = self.run(START, &operation).await?;
         let row = rows.last();
         let account = Account::parse(&row.and_then(|row| text(row, 0)).unwrap_or_default());
-        if account.name != self.place.account {
+        if account.name != self.destination.account {
             let taken = if account.name.is_empty() { "an anonymous account" } else { "another account" };
             return Err(Error::invalid(format!(
                 "{} opened the session of {account} for user `{}`: {taken} takes its place here",
-                self.place, self.place.account
+                self.destination, self.destination.account
             ))
             .next(format!(
                 "Drop {account}, or give the user an entry for this host; if a proxy stands between that maps accounts, name the server itself in `host` or fourstep:endpoint"
@@ -113,52 +113,58 @@ impl Session {
         self.version = row.and_then(|row| text(row, 1)).unwrap_or_default();
         self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
         self.roles = row.and_then(|row| text(row, 2)).filter(|roles| roles != "NONE");
-        self.place.server = Server::new(self.product.name(), self.place.server.host(), self.place.server.port());
+        self.destination.server =
+            Server::new(self.product.name(), self.destination.server.host(), self.destination.server.port());
         Ok(())
     }
 
     /// Takes the lock of this name, which ends with the session. `false`: another session has it.
     pub(crate) async fn lock(&mut self, name: &str) -> Result<bool> {
         let name = literal(name);
-        let act = Act::new("take the lock of the secret");
-        let rows = self.run(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)"), &act).await?;
+        let operation = Operation::new("take the lock of the secret");
+        let rows = self.run(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)"), &operation).await?;
         let taken = rows.last().and_then(|row| text(row, 0)).as_deref() == Some("1");
         self.lock = taken.then_some(name);
         Ok(taken)
     }
 
-    /// Reads, with statements of one message, and gives the rows of all of them.
-    pub(crate) async fn run(&mut self, statements: &str, act: &Act) -> Result<Vec<MySqlRow>> {
-        let answer = self.send(Arc::new(statements.to_owned()), act).await?;
-        answer.map_err(|error| classify(&error, &self.place, act))
+    /// Reads, with statements of one message, and returns the rows of all of them.
+    pub(crate) async fn run(&mut self, statements: &str, operation: &Operation) -> Result<Vec<MySqlRow>> {
+        let answer = self.send(Arc::new(statements.to_owned()), operation).await?;
+        answer.map_err(|error| classify(&error, &self.destination, operation))
     }
 
     /// Writes, with statements of one message, and wipes them.
     ///
     /// The message begins with a look at the lock: where a pooler gave this message to another session than the one
     /// that has it, the first statement fails, and the server does none of those after it.
-    pub(crate) async fn write(&mut self, statements: &Sensitive, act: &Act) -> Result<()> {
-        match self.guarded(statements, act).await? {
+    pub(crate) async fn write(&mut self, statements: &Sensitive, operation: &Operation) -> Result<()> {
+        match self.guarded(statements, operation).await? {
             Ok(()) => Ok(()),
-            Err(error) => Err(classify(&error, &self.place, act)),
+            Err(error) => Err(classify(&error, &self.destination, operation)),
         }
     }
 
     /// Writes as [`write`](Self::write), and gives false where the server answered with this code.
-    pub(crate) async fn write_unless(&mut self, code: u16, statements: &Sensitive, act: &Act) -> Result<bool> {
-        match self.guarded(statements, act).await? {
+    pub(crate) async fn write_unless(
+        &mut self,
+        code: u16,
+        statements: &Sensitive,
+        operation: &Operation,
+    ) -> Result<bool> {
+        match self.guarded(statements, operation).await? {
             Ok(()) => Ok(true),
             Err(error) if has_code(&error, code) => Ok(false),
-            Err(error) => Err(classify(&error, &self.place, act)),
+            Err(error) => Err(classify(&error, &self.destination, operation)),
         }
     }
 
-    async fn guarded(&mut self, statements: &Sensitive, act: &Act) -> Result<sqlx::Result<()>> {
+    async fn guarded(&mut self, statements: &Sensitive, operation: &Operation) -> Result<sqlx::Result<()>> {
         let guard = self.lock.as_ref().map(|name| {
             format!("SET @fourstep = (SELECT 1 UNION SELECT IF(IS_USED_LOCK({name}) <=> CONNECTION_ID(), 1, 2)); ")
         });
         let text = Arc::new(guard.unwrap_or_default() + statements.expose());
-        let result = self.send(Arc::clone(&text), act).await;
+        let result = self.send(Arc::clone(&text), operation).await;
         // The driver is done with its share by now.
         if let Some(mut text) = Arc::into_inner(text) {
             text.zeroize();
@@ -166,12 +172,12 @@ impl Session {
         Ok(result?.map(|_| ()))
     }
 
-    async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<sqlx::Result<Vec<MySqlRow>>> {
+    async fn send(&mut self, statements: Arc<String>, operation: &Operation) -> Result<sqlx::Result<Vec<MySqlRow>>> {
         // Safe: every name in a statement went through `identifier`. Not prepared: the protocol of prepared statements
         // does not take each of them.
         let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        let what = format!("the request to {}", act.what);
-        self.patience.wait(&self.place.server, STATEMENT_LIMIT, &what, query).await
+        let what = format!("the request to {}", operation.what);
+        self.deadline.wait(&self.destination.server, STATEMENT_LIMIT, &what, query).await
     }
 
     /// Ends the session in an orderly way, so that the server does not log a lost client.
@@ -189,34 +195,34 @@ impl Session {
         let _ = timeout(CLOSE_LIMIT, farewell).await;
     }
 
-    /// Gives the account that the server matched.
+    /// Returns the account that the server matched.
     pub(crate) fn account(&self) -> &Account {
         &self.account
     }
 
-    /// Gives the password with which the account logged in.
+    /// Returns the password with which the account logged in.
     pub(crate) fn password(&self) -> &Sensitive {
         &self.password
     }
 
-    /// Gives which product the server is.
+    /// Returns which product the server is.
     pub(crate) fn product(&self) -> Product {
         self.product
     }
 
-    /// Gives the server's version, as it says it.
+    /// Returns the server's version, as it says it.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// Gives the roles that are in force, as SQL.
+    /// Returns the roles that are in force, as SQL.
     pub(crate) fn roles(&self) -> Option<&str> {
         self.roles.as_deref()
     }
 
-    /// Gives the server, for messages.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
+    /// Returns the server, for messages.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
     }
 }
 
@@ -234,11 +240,11 @@ pub(crate) fn text(row: &MySqlRow, column: usize) -> Option<String> {
 /// Sets everything that the driver would otherwise choose. Never print it: it shows the password.
 ///
 /// The driver sends no statement of its own at the login: [`START`] says all of it.
-fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<MySqlConnectOptions> {
+fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<MySqlConnectOptions> {
     let mut options = MySqlConnectOptions::new()
-        .host(place.server.host())
-        .port(place.server.port())
-        .username(&place.account)
+        .host(destination.server.host())
+        .port(destination.server.port())
+        .username(&destination.account)
         .password(secret.password.expose())
         .charset("utf8mb4")
         .pipes_as_concat(false)
@@ -246,11 +252,11 @@ fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<My
         .timezone(None)
         .set_names(false)
         .disable_statement_logging();
-    if let Some(database) = &place.database {
+    if let Some(database) = &destination.database {
         options = options.database(database);
     }
-    Ok(if place.tls {
-        let roots = roots::trusted(cx.settings(), place.server.host())?;
+    Ok(if destination.tls {
+        let roots = roots::trusted(cx.settings(), destination.server.host())?;
         options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(roots)
     } else {
         options.ssl_mode(MySqlSslMode::Disabled)

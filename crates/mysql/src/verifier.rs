@@ -48,7 +48,7 @@ impl Plugin {
         }
     }
 
-    /// Makes the verifier as SQL: a text in hexadecimal.
+    /// Creates the verifier as SQL: a text in hexadecimal.
     pub(crate) fn verifier(self, password: &Sensitive, salt: &Salt, storage: Storage) -> Sensitive {
         let password = password.expose().as_bytes();
         let text = match self {
@@ -93,7 +93,7 @@ impl Storage {
     }
 }
 
-/// Makes the verifier of `mysql_native_password`, as MariaDB's `SET PASSWORD` takes it.
+/// Creates the verifier of `mysql_native_password`, as MariaDB's `SET PASSWORD` takes it.
 /// <https://mariadb.com/docs/server/reference/plugins/authentication-plugins/authentication-plugin-mysql_native_password>
 pub(crate) fn native(password: &[u8]) -> Sensitive {
     let once: Zeroizing<[u8; 20]> = Zeroizing::new(Sha1::digest(password).into());
@@ -106,7 +106,7 @@ pub(crate) fn native(password: &[u8]) -> Sensitive {
 pub(crate) struct Salt(String);
 
 impl Salt {
-    /// Makes the salt of an account's verifier in one version of a secret: always the same one, so that a retry sends
+    /// Creates the salt of an account's verifier in one version of a secret: always the same one, so that a retry sends
     /// the same statement. A salt is no secret: it only has to differ from those of other passwords.
     pub(crate) fn of(secret_id: &str, token: &str, account: &str) -> Self {
         let mut hash = Sha256::new();

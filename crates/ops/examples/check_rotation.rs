@@ -1,4 +1,4 @@
-//! Tells how a secret is rotated, which labels its versions have, and the state that follows from them.
+//! Returns how a secret is rotated, which labels its versions have, and the state that follows from them.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Makes a secret that is rotated every 45 days from the start. Its value is read from the standard input.
+//! Creates a secret that is rotated every 45 days from the start. Its value is read from the standard input.
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::error::Error;

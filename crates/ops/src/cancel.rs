@@ -81,7 +81,7 @@ impl Operator {
         Ok(cancelled)
     }
 
-    /// Looks again, since a step may have run until rotation was off, and then drops. Tells whether there was anything.
+    /// Looks again, since a step may have run until rotation was off, and then drops. Returns whether there was anything.
     async fn drop_cancelled(&self, before: &Secret, dropped: &Version) -> Result<bool> {
         let (now, _) = self.look(&before.arn).await?;
         let Some(pending) = now.pending().filter(|pending| pending.id == dropped.id) else { return Ok(false) };

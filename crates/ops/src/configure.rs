@@ -49,7 +49,7 @@ pub struct Create {
 }
 
 impl Create {
-    /// Makes a secret of a value, without anything else.
+    /// Creates a secret of a value, without anything else.
     #[must_use]
     pub fn new(value: Sensitive) -> Self {
         Self { value, description: None, kms_key: None, tags: BTreeMap::new(), configure: Configure::default() }
@@ -91,7 +91,7 @@ impl Operator {
         })
     }
 
-    /// Makes a secret that a function rotates from the start.
+    /// Creates a secret that a function rotates from the start.
     ///
     /// Secrets Manager does it in two calls. If the second fails, the secret is there, and
     /// [`configure`](Self::configure) goes on.

@@ -84,13 +84,13 @@ impl Error {
         Self::new(Reason::StateForbids, message, next)
     }
 
-    /// Tells whether nothing was done because the state forbids it.
+    /// Returns whether nothing was done because the state forbids it.
     #[must_use]
     pub fn is_forbidden_by_state(&self) -> bool {
         matches!(self.reason, Reason::StateForbids | Reason::InvalidRequest | Reason::PreconditionNotMet)
     }
 
-    /// Tells whether the caller asked in a wrong way.
+    /// Returns whether the caller asked in a wrong way.
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
         matches!(self.reason, Reason::WrongUsage | Reason::InvalidParameter)
@@ -106,7 +106,7 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 impl Call<'_> {
-    /// Says what an error of the call means, and what to do.
+    /// Explains what an error of the call means, and what to do.
     pub(crate) fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: ProvideErrorMetadata + StdError + 'static,
@@ -235,7 +235,7 @@ impl Call<'_> {
         )
     }
 
-    /// Tells apart why there was no connection. The texts of the layers below tell it, where their types are private.
+    /// Returns why there was no connection. The texts of the layers below tell it, where their types are private.
     fn unreachable(self, error: &ConnectorError) -> Error {
         let chain = DisplayErrorContext(error).to_string();
         let has = |part: &str| chain.contains(part);
@@ -283,7 +283,7 @@ fn not_sent(error: &(dyn StdError + 'static)) -> Error {
     Error::wrong_usage("the request could not be made", "Look at --region, --endpoint-url and the name of the secret")
 }
 
-/// Gives the service's own words, to be put behind ours.
+/// Returns the service's own words, to be put behind ours.
 fn said(message: Option<&str>) -> String {
     match message.map(|message| printable(message.trim().trim_end_matches('.'))) {
         Some(message) if !message.is_empty() => format!("; AWS says: {message}"),

@@ -96,14 +96,14 @@ impl Secret {
         self.versions.iter().find(|version| version.id == id)
     }
 
-    /// Gives the version that a rotation is making: AWSPENDING, unless that is on the current version too, as Secrets
+    /// Returns the version that a rotation is making: AWSPENDING, unless that is on the current version too, as Secrets
     /// Manager leaves it for a while after a rotation.
     #[must_use]
     pub fn pending(&self) -> Option<&Version> {
         self.labelled(AWSPENDING).filter(|version| !version.has(AWSCURRENT))
     }
 
-    /// Tells whether this copy is a replica of a secret in another region.
+    /// Returns whether this copy is a replica of a secret in another region.
     #[must_use]
     pub fn is_replica(&self) -> bool {
         // arn:partition:secretsmanager:region:account:secret:name
@@ -113,7 +113,7 @@ impl Secret {
 }
 
 impl Version {
-    /// Tells whether a label is on it.
+    /// Returns whether a label is on it.
     #[must_use]
     pub fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|on| on == label)

@@ -17,13 +17,13 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Tells whether a version opens the target.
+    /// Returns whether a version opens the target.
     #[must_use]
     pub fn opens(&self, version: &str) -> Option<bool> {
         self.versions.iter().find(|tried| tried.version_id == version)?.opens
     }
 
-    /// Tells whether the version with a label opens the target.
+    /// Returns whether the version with a label opens the target.
     #[must_use]
     pub fn labelled_opens(&self, label: &str) -> Option<bool> {
         self.versions.iter().find(|tried| tried.labels.iter().any(|on| on == label))?.opens
@@ -31,7 +31,7 @@ impl Diagnosis {
 }
 
 impl Operator {
-    /// Lets the function of a secret act for an operator, and gives its answer.
+    /// Lets the function of a secret act for an operator, and returns its answer.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ fn event(action: &Action, arn: &str) -> Value {
     event
 }
 
-/// Gives the function that rotates a secret.
+/// Returns the function that rotates a secret.
 pub(crate) fn function_of(secret: &Secret) -> Result<&str> {
     secret.function.as_deref().ok_or_else(|| {
         Error::forbidden_by_state(
@@ -100,7 +100,7 @@ pub(crate) fn function_of(secret: &Secret) -> Result<&str> {
     })
 }
 
-/// Says what the function's error means. Only Fourstep's kinds are known; its messages hold no secret.
+/// Explains what the function's error means. Only Fourstep's kinds are known; its messages hold no secret.
 pub(crate) fn said(kind: &str, message: &str, secret: &Secret, action: &Action) -> Error {
     let message = printable(message);
     let about =

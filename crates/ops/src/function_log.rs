@@ -73,7 +73,7 @@ impl Operator {
         Ok(last)
     }
 
-    /// Gives the function's log group: the one that it names, or that of its name where nobody may look.
+    /// Returns the function's log group: the one that it names, or that of its name where nobody may look.
     async fn log_group(&self, function: &str) -> String {
         let logging = self.configuration(function).await.ok().and_then(|of| of.logging_config?.log_group);
         // arn:partition:lambda:region:account:function:name:qualifier

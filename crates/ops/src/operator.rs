@@ -47,11 +47,11 @@ pub struct Operator {
 /// A person waits for the answer, so a call that finds nobody ends soon.
 const TO_CONNECT: Duration = Duration::from_secs(3);
 /// An operator event may run as long as Lambda lets a function run.
-const TO_ANSWER: Duration = Duration::from_secs(15 * 60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15 * 60);
 const ATTEMPTS: u32 = 4;
 
 impl Operator {
-    /// Makes the clients. Nothing is called yet but what the credentials need.
+    /// Creates the clients. Nothing is called yet but what the credentials need.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Operator {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(TO_ANSWER).build());
+            .timeout_config(TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(ANSWER_LIMIT).build());
         if let Some(profile) = connection.profile {
             loader = loader.profile_name(profile);
         }

@@ -38,7 +38,7 @@ pub enum Event {
 
 /// Whoever wants to know how far an operation is. Every `Fn(&Event)` is one.
 pub trait Progress: Send + Sync {
-    /// Takes what happened. It is called in between, and should not take long.
+    /// Is told what happened. It is called in between, and should not take long.
     fn tell(&self, event: &Event);
 }
 
@@ -48,7 +48,7 @@ impl<F: Fn(&Event) + Send + Sync> Progress for F {
     }
 }
 
-/// Tells nobody.
+/// Reports to nobody.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

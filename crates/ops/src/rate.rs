@@ -91,7 +91,7 @@ impl Rate {
         state.unanswered = 0;
     }
 
-    /// Notes that a call was refused or not answered. Tells whether it is worth making again.
+    /// Notes that a call was refused or not answered. Returns whether it is worth making again.
     pub(crate) fn refuse(&self, reason: Reason) -> bool {
         let mut state = self.state();
         if reason == Reason::Throttled {
@@ -113,7 +113,7 @@ impl Rate {
         state.unanswered < MOST_UNANSWERED
     }
 
-    /// Gives how many calls the quota refused.
+    /// Returns how many calls the quota refused.
     pub(crate) fn refused(&self) -> usize {
         self.state().refused
     }

@@ -132,13 +132,13 @@ fn shown(duration: Duration) -> String {
 }
 
 impl Rules {
-    /// Tells whether any rule is set.
+    /// Returns whether any rule is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Gives when the window closes that was open at `started`.
+    /// Returns when the window closes that was open at `started`.
     #[must_use]
     pub fn window_end(&self, started: SystemTime) -> SystemTime {
         if let Some(hours) = self.duration.as_deref().and_then(|text| text.strip_suffix('h')?.parse::<u32>().ok()) {

@@ -79,7 +79,7 @@ impl Operator {
         Ok(Staged { secret: secret.name, label: label.clone(), from: on, to, versions: now.versions })
     }
 
-    /// Takes a label off a version, which has to have it.
+    /// Removes a label from a version, which has to have it.
     pub(crate) async fn unlabel(&self, secret: &Secret, label: &str, from: &str) -> Result<()> {
         self.update_stage(secret, label, None, Some(from)).await
     }

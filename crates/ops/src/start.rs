@@ -114,7 +114,7 @@ impl Operator {
         Ok(started)
     }
 
-    /// Calls RotateSecret, and gives the id of the version.
+    /// Calls RotateSecret, and returns the id of the version.
     pub(crate) async fn rotate(&self, secret: &Secret, request: Request<'_>) -> Result<String> {
         let subject = format!("secret {}", secret.name);
         let call = Call { service: "secretsmanager", operation: "RotateSecret", subject: &subject };
@@ -131,7 +131,7 @@ impl Operator {
         answer.map(|answer| answer.version_id.unwrap_or_default()).map_err(|error| call.failed(&error))
     }
 
-    /// Takes AWSPENDING off a version that is of no use: it has no value, or the target refuses it.
+    /// Removes AWSPENDING from a version that is of no use: it has no value, or the target refuses it.
     async fn drop_stale(&self, secret: &Secret, pending: &str, value: Value) -> Result<()> {
         if value != Value::Empty {
             let diagnosis = self.diagnose(secret).await?;

@@ -63,7 +63,7 @@ pub struct Judgement {
 }
 
 impl State {
-    /// Gives the word that tables and JSON use.
+    /// Returns the word that tables and JSON use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -83,7 +83,7 @@ impl State {
         }
     }
 
-    /// Tells whether somebody has to do something.
+    /// Returns whether somebody has to do something.
     #[must_use]
     pub fn needs_attention(self) -> bool {
         matches!(self, Self::Stuck | Self::Failed | Self::Cancelled | Self::Abandoned | Self::Inconsistent)

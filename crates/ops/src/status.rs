@@ -250,7 +250,7 @@ impl Operator {
         Ok(())
     }
 
-    /// Tells whether a version has a value. The value itself is dropped unread.
+    /// Returns whether a version has a value. The value itself is dropped unread.
     async fn has_value(&self, arn: &str, id: &str) -> Result<Value> {
         let call = Call { service: "secretsmanager", operation: "GetSecretValue", subject: "the pending version" };
         match self.secrets.get_secret_value().secret_id(arn).version_id(id).send().await {

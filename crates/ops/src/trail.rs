@@ -21,7 +21,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Gives when it happened at the latest. CloudTrail tells whole seconds.
+    /// Returns when it happened at the latest. CloudTrail tells whole seconds.
     pub(crate) fn latest(&self) -> SystemTime {
         let part = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
         if part == 0 { self.at + Duration::from_secs(1) } else { self.at }

@@ -131,7 +131,7 @@ impl Operator {
     }
 }
 
-/// Says that the wait ended before the rotation did.
+/// Reports that the wait ended before the rotation did.
 pub(crate) fn timed_out(name: &str, limit: Duration) -> Error {
     Error::new(
         Reason::TimedOut,
@@ -140,7 +140,7 @@ pub(crate) fn timed_out(name: &str, limit: Duration) -> Error {
     )
 }
 
-/// Tells how the rotation of a version ended, by the labels.
+/// Returns how the rotation of a version ended, by the labels.
 pub(crate) fn outcome(secret: &Secret, version: &str) -> Option<Outcome> {
     let has = |label| secret.version(version).is_some_and(|version| version.has(label));
     if has(AWSCURRENT) {
@@ -154,7 +154,7 @@ pub(crate) fn outcome(secret: &Secret, version: &str) -> Option<Outcome> {
 }
 
 impl Ended {
-    /// Gives the error of a rotation that did not succeed.
+    /// Returns the error of a rotation that did not succeed.
     #[must_use]
     pub fn error(&self, still: &str) -> Error {
         let Self { secret, version, .. } = self;

@@ -1,4 +1,4 @@
-use fourstep::{AccountSecret, Accounts, Act, Claim, Context, Error, Mirrored, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Operation, Result, Sensitive};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -19,7 +19,7 @@ use crate::verifier::{md5, salt, scram};
 pub struct Postgres(());
 
 impl Postgres {
-    /// Makes it. All it needs to know comes with each secret and its settings.
+    /// Creates one. Everything else comes from the secret and its settings.
     #[must_use]
     pub fn new() -> Self {
         Self(())
@@ -45,12 +45,15 @@ impl Accounts for Postgres {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
         let key = lock_key(&cx.secret_id());
         let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
-        let rows = session.begin(&lock, &Act::new("take the lock of the secret")).await?;
+        let rows = session.begin(&lock, &Operation::new("take the lock of the secret")).await?;
         if rows.last().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() == Some("true") {
             return Ok(());
         }
-        Err(Error::unavailable(format!("another invocation holds the lock of this secret at {}", session.place()))
-            .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
+        Err(Error::unavailable(format!(
+            "another invocation holds the lock of this secret at {}",
+            session.destination()
+        ))
+        .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
     }
 
     async fn set_password(
@@ -121,7 +124,7 @@ impl Accounts for Postgres {
     }
 
     fn check_writable(&self, session: &Session) -> Result<()> {
-        if session.is_read_only() { Err(read_only(session.place())) } else { Ok(()) }
+        if session.is_read_only() { Err(read_only(session.destination())) } else { Ok(()) }
     }
 
     async fn commit(&self, mut session: Session) -> Result<()> {
@@ -135,39 +138,39 @@ impl Accounts for Postgres {
     }
 }
 
-/// Tells whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
+/// Returns whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
 /// nothing better. Not where a password of that kind would lock the account out.
 async fn stores_md5(session: &mut Session) -> Result<bool> {
     if !session.encrypts_by_md5() || !session.is_at_least(16) {
         return Ok(session.encrypts_by_md5());
     }
     // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
-    let rows = session.run("SELECT system_user", &Act::new("look up the method of the login")).await?;
+    let rows = session.run("SELECT system_user", &Operation::new("look up the method of the login")).await?;
     let method = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
     Ok(!method.is_some_and(|method| method.starts_with("scram-sha-256:")))
 }
 
-fn change_of_password(session: &Session, account: &str, own: bool) -> Act {
+fn change_of_password(session: &Session, account: &str, own: bool) -> Operation {
     let (role, by) = (quote(account), quote(session.account()));
-    let act = Act::new(format!("change the password of role {role}"));
+    let operation = Operation::new(format!("change the password of role {role}"));
     if own && session.replicates() && !session.is_at_least(16) {
         // Since 16, such a role is like any other here.
-        act.allowed_by(format!(
+        operation.allowed_by(format!(
             "ALTER ROLE {role} NOREPLICATION; or name a superuser's secret in `masterarn`: before version 16, only a superuser changes the password of a role that has REPLICATION"
         ))
     } else if own {
         // PostgreSQL lets every role do this; Amazon RDS does not under rds.restrict_password_commands.
-        act.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
+        operation.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
     } else if session.is_at_least(16) {
-        act.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
+        operation.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
     } else {
-        act.allowed_by(format!(
+        operation.allowed_by(format!(
             "ALTER ROLE {by} CREATEROLE; or, where {role} has REPLICATION, ALTER ROLE {by} SUPERUSER"
         ))
     }
 }
 
-/// Gives the key of the secret's lock: the same one in every version of Fourstep.
+/// Returns the key of the secret's lock: the same one in every version of Fourstep.
 fn lock_key(secret_id: &str) -> i64 {
     let hash = Sha256::new().chain_update("fourstep lock\0").chain_update(secret_id).finalize();
     i64::from_be_bytes(hash[..8].try_into().expect("a hash has more than eight bytes"))

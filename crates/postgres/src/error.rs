@@ -1,27 +1,27 @@
 use std::fmt;
 use std::io;
 
-use fourstep::{Act, Error, Server};
+use fourstep::{Error, Operation, Server};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::identifier::quote;
 
 /// Where a session is or was to be, for messages.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     pub(crate) server: Server,
     pub(crate) account: String,
     pub(crate) database: String,
     pub(crate) tls: bool,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.server.fmt(f)
     }
 }
 
-/// Says what an error of the driver means.
+/// Explains what an error of the driver means.
 ///
 /// No text of the server or the driver gets out, because it may repeat a statement: only the SQLSTATE and what we know.
 ///
@@ -32,36 +32,36 @@ impl fmt::Display for Place {
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than PostgreSQL answered. Later: the stream broke |
 /// | anything else | a defect of ours |
-pub(crate) fn classify(error: &sqlx::Error, place: &Place, act: &Act) -> Error {
+pub(crate) fn classify(error: &sqlx::Error, destination: &Destination, operation: &Operation) -> Error {
     match error {
         sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
-            Some(answer) => {
-                by_pooler(answer, place, act).unwrap_or_else(|| by_sqlstate(answer.code(), routine(answer), place, act))
-            }
-            None => Error::other(format!("{place} gave an answer of an unknown kind")),
+            Some(answer) => by_pooler(answer, destination, operation)
+                .unwrap_or_else(|| by_sqlstate(answer.code(), routine(answer), destination, operation)),
+            None => Error::other(format!("{destination} gave an answer of an unknown kind")),
         },
-        sqlx::Error::Io(error) => place.server.failed(error, act),
-        sqlx::Error::Tls(error) => place.server.tls_not_begun(&**error, "ssl = on"),
+        sqlx::Error::Io(error) => destination.server.failed(error, operation),
+        sqlx::Error::Tls(error) => destination.server.tls_not_begun(&**error, "ssl = on"),
         // The driver reads the end of the stream as this byte where it asks for TLS.
-        sqlx::Error::Protocol(text) if act.login && text.contains(": 0x00 ") => {
-            place.server.network_failed(io::ErrorKind::UnexpectedEof, act)
+        sqlx::Error::Protocol(text) if operation.login && text.contains(": 0x00 ") => {
+            destination.server.network_failed(io::ErrorKind::UnexpectedEof, operation)
         }
-        sqlx::Error::Protocol(_) if act.login => Error::invalid(format!(
+        sqlx::Error::Protocol(_) if operation.login => Error::invalid(format!(
             "what answers at {}:{} is not PostgreSQL, or a version of its protocol that is not known",
-            place.server.host(),
-            place.server.port()
+            destination.server.host(),
+            destination.server.port()
         ))
         .next("Correct `host` and `port` in the secret"),
         sqlx::Error::Protocol(_) => {
-            Error::unavailable(format!("the connection to {place} broke: could not {}", act.what)).next(AGAIN)
+            Error::unavailable(format!("the connection to {destination} broke: could not {}", operation.what))
+                .next(AGAIN)
         }
-        _ => Error::other(format!("the driver could not {} at {place}", act.what)),
+        _ => Error::other(format!("the driver could not {} at {destination}", operation.what)),
     }
 }
 
-/// Says what the driver itself cannot do with an account, where that is why a login failed.
-pub(crate) fn driver_cannot(error: &sqlx::Error, place: &Place) -> Option<Error> {
-    let account = &place.account;
+/// Explains what the driver itself cannot do with an account, where that is why a login failed.
+pub(crate) fn driver_cannot(error: &sqlx::Error, destination: &Destination) -> Option<Error> {
+    let account = &destination.account;
     match error {
         // The only such errors of a login: the driver's SASLprep of the user name, which the server would ignore, and
         // of the password, for which it would take the raw bytes.
@@ -91,7 +91,7 @@ fn routine(answer: &PgDatabaseError) -> &str {
     answer.routine().unwrap_or_default()
 }
 
-/// Says what a pooler means that answers in the server's place. The server names the routine of its source in each
+/// Explains what a pooler means that answers in the server's place. The server names the routine of its source in each
 /// error; a pooler has none, and gives most of its own errors one code: so its text has to tell them apart.
 ///
 /// | text | means | kind |
@@ -104,11 +104,12 @@ fn routine(answer: &PgDatabaseError) -> &str {
 /// | `query_wait_timeout`, `server login`, `no more connections`, … | it has no way to the server just now | `Unavailable` |
 ///
 /// [Amazon RDS Proxy]: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html
-fn by_pooler(answer: &PgDatabaseError, place: &Place, act: &Act) -> Option<Error> {
+fn by_pooler(answer: &PgDatabaseError, destination: &Destination, operation: &Operation) -> Option<Error> {
     if answer.routine().is_some() {
         return None;
     }
-    let (host, port, account, what) = (place.server.host(), place.server.port(), &place.account, &act.what);
+    let (host, port, account, what) =
+        (destination.server.host(), destination.server.port(), &destination.account, &operation.what);
     let text = answer.message();
     let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
     if says(&["has no credentials for the role"]) {
@@ -131,9 +132,9 @@ fn by_pooler(answer: &PgDatabaseError, place: &Place, act: &Act) -> Option<Error
             .next(format!("{NAME_THE_SERVER}; or let the pooler ask the server for passwords (auth_query of PgBouncer)")),
         );
     }
-    if says(&["no such database", "database \""]) && act.login {
+    if says(&["no such database", "database \""]) && operation.login {
         return Some(
-            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", place.database))
+            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", destination.database))
                 .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
         );
     }
@@ -169,9 +170,9 @@ const NAME_THE_SERVER: &str = "Name the server itself in the tag fourstep:endpoi
 /// What is done next where nobody has to do anything.
 const AGAIN: &str = "Secrets Manager tries again by itself";
 
-/// Says that nothing can be written.
-pub(crate) fn read_only(place: &Place) -> Error {
-    Error::unavailable(format!("{place} is read only (SQLSTATE 25006)")).next(WRITER)
+/// Reports that nothing can be written.
+pub(crate) fn read_only(destination: &Destination) -> Error {
+    Error::unavailable(format!("{destination} is read only (SQLSTATE 25006)")).next(WRITER)
 }
 
 const WRITER: &str =
@@ -198,56 +199,56 @@ const WRITER: &str =
 /// | 08P01 at login | a proxy or pooler that does not take the start-up message | `Invalid` |
 /// | 08xxx, 58xxx | the connection or the system broke | `Unavailable` |
 /// | others | not foreseen | `Other` |
-fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
-    let (account, database, what) = (&place.account, &place.database, &act.what);
+fn by_sqlstate(code: &str, routine: &str, destination: &Destination, operation: &Operation) -> Error {
+    let (account, database, what) = (&destination.account, &destination.database, &operation.what);
     let later =
-        |why: &str| Error::unavailable(format!("{place} {why} (SQLSTATE {code}): could not {what}")).next(AGAIN);
+        |why: &str| Error::unavailable(format!("{destination} {why} (SQLSTATE {code}): could not {what}")).next(AGAIN);
     match code {
         "28P01" => Error::rejected(format!(
-            "{place} refused the password of `{account}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed"
+            "{destination} refused the password of `{account}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed"
         )),
         "28000" if routine == "InitializeSessionUserId" => Error::forbidden(format!(
-            "{place} does not let role `{account}` log in (SQLSTATE 28000): it is NOLOGIN, or it does not exist and the server asks for no password"
+            "{destination} does not let role `{account}` log in (SQLSTATE 28000): it is NOLOGIN, or it does not exist and the server asks for no password"
         ))
         .next(format!("Run: ALTER ROLE {} LOGIN", quote(account))),
-        "28000" if !place.tls => Error::invalid(format!(
-            "{place} admits no unencrypted connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
+        "28000" if !destination.tls => Error::invalid(format!(
+            "{destination} admits no unencrypted connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
         ))
         .next("Remove \"ssl\": false from the secret; if the server has to admit it, add a line to its pg_hba.conf"),
         "28000" => Error::forbidden(format!(
-            "{place} admits no connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
+            "{destination} admits no connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
         ))
         .next(format!("Add a line for it to pg_hba.conf, with the method scram-sha-256; if the role is NOLOGIN, run: ALTER ROLE {} LOGIN", quote(account))),
-        "3D000" => Error::invalid(format!("{place} has no database `{database}` (SQLSTATE 3D000)"))
+        "3D000" => Error::invalid(format!("{destination} has no database `{database}` (SQLSTATE 3D000)"))
             .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
-        "55000" if act.login => {
-            Error::invalid(format!("database `{database}` of {place} takes no connections (SQLSTATE 55000)"))
+        "55000" if operation.login => {
+            Error::invalid(format!("database `{database}` of {destination} takes no connections (SQLSTATE 55000)"))
                 .next("Set `dbname` in the secret's JSON to another database, or run ALTER DATABASE … ALLOW_CONNECTIONS true")
         }
-        "42501" if act.login => {
-            Error::forbidden(format!("role `{account}` may not connect to database `{database}` of {place} (SQLSTATE 42501)"))
+        "42501" if operation.login => {
+            Error::forbidden(format!("role `{account}` may not connect to database `{database}` of {destination} (SQLSTATE 42501)"))
                 .next(format!("Run: GRANT CONNECT ON DATABASE {} TO {}", quote(database), quote(account)))
         }
         "42501" => {
-            let error = Error::forbidden(format!("role `{account}` of {place} may not {what} (SQLSTATE 42501)"));
-            match &act.right {
+            let error = Error::forbidden(format!("role `{account}` of {destination} may not {what} (SQLSTATE 42501)"));
+            match &operation.right {
                 Some(right) => error.next(format!("Run: {right}")),
                 None => error.next("Give the role that right: every role has it on a server as PostgreSQL makes it"),
             }
         }
-        "2BP01" => Error::conflict(format!("others hold at {place} what the role passed on (SQLSTATE 2BP01): could not {what}"))
+        "2BP01" => Error::conflict(format!("others hold at {destination} what the role passed on (SQLSTATE 2BP01): could not {what}"))
             .next("Nothing was changed. Revoke it from them, or run the REVOKE with CASCADE"),
         "42704" if !routine.to_lowercase().contains("role") => {
-            Error::invalid(format!("{place} does not know a name in the request (SQLSTATE 42704): could not {what}"))
+            Error::invalid(format!("{destination} does not know a name in the request (SQLSTATE 42704): could not {what}"))
                 .next("If it is a parameter, reset it at the base account: no session of that can have it either")
         }
-        "42704" => Error::invalid(format!("{place} has no such role (SQLSTATE 42704): could not {what}"))
+        "42704" => Error::invalid(format!("{destination} has no such role (SQLSTATE 42704): could not {what}"))
             .next("Create the role, or correct `username` in the secret's JSON"),
-        "42710" => Error::conflict(format!("somebody else made the role at {place} in this moment (SQLSTATE 42710): could not {what}"))
+        "42710" => Error::conflict(format!("somebody else made the role at {destination} in this moment (SQLSTATE 42710): could not {what}"))
             .next("Nothing was changed. Start the rotation again"),
-        "0LP01" => Error::conflict(format!("the roles at {place} would be members of each other (SQLSTATE 0LP01): could not {what}"))
+        "0LP01" => Error::conflict(format!("the roles at {destination} would be members of each other (SQLSTATE 0LP01): could not {what}"))
             .next("Nothing was changed. Revoke the clone's role from its base"),
-        "22023" => Error::invalid(format!("{place} does not take the value (SQLSTATE 22023): could not {what}"))
+        "22023" => Error::invalid(format!("{destination} does not take the value (SQLSTATE 22023): could not {what}"))
             .next("If a module checks passwords there, let it take SCRAM-SHA-256 verifiers"),
         "25006" => later("is read only").next(WRITER),
         "53300" => later("has no connection left, for this role, this database or at all")
@@ -256,12 +257,12 @@ fn by_sqlstate(code: &str, routine: &str, place: &Place, act: &Act) -> Error {
             "{AGAIN}. If this goes on, look in pg_stat_activity for a session that changed the role and has not committed"
         )),
         "57P01" | "57P02" | "57P03" => later("is starting or shutting down"),
-        "08P01" if act.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", place.server.host(), place.server.port()))
+        "08P01" if operation.login => Error::invalid(format!("what answers at {}:{} does not take PostgreSQL's login (SQLSTATE 08P01)", destination.server.host(), destination.server.port()))
             .next("If a proxy or pooler stands between, name the server itself in `host` or in the tag fourstep:endpoint"),
         _ if code.starts_with("53") => later("has no room left").next("Free memory or disk space at the server"),
         _ if code.starts_with("57P") => later("ended the session"),
         _ if code.starts_with("40") || code == "XX000" => later("was changed by somebody else at the same time"),
         _ if code.starts_with("08") || code.starts_with("58") => later("has trouble"),
-        _ => Error::other(format!("{place} refused with SQLSTATE {code}: could not {what}")),
+        _ => Error::other(format!("{destination} refused with SQLSTATE {code}: could not {what}")),
     }
 }

@@ -7,7 +7,7 @@ mod statement;
 
 use std::ops::Range;
 
-use fourstep::{Act, Error, ErrorKind, Mirrored, Result};
+use fourstep::{Error, ErrorKind, Mirrored, Operation, Result};
 use sqlx::Row;
 
 use crate::identifier::{literal, quote, unquote};
@@ -59,16 +59,16 @@ pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, o
     let what = left.as_ref().map_or("do nothing", |statement| statement.what());
     Err(Error::other(format!(
         "{} accepted each statement for `{clone}`, which still differs from its base `{base}`: could not {what}",
-        session.place()
+        session.destination()
     )))
 }
 
 /// Refuses what must not be copied or taken over.
 fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) -> Result<()> {
-    let place = session.place();
+    let destination = session.destination();
     if pair.base.superuser {
         return Err(Error::invalid(format!(
-            "the account `{base}` of {place} is a superuser, and no clone is made of one"
+            "the account `{base}` of {destination} is a superuser, and no clone is made of one"
         ))
         .next(
             "Set the tag fourstep:strategy=single-user; or fourstep:grants=leave, and make the second account yourself",
@@ -76,12 +76,12 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
     }
     if let Some(found) = &pair.clone {
         if !ours && !marks(found.comment.as_deref(), base) {
-            return Err(Error::conflict(format!("the role `{clone}` of {place} exists, and this secret never used it"))
+            return Err(Error::conflict(format!("the role `{clone}` of {destination} exists, and this secret never used it"))
                 .next("Nothing was changed. Rename that role; or, if it is the second account of this secret, set the tag fourstep:adopt=true"));
         }
         if found.superuser {
             return Err(Error::conflict(format!(
-                "the role `{clone}` of {place} is a superuser, and so is no clone of `{base}`"
+                "the role `{clone}` of {destination} is a superuser, and so is no clone of `{base}`"
             ))
             .next(format!("Nothing was changed. Run: ALTER ROLE {} NOSUPERUSER", quote(clone))));
         }
@@ -93,7 +93,7 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
         return Ok(());
     }
     Err(Error::forbidden(format!(
-        "the role `{clone}` of {place} owns objects, which its base `{base}` may not use: {}",
+        "the role `{clone}` of {destination} owns objects, which its base `{base}` may not use: {}",
         owned.join("; ")
     ))
     .next(format!(
@@ -109,25 +109,27 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
 ///
 /// `Forbidden` if the role may not log in or has expired, with the date.
 pub(crate) fn check_usable(session: &Session, account: &str, logs_in: bool, end: Option<&str>) -> Result<()> {
-    let (place, role) = (session.place(), quote(account));
+    let (destination, role) = (session.destination(), quote(account));
     if !logs_in {
-        return Err(Error::forbidden(format!("the role `{account}` of {place} may not log in: it is NOLOGIN"))
+        return Err(Error::forbidden(format!("the role `{account}` of {destination} may not log in: it is NOLOGIN"))
             .next(format!("Nothing was changed. Run: ALTER ROLE {role} LOGIN")));
     }
     if let Some(end) = end {
-        return Err(Error::forbidden(format!("the role `{account}` of {place} has expired: it is VALID UNTIL {end}"))
-            .next(format!("Nothing was changed. Run: ALTER ROLE {role} VALID UNTIL 'infinity'; or set a later date")));
+        return Err(Error::forbidden(format!(
+            "the role `{account}` of {destination} has expired: it is VALID UNTIL {end}"
+        ))
+        .next(format!("Nothing was changed. Run: ALTER ROLE {role} VALID UNTIL 'infinity'; or set a later date")));
     }
     Ok(())
 }
 
-/// Gives the base whose clone the account is by its mark.
+/// Returns the base whose clone the account is by its mark.
 pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<Option<String>> {
     let query = format!(
         "SELECT pg_catalog.shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = {}",
         literal(account)
     );
-    let rows = session.run(&query, &Act::new("read the comment on a role")).await?;
+    let rows = session.run(&query, &Operation::new("read the comment on a role")).await?;
     let comment = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
     Ok(comment.as_deref().and_then(base_in))
 }
@@ -140,12 +142,12 @@ fn name_grants(objects: &Objects, base: &str, clone: &str) {
 
 const MARK: &str = "Fourstep: clone of ";
 
-/// Tells whether a comment has the mark of a base's clone.
+/// Returns whether a comment has the mark of a base's clone.
 fn marks(comment: Option<&str>, base: &str) -> bool {
     comment.and_then(base_in).is_some_and(|marked| marked == base)
 }
 
-/// Gives the comment of a clone: what the owner wrote, without an older mark of ours, and our line.
+/// Returns the comment of a clone: what the owner wrote, without an older mark of ours, and our line.
 fn mark(base: &str, comment: Option<&str>) -> String {
     let mut others = comment.unwrap_or_default().to_owned();
     while let Some((at, _)) = find_mark(&others) {

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Accounts, Act, Context, Error, Patience, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Accounts, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use crate::accounts::Postgres;
-use crate::error::{Place, classify, driver_cannot};
+use crate::error::{Destination, classify, driver_cannot};
 use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
@@ -50,7 +50,7 @@ SELECT session_user::text, current_user::text, current_setting('server_version_n
 /// A session at a PostgreSQL server, as one account.
 pub struct Session {
     connection: PgConnection,
-    place: Place,
+    destination: Destination,
     session_user: String,
     current_user: String,
     version: u32,
@@ -60,7 +60,7 @@ pub struct Session {
     read_only: ReadOnly,
     /// A transaction is under way that lasts longer than one message.
     in_transaction: bool,
-    patience: Patience,
+    deadline: Deadline,
 }
 
 /// What forbids all writing.
@@ -82,25 +82,25 @@ impl Session {
             return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
                 .next("Set `host` to the server's name"));
         }
-        let place = Place {
+        let destination = Destination {
             server: Server::new("PostgreSQL", &host, port),
             account: secret.username.clone(),
             database: secret.dbname.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             tls: secret.tls(),
         };
-        if !place.tls {
-            place.server.warn_of_plaintext();
+        if !destination.tls {
+            destination.server.warn_of_plaintext();
         }
-        let options = options(secret, &place, cx)?;
-        let patience = Patience::of(cx);
-        let connection = match patience.wait(&place.server, LOGIN_LIMIT, "the login", options.connect()).await? {
+        let options = options(secret, &destination, cx)?;
+        let deadline = Deadline::of(cx);
+        let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {
             Ok(connection) => connection,
-            Err(error) => return Err(explain(&error, &place).await),
+            Err(error) => return Err(explain(&error, &destination).await),
         };
         let (session_user, current_user) = Default::default();
         let mut session = Self {
             connection,
-            place,
+            destination,
             session_user,
             current_user,
             version: 0,
@@ -108,14 +108,14 @@ impl Session {
             replicates: false,
             read_only: ReadOnly::Nothing,
             in_transaction: false,
-            patience,
+            deadline,
         };
         session.look_around().await?;
         Ok(session)
     }
 
     async fn look_around(&mut self) -> Result<()> {
-        let rows = self.run(START, &Act::new("begin the session")).await?;
+        let rows = self.run(START, &Operation::new("begin the session")).await?;
         let text = |column| rows.last().and_then(|row| row.try_get::<String, _>(column).ok()).unwrap_or_default();
         let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
         self.encrypts_by_md5 = text(3) == "md5";
@@ -125,45 +125,46 @@ impl Session {
             "account" => ReadOnly::Account,
             _ => ReadOnly::Nothing,
         };
-        if session_user != self.place.account {
+        if session_user != self.destination.account {
             return Err(Error::invalid(format!(
                 "{} opened the session of `{session_user}` for account `{}`",
-                self.place, self.place.account
+                self.destination, self.destination.account
             ))
             .next("A proxy stands between that maps accounts: name the server itself in `host` or fourstep:endpoint"));
         }
-        self.version = version.map_err(|_| Error::invalid(format!("{} does not tell its version", self.place)))?;
+        self.version =
+            version.map_err(|_| Error::invalid(format!("{} does not tell its version", self.destination)))?;
         (self.session_user, self.current_user) = (session_user, current_user);
         Ok(())
     }
 
     /// Begins a transaction that lasts until [`commit`](Self::commit), with these statements in the same message, and
     /// gives the rows of all of them.
-    pub(crate) async fn begin(&mut self, statements: &str, act: &Act) -> Result<Vec<PgRow>> {
+    pub(crate) async fn begin(&mut self, statements: &str, operation: &Operation) -> Result<Vec<PgRow>> {
         self.in_transaction = true;
         // A change of password that an owner waits for is on the disk, whatever the account's sessions do.
         let durable =
             "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
-        self.send(Arc::new(format!("{}{durable}; {statements}", self.opening())), act).await
+        self.send(Arc::new(format!("{}{durable}; {statements}", self.opening())), operation).await
     }
 
     /// Makes what the transaction wrote lasting.
     pub(crate) async fn commit(&mut self) -> Result<()> {
-        self.run("COMMIT", &Act::new("commit the change")).await?;
+        self.run("COMMIT", &Operation::new("commit the change")).await?;
         self.in_transaction = false;
         Ok(())
     }
 
-    /// Runs statements as one message, and gives the rows of all of them. If no transaction is under way, they have one of
+    /// Runs statements as one message, and returns the rows of all of them. If no transaction is under way, they have one of
     /// their own, of which nothing lasts: only under the lock is anything written.
-    pub(crate) async fn run(&mut self, statements: &str, act: &Act) -> Result<Vec<PgRow>> {
-        self.send(Arc::new(self.message(statements)), act).await
+    pub(crate) async fn run(&mut self, statements: &str, operation: &Operation) -> Result<Vec<PgRow>> {
+        self.send(Arc::new(self.message(statements)), operation).await
     }
 
-    /// Runs statements that hold a verifier as one message, wipes them, and gives the rows.
-    pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, act: &Act) -> Result<Vec<PgRow>> {
+    /// Runs statements that hold a verifier as one message, wipes them, and returns the rows.
+    pub(crate) async fn run_sensitive(&mut self, statement: &Sensitive, operation: &Operation) -> Result<Vec<PgRow>> {
         let text = Arc::new(self.message(statement.expose()));
-        let result = self.send(Arc::clone(&text), act).await;
+        let result = self.send(Arc::clone(&text), operation).await;
         // The driver is done with its share by now.
         if let Some(mut text) = Arc::into_inner(text) {
             text.zeroize();
@@ -180,12 +181,12 @@ impl Session {
         format!("{begin}{WITHIN}")
     }
 
-    async fn send(&mut self, statements: Arc<String>, act: &Act) -> Result<Vec<PgRow>> {
+    async fn send(&mut self, statements: Arc<String>, operation: &Operation) -> Result<Vec<PgRow>> {
         // Safe: every name in a statement went through `identifier`.
         let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        let what = format!("the request to {}", act.what);
-        let answer = self.patience.wait(&self.place.server, STATEMENT_LIMIT, &what, query).await?;
-        answer.map_err(|error| classify(&error, &self.place, act))
+        let what = format!("the request to {}", operation.what);
+        let answer = self.deadline.wait(&self.destination.server, STATEMENT_LIMIT, &what, query).await?;
+        answer.map_err(|error| classify(&error, &self.destination, operation))
     }
 
     /// Ends the session in an orderly way, so that the server does not log a lost client.
@@ -194,39 +195,39 @@ impl Session {
         let _ = timeout(CLOSE_LIMIT, self.connection.close()).await;
     }
 
-    /// Gives the account that logged in.
+    /// Returns the account that logged in.
     pub(crate) fn account(&self) -> &str {
         &self.session_user
     }
 
-    /// Gives the role as which the session acts: another than the account where `ALTER ROLE … SET role` is in force.
+    /// Returns the role as which the session acts: another than the account where `ALTER ROLE … SET role` is in force.
     pub(crate) fn acts_as(&self) -> &str {
         &self.current_user
     }
 
-    /// Tells whether the server, were it given a password in plaintext, would store it as MD5.
+    /// Returns whether the server, were it given a password in plaintext, would store it as MD5.
     pub(crate) fn encrypts_by_md5(&self) -> bool {
         self.encrypts_by_md5
     }
 
-    /// Tells whether the account has the attribute REPLICATION.
+    /// Returns whether the account has the attribute REPLICATION.
     pub(crate) fn replicates(&self) -> bool {
         self.replicates
     }
 
-    /// Tells whether the server as a whole writes nothing: it is a replica, or it is being moved.
+    /// Returns whether the server as a whole writes nothing: it is a replica, or it is being moved.
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only == ReadOnly::Server
     }
 
-    /// Tells whether the server is of this major version or a later one.
+    /// Returns whether the server is of this major version or a later one.
     pub(crate) fn is_at_least(&self, major: u32) -> bool {
         self.version >= major * 10_000
     }
 
-    /// Gives the server, for messages.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
+    /// Returns the server, for messages.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
     }
 }
 
@@ -239,34 +240,34 @@ impl std::fmt::Debug for Session {
 /// Sets everything that the driver would otherwise take from PG* variables. Never print it: it shows the password.
 ///
 /// No start-up options, and no parameter beside those that every pooler knows: RDS Proxy and PgBouncer refuse others.
-fn options(secret: &AccountSecret, place: &Place, cx: &Context<'_>) -> Result<PgConnectOptions> {
+fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::new_without_pgpass()
-        .host(place.server.host())
-        .port(place.server.port())
-        .username(&place.account)
+        .host(destination.server.host())
+        .port(destination.server.port())
+        .username(&destination.account)
         .password(secret.password.expose())
-        .database(&place.database)
+        .database(&destination.database)
         .application_name("fourstep")
         .extra_float_digits(None)
         .disable_statement_logging();
-    Ok(if place.tls {
+    Ok(if destination.tls {
         options
             .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(roots::trusted(cx.settings(), place.server.host())?)
+            .ssl_root_cert_from_pem(roots::trusted(cx.settings(), destination.server.host())?)
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })
 }
 
-/// Says why a login failed.
-async fn explain(error: &sqlx::Error, place: &Place) -> Error {
-    if let Some(limit) = driver_cannot(error, place) {
+/// Explains why a login failed.
+async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
+    if let Some(limit) = driver_cannot(error, destination) {
         return limit;
     }
     if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = place.server.unresolved(io).await
+        && let Some(unresolved) = destination.server.unresolved(io).await
     {
         return unresolved;
     }
-    classify(error, place, &Act::log_in())
+    classify(error, destination, &Operation::log_in())
 }

@@ -14,7 +14,7 @@ const ITERATIONS: u32 = 4096;
 
 type Key = Zeroizing<[u8; 32]>;
 
-/// Makes the text that `ALTER ROLE … PASSWORD` stores as it is, in place of the password.
+/// Creates the text that `ALTER ROLE … PASSWORD` stores as it is, in place of the password.
 ///
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, all in base64.
 /// <https://www.postgresql.org/docs/current/catalog-pg-authid.html>
@@ -31,7 +31,7 @@ pub(crate) fn scram(password: &Sensitive, salt: &[u8; 16]) -> Sensitive {
     ))
 }
 
-/// Makes the text that is stored where the server is set to MD5: `md5` and the hexadecimal hash of password and name.
+/// Creates the text that is stored where the server is set to MD5: `md5` and the hexadecimal hash of password and name.
 ///
 /// Unlike SCRAM's, it opens the account to whoever reads it, as in the server's log. The password itself stays unknown.
 /// <https://www.postgresql.org/docs/current/auth-password.html>
@@ -44,7 +44,7 @@ pub(crate) fn md5(password: &Sensitive, account: &str) -> Sensitive {
     Sensitive::new(digits)
 }
 
-/// Makes the salt of an account's verifier in one version of a secret: always the same one.
+/// Creates the salt of an account's verifier in one version of a secret: always the same one.
 ///
 /// A retry then sends the same text, and poolers that cache SCRAM keys are not invalidated by it. A salt is no secret:
 /// it only has to differ from those of other passwords.

@@ -32,7 +32,7 @@ pub(crate) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
         .collect()
 }
 
-/// Gives an order to all hosts. Each is logged in to with a version that it accepts.
+/// Returns an order to all hosts. Each is logged in to with a version that it accepts.
 pub(crate) async fn order(
     command: &str,
     user: &str,
@@ -44,7 +44,7 @@ pub(crate) async fn order(
     Ok(on_each(hosts, |host| async move { order_one(&host, user, keys, pins, command).await }).await)
 }
 
-/// Gives the private keys with which the user may log in to edit its file, the likeliest first.
+/// Returns the private keys with which the user may log in to edit its file, the likeliest first.
 async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
     let mut keys = Vec::new();
     for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {

@@ -53,7 +53,7 @@ pub(crate) enum Phase {
 }
 
 impl Generation {
-    /// Takes the time at which the rotation's version was made, and the place within the rotation.
+    /// Creates one from the time at which the rotation's version was made and its place within the rotation.
     pub(crate) fn new(version: SystemTime, phase: Phase) -> Self {
         let milliseconds = version.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX / 16);
@@ -61,7 +61,7 @@ impl Generation {
     }
 }
 
-/// Gives the comment that marks a key as this secret's, in `authorized_keys` and in the public key itself.
+/// Returns the comment that marks a key as this secret's, in `authorized_keys` and in the public key itself.
 pub(crate) fn comment(secret: &str, version: &str) -> String {
     format!("fourstep:{secret}:{version}")
 }
@@ -69,21 +69,21 @@ pub(crate) fn comment(secret: &str, version: &str) -> String {
 /// Stands for the version where a key was made, or its line written, by hand. The options of such a line are its own.
 pub(crate) const BY_HAND: &str = "by-hand";
 
-/// Gives the line of a key, with the options before it where there are any.
+/// Returns the line of a key, with the options before it where there are any.
 pub(crate) fn line(options: Option<&str>, key: &PublicKey, comment: &str) -> Result<String> {
     let (kind, blob) = (key.algorithm(), blob(key)?);
     let options = options.map(|options| format!("{options} ")).unwrap_or_default();
     Ok(format!("{options}{kind} {blob} {comment}"))
 }
 
-/// Gives a key's own bytes in base64, by which two lines with the same key are told.
+/// Returns a key's own bytes in base64, by which two lines with the same key are told.
 pub(crate) fn blob(key: &PublicKey) -> Result<String> {
     let bytes = key.to_bytes().map_err(|_| Error::other("a public key cannot be written"))?;
     Ok(BASE64_STANDARD.encode(bytes))
 }
 
 impl Order<'_> {
-    /// Gives the text of the command. Nothing in it is text for a shell but words of base64.
+    /// Returns the text of the command. Nothing in it is text for a shell but words of base64.
     pub(crate) fn command(&self) -> Result<String> {
         let action = match self.action {
             Action::Edit => "edit",

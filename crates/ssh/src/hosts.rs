@@ -42,7 +42,7 @@ pub(crate) enum Reply {
     Failed(Failure),
 }
 
-/// Judges what came of all hosts: logs a line for each and a summary, and gives the error that names those that are in
+/// Judges what came of all hosts: logs a line for each and a summary, and returns the error that names those that are in
 /// the way, if any are.
 ///
 /// `doing` says what was done, as in "set the keys". `pins` are compared with what the hosts say of their own keys.
@@ -161,7 +161,7 @@ fn severity(kind: ErrorKind) -> u8 {
     }
 }
 
-/// Tells whether what a host says of its own keys differs from what is pinned for it.
+/// Returns whether what a host says of its own keys differs from what is pinned for it.
 fn changed(host: &Host, reply: &Reply, pins: &KnownHosts) -> Option<Reply> {
     let Reply::Answer(answer) = reply else { return None };
     let pinned = pins.of(host);

@@ -16,7 +16,7 @@ pub(crate) struct Written {
     pub(crate) fingerprint: String,
 }
 
-/// Makes a pair. RSA takes up to seconds of processor time, so it is made beside the function's own thread.
+/// Creates a pair. RSA takes up to seconds of processor time, so it is made beside the function's own thread.
 pub(crate) async fn make(kind: SshKeyType, format: SshKeyFormat, comment: String) -> Result<Written> {
     let made = move || {
         let mut key = new_key(kind).map_err(|_| Error::other("a key pair cannot be made"))?;

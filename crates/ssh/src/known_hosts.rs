@@ -30,7 +30,7 @@ impl KnownHosts {
         Self(text.lines().filter(|line| !line.trim().is_empty()).map(Line::read).collect())
     }
 
-    /// Gives the keys that are pinned for a host: by its id, or where nobody pinned one by that, by its address.
+    /// Returns the keys that are pinned for a host: by its id, or where nobody pinned one by that, by its address.
     pub(crate) fn of(&self, host: &Host) -> Vec<PublicKey> {
         let pinned = || self.0.iter().filter_map(|line| line.pinned.as_ref());
         let by_id: Vec<_> = pinned()
@@ -45,7 +45,7 @@ impl KnownHosts {
         pinned().filter(here).map(|pinned| pinned.key.clone()).collect()
     }
 
-    /// Gives the port at which a host was pinned.
+    /// Returns the port at which a host was pinned.
     pub(crate) fn port_of(&self, host: &Host) -> Option<u16> {
         let pinned = self.0.iter().filter_map(|line| line.pinned.as_ref());
         let line = pinned.into_iter().find(|pinned| pinned.host.as_deref() == Some(&host.id))?;
@@ -98,7 +98,7 @@ fn place(address: &str, port: u16) -> String {
     if port == 22 { address.to_owned() } else { format!("[{address}]:{port}") }
 }
 
-/// Tells whether a host shows one of the keys that are pinned.
+/// Returns whether a host shows one of the keys that are pinned.
 pub(crate) fn is_one_of(key: &PublicKey, pins: &[PublicKey]) -> bool {
     pins.iter().any(|pin| pin.key_data() == key.key_data())
 }

@@ -13,7 +13,7 @@ use crate::hosts::{Host, Reply};
 use crate::known_hosts;
 
 /// The longest time for a host to answer at all, and then for each part of the login.
-const TO_ANSWER: Duration = Duration::from_secs(10);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest output of a command that is read. The script prints less than 2,000 characters.
 const LONGEST_OUTPUT: usize = 16 * 1024;
@@ -37,14 +37,14 @@ impl Session {
         let config = client::Config {
             // The host shows a key of a kind that is pinned.
             preferred: Preferred { key: Cow::Owned(algorithms(&pins)), ..Preferred::default() },
-            inactivity_timeout: Some(TO_ANSWER * 3),
+            inactivity_timeout: Some(ANSWER_LIMIT * 3),
             nodelay: true,
             ..client::Config::default()
         };
         let pinned = known_hosts::fingerprints(&pins);
         let handler = Pins { pins, shown: Arc::clone(&shown) };
         let connected =
-            timeout(TO_ANSWER, client::connect(Arc::new(config), (host.address.as_str(), port), handler)).await;
+            timeout(ANSWER_LIMIT, client::connect(Arc::new(config), (host.address.as_str(), port), handler)).await;
         match connected {
             Ok(Ok(handle)) => Ok(Self { handle, port }),
             Ok(Err(russh::Error::UnknownKey)) => {
@@ -68,7 +68,7 @@ impl Session {
             };
             self.handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash)).await
         };
-        match timeout(TO_ANSWER, attempt).await {
+        match timeout(ANSWER_LIMIT, attempt).await {
             Ok(Ok(AuthResult::Success)) => Ok(true),
             Ok(Ok(AuthResult::Failure { .. })) => Ok(false),
             Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
@@ -95,17 +95,17 @@ impl Session {
             }
             Ok::<_, russh::Error>(Done { status, output: String::from_utf8_lossy(&output).into_owned() })
         };
-        match timeout(TO_ANSWER * 2, run).await {
+        match timeout(ANSWER_LIMIT * 2, run).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("the session gives no answer".to_owned())),
         }
     }
 
-    /// Says good-bye, so that sshd logs no broken session.
+    /// Disconnects, so that sshd logs no broken session.
     pub(crate) async fn close(self) {
         // Nothing depends on whether it arrives.
-        let _ = timeout(TO_ANSWER, self.handle.disconnect(Disconnect::ByApplication, "", "en")).await;
+        let _ = timeout(ANSWER_LIMIT, self.handle.disconnect(Disconnect::ByApplication, "", "en")).await;
     }
 }
 
@@ -142,7 +142,7 @@ fn algorithms(pins: &[PublicKey]) -> Vec<Algorithm> {
     algorithms
 }
 
-/// Says in our own words why there is no session: the texts of the other side are foreign.
+/// Explains in our own words why there is no session: the texts of the other side are foreign.
 fn why(error: &russh::Error, port: u16) -> String {
     match error {
         russh::Error::IO(error) => match error.kind() {

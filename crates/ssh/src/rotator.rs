@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fourstep::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Retire, Rotator, SshTest,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Retire, Rotator, Slots, SshTest,
     SshTransport, Step,
 };
 use fourstep_aws::SdkConfig;
@@ -26,13 +26,13 @@ pub struct Ssh {
 }
 
 impl Ssh {
-    /// Makes a rotator. It takes its client of Systems Manager from the environment, when it first needs one.
+    /// Creates a rotator. It takes its client of Systems Manager from the environment, when it first needs one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a rotator that calls Systems Manager as a configuration says.
+    /// Creates a rotator that calls Systems Manager as a configuration says.
     #[must_use]
     pub fn with_configuration(configuration: &SdkConfig) -> Self {
         Self { systems_manager: OnceCell::new_with(Some(SystemsManager::new(configuration))) }
@@ -60,7 +60,7 @@ impl Ssh {
             .next("Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts in Fleet Manager: only those with an agent are found; or lower MIN_HOSTS"))
     }
 
-    /// Tells of the instances that bear the tag and have no agent, and gives their ids. They hold no key of the secret, so
+    /// Logs the instances that bear the tag and have no agent, and returns their ids. They hold no key of the secret, so
     /// none of them keeps a rotation from going on; nor does a failure to look.
     async fn without_agent(&self, hosts: &[Host], cx: &Context<'_>) -> Vec<String> {
         if cx.settings().ssh_transport == SshTransport::Ssh {
@@ -79,7 +79,7 @@ impl Ssh {
         ids
     }
 
-    /// Gives an order to all hosts. Over SSH, each is logged in to with a version that it accepts.
+    /// Returns an order to all hosts. Over SSH, each is logged in to with a version that it accepts.
     async fn order(
         &self,
         order: &Order<'_>,
@@ -128,7 +128,7 @@ impl Ssh {
     }
 
     /// Proves that a pair opens each host that it was made for.
-    async fn prove(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
+    async fn try_on_hosts(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
         let hosts = self.hosts(cx).await?;
         let mut known = KnownHosts::read(pair.known_hosts(cx.settings()));
         // A first value, or one that was stored by hand, has no pins.
@@ -218,7 +218,7 @@ impl Ssh {
 impl Rotator for Ssh {
     type Secret = KeyPair;
     const NAME: &'static str = "ssh";
-    const LIVES: Lives = Lives::Declared;
+    const SLOTS: Slots = Slots::List;
 
     async fn create(&self, current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
         user(cx)?;
@@ -251,8 +251,8 @@ impl Rotator for Ssh {
         self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await
     }
 
-    async fn test(&self, secret: &KeyPair, cx: &Context<'_>) -> Result<()> {
-        self.prove(secret, cx).await
+    async fn probe(&self, secret: &KeyPair, cx: &Context<'_>) -> Result<()> {
+        self.try_on_hosts(secret, cx).await
     }
 
     async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
@@ -282,7 +282,7 @@ impl Rotator for Ssh {
     }
 }
 
-/// Gives the user, whom a setting has to name.
+/// Returns the user, whom a setting has to name.
 fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
     cx.settings().ssh_user.as_deref().ok_or_else(|| {
         Error::invalid("nothing says whose authorized_keys is rotated")
@@ -290,7 +290,7 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
     })
 }
 
-/// Gives the line of a key, marked as this secret's.
+/// Returns the line of a key, marked as this secret's.
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let comment = match is_marked(key, cx) {
         true => key.comment().as_str_lossy().to_owned(),
@@ -299,14 +299,14 @@ fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
 }
 
-/// Tells whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
+/// Returns whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
 fn is_marked(key: &PublicKey, cx: &Context<'_>) -> bool {
     let mark = edit::comment(&cx.secret_id(), "");
     let version = key.comment().as_str_lossy().strip_prefix(&mark).map(str::to_owned);
     version.is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']))
 }
 
-/// Gives the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.
+/// Returns the key of the version with a label, if there is one. AWSPREVIOUS may hold what is no key.
 async fn key_of(label: &str, cx: &Context<'_>) -> Result<Option<PublicKey>> {
     if label == AWSPREVIOUS {
         let version = cx.older::<KeyPair>(label).await?;

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fourstep::{Error, Guarded, Result, Sensitive, Settings};
+use fourstep::{Error, MaybeSensitive, Result, Sensitive, Settings};
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -25,18 +25,22 @@ pub struct KeyPair {
 #[serde(untagged)]
 enum Text {
     Private(Sensitive),
-    Public(Guarded),
+    Public(MaybeSensitive),
 }
 
 impl Text {
     fn new(text: Sensitive) -> Self {
         // Whatever the name of its field is.
-        if text.expose().contains("PRIVATE KEY-----") { Self::Private(text) } else { Self::Public(Guarded(text)) }
+        if text.expose().contains("PRIVATE KEY-----") {
+            Self::Private(text)
+        } else {
+            Self::Public(MaybeSensitive(text))
+        }
     }
 
     fn expose(&self) -> &str {
         match self {
-            Self::Private(text) | Self::Public(Guarded(text)) => text.expose(),
+            Self::Private(text) | Self::Public(MaybeSensitive(text)) => text.expose(),
         }
     }
 }
@@ -51,7 +55,7 @@ enum Field {
 }
 
 impl KeyPair {
-    /// Makes the next pair, in the fields of this one.
+    /// Creates the next pair, in the fields of this one.
     pub(crate) fn next(&self, made: &Written, known_hosts: &str, settings: &Settings) -> Self {
         let texts = [
             (Field::PublicKey, Sensitive::new(made.public_key.as_str())),
@@ -92,7 +96,7 @@ impl KeyPair {
         Ok(Some(key))
     }
 
-    /// Gives the public half of the private key. `None`: there is none yet.
+    /// Returns the public half of the private key. `None`: there is none yet.
     ///
     /// # Errors
     ///
@@ -112,7 +116,7 @@ impl KeyPair {
         })
     }
 
-    /// Gives the lines of the pinned host keys.
+    /// Returns the lines of the pinned host keys.
     pub(crate) fn known_hosts(&self, settings: &Settings) -> &str {
         self.text(Field::KnownHosts, settings)
     }
@@ -121,7 +125,7 @@ impl KeyPair {
         self.texts.get(&self.name(field, settings)).map_or("", Text::expose)
     }
 
-    /// Gives the name of a field: the one that a setting gives, else the spelling that this secret has.
+    /// Returns the name of a field: the one that a setting gives, else the spelling that this secret has.
     fn name(&self, field: Field, settings: &Settings) -> String {
         let (default, given) = match field {
             Field::PublicKey => ("PublicKey", settings.ssh_public_key_field.as_ref()),

@@ -26,7 +26,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What is kept back of the step's time, to say which hosts gave no answer.
-const TO_ANSWER: Duration = Duration::from_secs(2);
+const TO_NAME_HOSTS: Duration = Duration::from_secs(2);
 
 /// Systems Manager, and the service that knows what has a tag.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl SystemsManager {
         Ok(hosts)
     }
 
-    /// Gives an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
+    /// Returns an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
     /// reached although they were not among `hosts` are in the answer too.
     pub(crate) async fn order(&self, command: &str, hosts: &[Host], cx: &Context<'_>) -> Result<Vec<(Host, Reply)>> {
         let mut commands = Vec::new();
@@ -89,7 +89,7 @@ impl SystemsManager {
                 self.collect(id, &mut replies).await?;
             }
             let awaited = |host: &Host| host.online && !replies.contains_key(&host.id);
-            if !hosts.iter().any(awaited) || cx.remaining() < TO_ANSWER + wait {
+            if !hosts.iter().any(awaited) || cx.remaining() < TO_NAME_HOSTS + wait {
                 break;
             }
             tokio::time::sleep(wait).await;
@@ -110,7 +110,7 @@ impl SystemsManager {
     }
 
     async fn send(&self, command: &str, batch: Batch, cx: &Context<'_>) -> Result<String> {
-        let left = cx.remaining().saturating_sub(TO_ANSWER).as_secs().max(1);
+        let left = cx.remaining().saturating_sub(TO_NAME_HOSTS).as_secs().max(1);
         // Systems Manager takes no shorter time to reach a host.
         let to_reach = i32::try_from(left.max(30)).unwrap_or(i32::MAX);
         let mut send = self

@@ -15,7 +15,7 @@ pub const FOLDER: &str = "FOURSTEP_ACTIONS";
 
 const PREFIX: &str = "AKIA";
 
-/// Gives the access key with which a binary calls AWS in tests: `rotate-ssh` has `AKIAROTATESSH`.
+/// Returns the access key with which a binary calls AWS in tests: `rotate-ssh` has `AKIAROTATESSH`.
 #[must_use]
 pub fn access_key(program: &Path) -> String {
     let name = program.file_name().unwrap_or_default().to_string_lossy();

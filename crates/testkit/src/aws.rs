@@ -105,25 +105,25 @@ impl Aws {
         Ok(Self { url, shared, stop })
     }
 
-    /// Gives the end point of all services, for `AWS_ENDPOINT_URL`.
+    /// Returns the end point of all services, for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives the secrets, to look at them and to act as a human. What is done here is no call.
+    /// Returns the secrets, to look at them and to act as a human. What is done here is no call.
     #[must_use]
     pub fn secrets(&self) -> &Arc<MemoryStore> {
         &self.shared.store
     }
 
-    /// Gives the calls so far, in order.
+    /// Returns the calls so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.journal).calls().to_vec()
     }
 
-    /// Gives how many calls of an operation there were.
+    /// Returns how many calls of an operation there were.
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
         lock(&self.shared.journal).count(operation)
@@ -134,21 +134,21 @@ impl Aws {
         *lock(&self.shared.journal) = call::Journal::default();
     }
 
-    /// Adds an instance of Amazon RDS, and gives its ARN.
+    /// Adds an instance of Amazon RDS, and returns its ARN.
     pub fn add_instance(&self, instance: DbInstance) -> String {
         let arn = instance.arn();
         lock(&self.shared.rds).instances.push(instance);
         arn
     }
 
-    /// Adds a cluster of Amazon RDS, and gives its ARN.
+    /// Adds a cluster of Amazon RDS, and returns its ARN.
     pub fn add_cluster(&self, cluster: DbCluster) -> String {
         let arn = cluster.arn();
         lock(&self.shared.rds).clusters.push(cluster);
         arn
     }
 
-    /// Gives the identifiers and ARNs that Amazon RDS was asked for, in order.
+    /// Returns the identifiers and ARNs that Amazon RDS was asked for, in order.
     #[must_use]
     pub fn asked_instances(&self) -> Vec<String> {
         lock(&self.shared.rds).asked.clone()
@@ -223,7 +223,7 @@ impl Aws {
         self.shared.rotations.reattempts.store(times, Ordering::Relaxed);
     }
 
-    /// Waits until no rotation of the secret runs, and gives the end of the last one. `None`: there never was one.
+    /// Waits until no rotation of the secret runs, and returns the end of the last one. `None`: there never was one.
     pub async fn rotation_end(&self, secret_id: &str) -> Option<RotationEnd> {
         let arn = self.shared.store.with(|model| model.secret(secret_id).map(|secret| secret.arn.clone()))?;
         self.shared.rotations.ended(&arn).await

@@ -21,7 +21,7 @@ pub fn capture() -> (Captured, DefaultGuard) {
 }
 
 impl Captured {
-    /// Gives it as text.
+    /// Returns it as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::{env, io};
 
-/// Gives the binary of a package of the same name, as `rotate-postgres`; builds it first, once in a process.
+/// Returns the binary of a package of the same name, as `rotate-postgres`; builds it first, once in a process.
 ///
 /// It is built in the profile and target directory of the running program. Where the variable `FOURSTEP_BINARIES` names
 /// a directory, the binary is taken from there and nothing is built. It blocks while it builds.
@@ -18,7 +18,7 @@ pub fn binary(name: &str) -> io::Result<PathBuf> {
     binary_of(name, name)
 }
 
-/// Gives a binary of a package that has another name. Otherwise it is as [`binary`].
+/// Returns a binary of a package that has another name. Otherwise it is as [`binary`].
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ pub fn binary_of(package: &str, name: &str) -> io::Result<PathBuf> {
     built(name, &["--package", package, "--bin", name], Path::new(name))
 }
 
-/// Gives an example of a package. Otherwise it is as [`binary`], but that it is
+/// Returns an example of a package. Otherwise it is as [`binary`], but that it is
 /// built also where `FOURSTEP_BINARIES` has no `examples/` with it.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ fn build(what: &[&str], directory: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("cargo build {} failed:\n{text}", what.join(" "))))
 }
 
-/// Gives the directory of the profile from the path of a program: `target/debug` from `target/debug/deps/x`.
+/// Returns the directory of the profile from the path of a program: `target/debug` from `target/debug/deps/x`.
 fn profile_directory(program: &Path) -> io::Result<PathBuf> {
     let mut directory = program.parent();
     if directory.is_some_and(|directory| directory.ends_with("deps") || directory.ends_with("examples")) {

@@ -50,7 +50,7 @@ pub(crate) async fn exchange(
     Ok((status, body.to_owned()))
 }
 
-/// Gives the value of `Authorization` for a name and a password.
+/// Returns the value of `Authorization` for a name and a password.
 pub(crate) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }

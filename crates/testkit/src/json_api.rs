@@ -36,7 +36,7 @@ pub struct HttpApi {
 }
 
 impl HttpApi {
-    /// Takes the end point, such as `http://127.0.0.1:5000`.
+    /// Creates one for an end point, such as `http://127.0.0.1:5000`.
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self { address: url.trim_start_matches("http://").trim_end_matches('/').to_owned() }

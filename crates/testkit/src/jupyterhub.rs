@@ -71,13 +71,13 @@ impl JupyterHub {
         }
     }
 
-    /// Gives where the hub is, as `http://127.0.0.1:8081`.
+    /// Returns where the hub is, as `http://127.0.0.1:8081`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Makes a token of the user, and gives its id and its value.
+    /// Creates a token of the user, and returns its id and its value.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl JupyterHub {
         Ok((text("id"), text("token")))
     }
 
-    /// Gives the ids of the user's tokens, sorted.
+    /// Returns the ids of the user's tokens, sorted.
     ///
     /// # Errors
     ///

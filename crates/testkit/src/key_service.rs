@@ -113,24 +113,24 @@ impl KeyService {
         Ok(Self { url, shared, stop })
     }
 
-    /// Gives where it is, as `http://127.0.0.1:40001`.
+    /// Returns where it is, as `http://127.0.0.1:40001`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives a function the variables by which it finds this service, and the provider file that describes it.
+    /// Returns a function the variables by which it finds this service, and the provider file that describes it.
     #[must_use]
     pub fn found_by(&self, function: Sandbox, file: &Path) -> Sandbox {
         function.variable("API_PROVIDER_FILE", file).variable("API_LOOPBACK", "on").variable("KEYS_URL", self.url())
     }
 
-    /// Gives what it holds, to look at and to change. What is done here is no request.
+    /// Returns what it holds, to look at and to change. What is done here is no request.
     pub fn state(&self) -> MutexGuard<'_, ServiceState> {
         lock(&self.shared.state)
     }
 
-    /// Gives the requests so far, as `POST /keys`, in order.
+    /// Returns the requests so far, as `POST /keys`, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         lock(&self.shared.requests).clone()
@@ -157,7 +157,7 @@ impl KeyService {
         *lock(&self.shared.hook) = None;
     }
 
-    /// Gives how many bytes were sent of answers that do not end.
+    /// Returns how many bytes were sent of answers that do not end.
     #[must_use]
     pub fn flooded(&self) -> u64 {
         *lock(&self.shared.flooded)

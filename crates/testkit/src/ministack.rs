@@ -51,7 +51,7 @@ impl Ministack {
         Ok(Some(this))
     }
 
-    /// Stores a file in S3, and gives its address there.
+    /// Stores a file in S3, and returns its address there.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Ministack {
         Ok(format!("s3://{BUCKET}/{name}"))
     }
 
-    /// Makes a stack of a template that was uploaded, and gives its outputs, or why it was refused.
+    /// Creates a stack of a template that was uploaded, and returns its outputs, or why it was refused.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Ministack {
         }
     }
 
-    /// Gives the types of what a stack made.
+    /// Returns the types of what a stack made.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ impl Moto {
         Ok(Some(Self { url: format!("http://{address}"), _server: server }))
     }
 
-    /// Makes a function and gives its ARN. Each of its invocations succeeds and does nothing.
+    /// Creates a function and gives its ARN. Each of its invocations succeeds and does nothing.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Moto {
         if (200..300).contains(&status) { Ok(answer) } else { Err(io::Error::other(answer)) }
     }
 
-    /// Gives the end point.
+    /// Returns the end point.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

@@ -119,7 +119,7 @@ impl MySql {
         panic!("the server does not start: {}", read(&error_log_file(directory.path()), 0));
     }
 
-    /// Gives the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
+    /// Returns the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
     /// such a server it starts one.
     ///
     /// It is for tests that change nothing of the whole server: no settings, no certificates, no account of others.
@@ -164,62 +164,62 @@ impl MySql {
         }
     }
 
-    /// Gives which of the two servers it is.
+    /// Returns which of the two servers it is.
     #[must_use]
     pub fn flavour(&self) -> Flavour {
         self.flavour
     }
 
-    /// Gives the variable that tells tests to share this server, and its value.
+    /// Returns the variable that tells tests to share this server, and its value.
     #[must_use]
     pub fn told_by(&self) -> (String, String) {
         shared::told_by(self.flavour.kind(), &self.directory)
     }
 
-    /// Gives the server's address.
+    /// Returns the server's address.
     #[must_use]
     pub fn host(&self) -> &'static str {
         "127.0.0.1"
     }
 
-    /// Gives the server's port.
+    /// Returns the server's port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Gives the file with the certificate of the authority that clients are to trust, as for `TLS_CA_BUNDLE`.
+    /// Returns the file with the certificate of the authority that clients are to trust, as for `TLS_CA_BUNDLE`.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.directory.join("authority.pem")
     }
 
-    /// Gives the test's own name of an account or database.
+    /// Returns the test's own name of an account or database.
     #[must_use]
     pub fn name(&self, name: &str) -> String {
         self.names.name(name)
     }
 
-    /// Makes the test's own names in a text plain again: those in an error, for example.
+    /// Removes the test's prefix from the names in a text: those in an error, for example.
     #[must_use]
     pub fn plain(&self, text: &str) -> String {
         self.names.take_out_of(text)
     }
 
-    /// Gives the database that is the test's own, which every server has: `main`.
+    /// Returns the database that is the test's own, which every server has: `main`.
     #[must_use]
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// Gives the general log: of a shared server, the sessions that concern this test, with plain names.
+    /// Returns the general log: of a shared server, the sessions that concern this test, with plain names.
     #[must_use]
     pub fn general_log(&self) -> String {
         let log = self.whole_general_log();
         if self.names.are_shared() { self.plain(&general_log::of_test(&log, &self.names)) } else { log }
     }
 
-    /// Gives the error log: of a shared server, the lines that name what is this test's, with plain names.
+    /// Returns the error log: of a shared server, the lines that name what is this test's, with plain names.
     #[must_use]
     pub fn error_log(&self) -> String {
         let log = self.whole_error_log();
@@ -227,13 +227,13 @@ impl MySql {
         self.plain(&own.collect::<String>())
     }
 
-    /// Gives all that the general log got since this value was made, of other tests too: to search it for a secret.
+    /// Returns all that the general log got since this value was made, of other tests too: to search it for a secret.
     #[must_use]
     pub fn whole_general_log(&self) -> String {
         read(&general_log_file(&self.directory), self.general_start)
     }
 
-    /// Gives all that the error log got since this value was made, of other tests too: to search it for a secret.
+    /// Returns all that the error log got since this value was made, of other tests too: to search it for a secret.
     #[must_use]
     pub fn whole_error_log(&self) -> String {
         read(&error_log_file(&self.directory), self.error_start)
@@ -241,7 +241,7 @@ impl MySql {
 }
 
 impl Flavour {
-    /// Gives the kind by which a shared server is known.
+    /// Returns the kind by which a shared server is known.
     fn kind(self) -> &'static str {
         match self {
             Self::MySql => "MYSQL",

@@ -105,19 +105,19 @@ impl MySqlRouter {
         Some(router)
     }
 
-    /// Gives the port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Gives the file with the certificate of the authority that clients are to trust, if it has one of its own.
+    /// Returns the file with the certificate of the authority that clients are to trust, if it has one of its own.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.directory.path().join("authority.pem")
     }
 
-    /// Gives all that it logged.
+    /// Returns all that it logged.
     ///
     /// # Panics
     ///

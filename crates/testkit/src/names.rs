@@ -20,7 +20,7 @@ impl Names {
         !self.prefix.is_empty()
     }
 
-    /// Gives the test's own name: `t0a1b2c3d_app` of `app`.
+    /// Returns the test's own name: `t0a1b2c3d_app` of `app`.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -40,12 +40,12 @@ impl Names {
         text
     }
 
-    /// Takes the prefix out of what a server said, so that a test can expect the plain names.
+    /// Removes the prefix from what a server said, so that a test can expect the plain names.
     pub(crate) fn take_out_of(&self, text: &str) -> String {
         if self.are_shared() { text.replace(&self.prefix, "") } else { text.to_owned() }
     }
 
-    /// Tells whether a text has a name of this test.
+    /// Returns whether a text has a name of this test.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         text.contains(&self.prefix)
     }

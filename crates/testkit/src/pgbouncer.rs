@@ -85,13 +85,13 @@ impl PgBouncer {
         Some(pooler)
     }
 
-    /// Gives the port.
+    /// Returns the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Gives all that it logged.
+    /// Returns all that it logged.
     ///
     /// # Panics
     ///

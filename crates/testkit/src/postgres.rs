@@ -131,7 +131,7 @@ impl Postgres {
         panic!("the server does not start: {}", fs::read_to_string(log_file(directory.path())).unwrap_or_default());
     }
 
-    /// Gives the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
+    /// Returns the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
     /// such a server it starts one.
     ///
     /// It is for tests that change nothing of the whole server: no settings, no certificates, no role of others.
@@ -173,55 +173,55 @@ impl Postgres {
         }
     }
 
-    /// Gives the variable that tells tests of this version to share this server, and its value.
+    /// Returns the variable that tells tests of this version to share this server, and its value.
     #[must_use]
     pub fn told_by(&self) -> (String, String) {
         shared::told_by(&kind(self.version), &self.directory)
     }
 
-    /// Gives the server's major version.
+    /// Returns the server's major version.
     #[must_use]
     pub fn version(&self) -> u32 {
         self.version
     }
 
-    /// Gives the server's address.
+    /// Returns the server's address.
     #[must_use]
     pub fn host(&self) -> &'static str {
         "127.0.0.1"
     }
 
-    /// Gives the server's port.
+    /// Returns the server's port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Gives the file with the certificate of the authority that clients are to trust, as for `TLS_CA_BUNDLE`.
+    /// Returns the file with the certificate of the authority that clients are to trust, as for `TLS_CA_BUNDLE`.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.directory.join("authority.pem")
     }
 
-    /// Gives the test's own name of a role or database.
+    /// Returns the test's own name of a role or database.
     #[must_use]
     pub fn name(&self, name: &str) -> String {
         self.names.name(name)
     }
 
-    /// Makes the test's own names in a text plain again: those in an error, for example.
+    /// Removes the test's prefix from the names in a text: those in an error, for example.
     #[must_use]
     pub fn plain(&self, text: &str) -> String {
         self.names.take_out_of(text)
     }
 
-    /// Gives the database that is the test's own; `postgres` on a server of one's own.
+    /// Returns the database that is the test's own; `postgres` on a server of one's own.
     #[must_use]
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// Gives what the server logged: of a shared one, what concerns this test, with plain names.
+    /// Returns what the server logged: of a shared one, what concerns this test, with plain names.
     ///
     /// # Panics
     ///
@@ -232,7 +232,7 @@ impl Postgres {
         if self.names.are_shared() { self.plain(&log::of_test(&log, &self.names)) } else { log }
     }
 
-    /// Gives all that the server logged since this value was made, of other tests too: to search it for a secret.
+    /// Returns all that the server logged since this value was made, of other tests too: to search it for a secret.
     ///
     /// # Panics
     ///
@@ -258,7 +258,7 @@ fn hba(options: &Options) -> String {
     options.hba.iter().copied().chain(usual).fold(String::new(), |lines, line| lines + line + "\n")
 }
 
-/// Gives the kind by which a shared server is known.
+/// Returns the kind by which a shared server is known.
 fn kind(version: u32) -> String {
     format!("POSTGRES_{version}")
 }

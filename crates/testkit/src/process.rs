@@ -35,12 +35,12 @@ impl User {
         Self { ids: ids("postgres").or_else(|| ids("nobody")), reads_all }
     }
 
-    /// Tells whether it is root.
+    /// Returns whether it is root.
     pub(crate) fn is_root(self) -> bool {
         self.ids.is_none() && fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
     }
 
-    /// Makes a command that runs as this user.
+    /// Creates a command that runs as this user.
     pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(self, program: S, arguments: &[&str]) -> Command {
         let mut command = match self.ids {
             None => Command::new(program),
@@ -62,7 +62,7 @@ impl User {
         command
     }
 
-    /// Makes an empty directory of this user. `prefix` is short, because the name of a socket is limited to 107 bytes.
+    /// Creates an empty directory of this user. `prefix` is short, because the name of a socket is limited to 107 bytes.
     pub(crate) fn directory(self, prefix: &str) -> TempDir {
         let directory = TempDir::with_prefix(prefix).expect("a temporary directory can be made");
         self.own(directory.path());

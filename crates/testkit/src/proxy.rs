@@ -102,13 +102,13 @@ impl Proxy {
         Self { address, shared, accepting }
     }
 
-    /// Gives the address that clients connect to.
+    /// Returns the address that clients connect to.
     #[must_use]
     pub fn host(&self) -> &'static str {
         "127.0.0.1"
     }
 
-    /// Gives the port that clients connect to.
+    /// Returns the port that clients connect to.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
@@ -119,7 +119,7 @@ impl Proxy {
         self.shared.server.store(port, Ordering::Relaxed);
     }
 
-    /// Gives what passed since the start, or since [`reset`](Self::reset).
+    /// Returns what passed since the start, or since [`reset`](Self::reset).
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.lock().counts
@@ -179,7 +179,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the fault that is to happen at this message.
+    /// Returns the fault that is to happen at this message, once.
     fn fault(&self, message: &Message, when: When) -> Option<Fault> {
         let hooks = &mut self.lock().hooks;
         let at = hooks.iter().position(|hook| hook.when == when && (hook.wanted)(message))?;

@@ -105,13 +105,13 @@ impl RabbitMq {
         }
     }
 
-    /// Gives where the management plugin is, as `http://127.0.0.1:15672`.
+    /// Returns where the management plugin is, as `http://127.0.0.1:15672`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.management)
     }
 
-    /// Makes a user.
+    /// Creates a user.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl RabbitMq {
         if status == 201 { Ok(()) } else { Err(io::Error::other(format!("the user was not made: {status}"))) }
     }
 
-    /// Gives the status that a user of a name and a password is answered with who asks for itself.
+    /// Returns the status that a user of a name and a password is answered with who asks for itself.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl RabbitMq {
         http::ask(address, "GET", "/api/whoami", &http::basic(name, password), &Value::Null).await
     }
 
-    /// Gives what the server says of a user.
+    /// Returns what the server says of a user.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ async fn free_port() -> io::Result<u16> {
 /// Where Debian puts each version.
 const VERSIONS: &str = "/usr/lib/rabbitmq/lib";
 
-/// Gives the server's own script: that in `/usr/sbin` changes the user first.
+/// Returns the server's own script: that in `/usr/sbin` changes the user first.
 fn program() -> Option<PathBuf> {
     let versions = std::fs::read_dir(VERSIONS).ok()?;
     let mut scripts = versions.filter_map(|entry| Some(entry.ok()?.path().join("sbin/rabbitmq-server")));

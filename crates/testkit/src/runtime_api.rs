@@ -66,7 +66,7 @@ pub struct Invocation {
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function";
 
 impl Sandbox {
-    /// Makes a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of
+    /// Creates a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of
     /// this process reaches it.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Sandbox {
         self.running().await.map(|_| ())
     }
 
-    /// Gives the function an event, which need not be JSON, and waits for the answer.
+    /// Returns the function an event, which need not be JSON, and waits for the answer.
     pub async fn invoke(&self, event: impl ToString) -> Invocation {
         let _turn = self.turn.lock().await;
         let (process, cold) = match self.running().await {
@@ -140,7 +140,7 @@ impl Sandbox {
         }
     }
 
-    /// Gives what the function wrote so far to its standard output and standard error, all processes one after another.
+    /// Returns what the function wrote so far to its standard output and standard error, all processes one after another.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl Sandbox {
         std::fs::read(&self.output_path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Gives the JSON objects among the lines of [`output`](Self::output).
+    /// Returns the JSON objects among the lines of [`output`](Self::output).
     ///
     /// # Errors
     ///
@@ -159,19 +159,19 @@ impl Sandbox {
         Ok(output.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect())
     }
 
-    /// Gives how often a process was started.
+    /// Returns how often a process was started.
     #[must_use]
     pub fn starts(&self) -> usize {
         self.starts.load(Ordering::Relaxed)
     }
 
-    /// Gives the time from the start of the process to its first poll, if a process runs and has polled.
+    /// Returns the time from the start of the process to its first poll, if a process runs and has polled.
     #[must_use]
     pub fn time_to_first_poll(&self) -> Option<Duration> {
         self.process().as_ref().and_then(|process| process.time_to_first_poll())
     }
 
-    /// Gives what the process has used since its start. `None`: none runs.
+    /// Returns what the process has used since its start. `None`: none runs.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.process().as_ref().and_then(|process| Usage::of(process.id()))

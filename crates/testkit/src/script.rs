@@ -44,7 +44,7 @@ impl Exchange {
         Self { body: Some(body), ..self }
     }
 
-    /// Says what it is answered with.
+    /// Sets what it is answered with.
     #[must_use]
     pub fn answer(self, status: u16, answer: Value) -> Self {
         Self { status, answer, ..self }
@@ -78,13 +78,13 @@ impl Script {
         Ok(Self { url, state })
     }
 
-    /// Gives where it is.
+    /// Returns where it is.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives what was asked otherwise than the script says.
+    /// Returns what was asked otherwise than the script says.
     #[must_use]
     pub fn mismatches(&self) -> Vec<String> {
         lock(&self.state).mismatches.clone()

@@ -28,7 +28,7 @@ pub fn assert_clean(what: &str, text: &str, secrets: &[Sensitive]) {
     }
 }
 
-/// Gives the forms of a secret, each with its name, and whether it may be written in either case.
+/// Returns the forms of a secret, each with its name, and whether it may be written in either case.
 fn forms(secret: &str) -> Vec<(&'static str, String, bool)> {
     assert!(secret.len() >= 8, "a shorter one would be found by chance");
     let json = |text: &str| {

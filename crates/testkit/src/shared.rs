@@ -12,7 +12,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Gives the server of a kind, such as `POSTGRES_18`: whose directory `FOURSTEP_SHARED_POSTGRES_18` names.
+    /// Returns the server of a kind, such as `POSTGRES_18`: whose directory `FOURSTEP_SHARED_POSTGRES_18` names.
     ///
     /// # Panics
     ///
@@ -26,7 +26,7 @@ impl Shared {
     }
 }
 
-/// Gives the variable by which tests are told of a server, with its value.
+/// Returns the variable by which tests are told of a server, with its value.
 pub(crate) fn told_by(kind: &str, directory: &Path) -> (String, String) {
     (variable(kind), directory.display().to_string())
 }
@@ -35,7 +35,7 @@ fn variable(kind: &str) -> String {
     format!("FOURSTEP_SHARED_{kind}")
 }
 
-/// Gives the file that says on which port a server in a directory listens.
+/// Returns the file that says on which port a server in a directory listens.
 pub(crate) fn port_file(directory: &Path) -> PathBuf {
     directory.join("port")
 }

@@ -123,13 +123,13 @@ impl Host {
         Some(host)
     }
 
-    /// Gives the address, of 127/8.
+    /// Returns the address, of 127/8.
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
         self.address
     }
 
-    /// Gives the port of its sshd.
+    /// Returns the port of its sshd.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -154,7 +154,7 @@ impl Host {
         run(self.enter(&["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "sh", "-c", script]), input)
     }
 
-    /// Gives what is in the user's authorized_keys. Empty: there is no such file.
+    /// Returns what is in the user's authorized_keys. Empty: there is no such file.
     ///
     /// # Panics
     ///
@@ -164,7 +164,7 @@ impl Host {
         self.root("cat /home/app/.ssh/authorized_keys", b"").stdout
     }
 
-    /// Makes the user's authorized_keys.
+    /// Creates the user's authorized_keys.
     ///
     /// # Panics
     ///
@@ -203,7 +203,7 @@ impl Host {
         }
     }
 
-    /// Gives the lines of known_hosts with the host's own keys.
+    /// Returns the lines of known_hosts with the host's own keys.
     ///
     /// # Panics
     ///
@@ -216,7 +216,7 @@ impl Host {
         format!("[{}]:{} {}\n", self.address, self.port, key.join(" "))
     }
 
-    /// Gives the host other keys, as if it had been installed anew.
+    /// Returns the host other keys, as if it had been installed anew.
     ///
     /// # Panics
     ///
@@ -253,7 +253,7 @@ impl Host {
         self.wait_until("answers", Self::answers);
     }
 
-    /// Gives all that sshd logged.
+    /// Returns all that sshd logged.
     ///
     /// # Panics
     ///
@@ -324,7 +324,7 @@ fn make_host_key(folder: &Path) {
     assert!(command.status().expect("ssh-keygen can be run").success());
 }
 
-/// Gives an address that no other host of this process has, and hardly one of another process.
+/// Returns an address that no other host of this process has, and hardly one of another process.
 fn next_address() -> Ipv4Addr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -75,13 +75,13 @@ impl SystemsManager {
         Ok(Self { url, shared })
     }
 
-    /// Gives the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`.
+    /// Returns the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives a function the variables by which it finds this Systems Manager, and the user on its hosts.
+    /// Returns a function the variables by which it finds this Systems Manager, and the user on its hosts.
     #[must_use]
     pub fn found_by(&self, function: Sandbox) -> Sandbox {
         function
@@ -104,7 +104,7 @@ impl SystemsManager {
         lock(&self.shared.without_agent).push(id.to_owned());
     }
 
-    /// Takes a host out of the fleet.
+    /// Removes a host from the fleet.
     pub fn remove(&self, id: &str) {
         lock(&self.shared.nodes).retain(|node| node.id() != id);
     }
@@ -123,7 +123,7 @@ impl SystemsManager {
         *lock(&self.shared.hook) = Some(Arc::new(hook));
     }
 
-    /// Gives the operations that were called, in order.
+    /// Returns the operations that were called, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         lock(&self.shared.calls).clone()
@@ -134,7 +134,7 @@ impl SystemsManager {
         lock(&self.shared.calls).clear();
     }
 
-    /// Gives the parameters of every command, as Systems Manager shows them to whoever may list commands.
+    /// Returns the parameters of every command, as Systems Manager shows them to whoever may list commands.
     #[must_use]
     pub fn parameters(&self) -> Vec<Value> {
         lock(&self.shared.commands).iter().map(|command| command.parameters.clone()).collect()
@@ -220,7 +220,7 @@ impl Shared {
         json!({ "PaginationToken": "", "ResourceTagMappingList": found })
     }
 
-    /// Gives the nodes that all filters let pass.
+    /// Returns the nodes that all filters let pass.
     fn matching(&self, filters: &[Value]) -> Vec<Arc<Node>> {
         let passes = |node: &Node, filter: &Value| match filter["Key"].as_str().unwrap_or_default() {
             "InstanceIds" => values(filter).any(|id| id == node.id()),
@@ -231,7 +231,7 @@ impl Shared {
     }
 }
 
-/// Tells whether a filter lets the tag pass that every node has.
+/// Returns whether a filter lets the tag pass that every node has.
 fn has_tag(filter: &Value) -> bool {
     filter["Key"].as_str().and_then(|key| key.strip_prefix("tag:")) == Some(TAG.0)
         && values(filter).any(|value| value == TAG.1)
@@ -241,7 +241,7 @@ fn values(filter: &Value) -> impl Iterator<Item = &str> {
     filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Gives one page of a list, as the service does: at most 50.
+/// Returns one page of a list, as the service does: at most 50.
 fn page(name: &str, all: &[Value], input: &Value) -> Result<Value, (u16, String)> {
     let start = match input["NextToken"].as_str() {
         Some(token) => token.parse::<usize>().map_err(|_| (400, "InvalidNextToken".to_owned()))?,

@@ -49,7 +49,7 @@ struct Rule {
     check: for<'s> fn(&'s Scene<'s>) -> BoxFuture<'s, Result<(), String>>,
 }
 
-/// Makes rules of functions.
+/// Turns functions into rules.
 macro_rules! rules {
     ($($check:ident),* $(,)?) => {
         &[$($crate::store_suite::Rule { name: stringify!($check), check: |scene| Box::pin($check(scene)) }),*]
@@ -57,7 +57,7 @@ macro_rules! rules {
 }
 use rules;
 
-/// Holds a subject to all rules. Gives how many it was held to.
+/// Holds a subject to all rules. Returns how many it was held to.
 ///
 /// # Errors
 ///

@@ -57,13 +57,13 @@ impl TlsFront {
         Ok(front)
     }
 
-    /// Gives where it is, as `https://localhost:40001`.
+    /// Returns where it is, as `https://localhost:40001`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Gives the PEM file of the authority that clients are to trust.
+    /// Returns the PEM file of the authority that clients are to trust.
     #[must_use]
     pub fn authority(&self) -> &Path {
         self.authority.path()

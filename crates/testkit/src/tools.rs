@@ -1,7 +1,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Gives the directory in which `cargo xtask setup` puts tools that are not Debian packages.
+/// Returns the directory in which `cargo xtask setup` puts tools that are not Debian packages.
 ///
 /// It is `fourstep-tools` in the build's target directory: `$CARGO_TARGET_DIR`, or `target` in the workspace. Each tool
 /// has a directory of its own there, such as `moto` with a Python virtual environment.
@@ -30,7 +30,7 @@ pub fn tool(name: &str, program: &str) -> Option<PathBuf> {
     None
 }
 
-/// Says that a test is skipped and why.
+/// Prints that a test is skipped and why.
 ///
 /// # Panics
 ///

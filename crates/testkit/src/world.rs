@@ -36,7 +36,7 @@ pub struct World<A> {
 pub const SECRET: &str = "app";
 
 impl<A: Accounts + Default> World<A> {
-    /// Makes a store with the secret.
+    /// Creates a store with the secret.
     #[must_use]
     pub fn new(secret: &Value) -> Self {
         let store = Arc::new(MemoryStore::with_secret(SECRET, secret.to_string()));
@@ -104,7 +104,7 @@ impl<A: Accounts + Default> World<A> {
         self.store.with(|model| model.put_secret_value(PutSecretValue::current("admin", secret.to_string()))).unwrap();
     }
 
-    /// Gives the value of the version with a label.
+    /// Returns the value of the version with a label.
     #[must_use]
     pub fn labelled(&self, label: &str) -> Option<Value> {
         self.store.with(|model| {
@@ -113,19 +113,19 @@ impl<A: Accounts + Default> World<A> {
         })
     }
 
-    /// Gives the value of AWSCURRENT.
+    /// Returns the value of AWSCURRENT.
     #[must_use]
     pub fn current(&self) -> Value {
         self.labelled(AWSCURRENT).unwrap()
     }
 
-    /// Gives the value of AWSPREVIOUS.
+    /// Returns the value of AWSPREVIOUS.
     #[must_use]
     pub fn previous(&self) -> Value {
         self.labelled(AWSPREVIOUS).unwrap()
     }
 
-    /// Gives the value of AWSPENDING.
+    /// Returns the value of AWSPENDING.
     #[must_use]
     pub fn pending(&self) -> Value {
         self.labelled(AWSPENDING).unwrap()
@@ -143,7 +143,7 @@ impl<A: Accounts + Default> World<A> {
         })
     }
 
-    /// Starts a rotation as RotateSecret does, and gives its token.
+    /// Starts a rotation as RotateSecret does, and returns its token.
     pub fn start(&mut self) -> String {
         self.tokens += 1;
         let token = format!("{:0>36}", self.tokens);
@@ -153,20 +153,20 @@ impl<A: Accounts + Default> World<A> {
         token
     }
 
-    /// Gives a rotation up as an operator does: AWSPENDING is removed.
+    /// Returns a rotation up as an operator does: AWSPENDING is removed.
     pub fn abandon(&self, token: &str) {
         let request =
             UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };
         self.store.with(|model| model.update_secret_version_stage(request)).unwrap();
     }
 
-    /// Gives the rotation that is under way up.
+    /// Returns the rotation that is under way up.
     pub fn abandon_pending(&self) {
         let token = format!("{:0>36}", self.tokens);
         self.abandon(&token);
     }
 
-    /// Runs one step, and gives what it did.
+    /// Runs one step, and returns what it did.
     pub async fn step(&self, step: Step, token: &str) -> Result<Done> {
         let store = Arc::new(Denying { store: Arc::clone(&self.store), denied: self.unreadable.clone() });
         let environment: Environment = self.variables.iter().cloned().collect();
@@ -200,7 +200,7 @@ impl<A: Accounts + Default> World<A> {
         Ok(())
     }
 
-    /// Runs the steps up to setSecret, and gives its error.
+    /// Runs the steps up to setSecret, and returns its error.
     pub async fn failing_set(&mut self) -> Error {
         let token = self.start();
         self.step(Step::Create, &token).await.unwrap();

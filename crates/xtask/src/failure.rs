@@ -15,12 +15,12 @@ impl Failure {
         Self { what: what.into(), next: None }
     }
 
-    /// Says what it happened to.
+    /// Sets what it happened to.
     pub(crate) fn of(self, name: &str) -> Self {
         Self { what: format!("{name}: {}", self.what), ..self }
     }
 
-    /// Says what to do next: whole lines, shown below.
+    /// Sets what to do next: whole lines, shown below.
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self

@@ -103,7 +103,7 @@ fn into(root: &Path, dist: &Path, options: &Options) -> Result {
     archive::write_sums(dist)
 }
 
-/// Gives the options of cargo that choose the functions.
+/// Returns the options of cargo that choose the functions.
 pub(crate) fn selection() -> String {
     FUNCTIONS.map(|name| format!("--package {name} --bin {name}")).join(" ")
 }
@@ -127,7 +127,7 @@ fn build(root: &Path, architecture: Architecture) -> Result {
     build.run()
 }
 
-/// Gives where cargo builds: for this workspace where it always does, for a copy within it.
+/// Returns where cargo builds: for this workspace where it always does, for a copy within it.
 fn target(root: &Path) -> PathBuf {
     if root == workspace::root() { workspace::target_dir() } else { root.join("target") }
 }

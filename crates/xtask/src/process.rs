@@ -21,7 +21,7 @@ impl Invocation {
         Self { program: program.into(), arguments, variables: Vec::new() }
     }
 
-    /// Makes a command of cargo from its words.
+    /// Creates a command of cargo from its words.
     pub(crate) fn cargo(arguments: &str) -> Self {
         Self::new("cargo", arguments.split(' '))
     }

@@ -21,7 +21,7 @@ const END: &str = "-----END CERTIFICATE-----";
 
 /// Writes the roots of Amazon RDS that are built into the functions, from the newest package that publishes them.
 ///
-/// Says which certificates were taken and which left out, and why, and warns of those that end within a year.
+/// Reports which certificates were taken and which left out, and why, and warns of those that end within a year.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub(crate) fn run() -> Result {
     Ok(())
 }
 
-/// Gives the name and version of the package, and its file of certificates.
+/// Returns the name and version of the package, and its file of certificates.
 fn download() -> Result<(String, String)> {
     let folder = workspace::tools_dir().join("roots");
     let failed = |path: &Path| {

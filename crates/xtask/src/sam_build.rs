@@ -33,7 +33,7 @@ pub(crate) fn run() -> Result {
     Ok(())
 }
 
-/// Gives a function's name in the template: `ApiKeyFunction` for `rotate-api-key`.
+/// Returns a function's name in the template: `ApiKeyFunction` for `rotate-api-key`.
 fn logical_id(function: &str) -> String {
     let words = function.split('-').skip(1).map(|word| word[..1].to_uppercase() + &word[1..]);
     words.collect::<String>() + "Function"

@@ -24,7 +24,7 @@ pub(crate) struct Extras {
 ///
 /// # Errors
 ///
-/// Says what could not be installed, and how to do it by hand.
+/// Reports what could not be installed, and how to do it by hand.
 pub(crate) fn run(extras: Extras) -> Result {
     terminal::announce("set-up", "installs what is missing, and nothing that is there");
     let mut needs = vec![
@@ -100,7 +100,7 @@ fn install(needs: Vec<Need>) -> Result {
 struct Need {
     name: &'static str,
     why: &'static str,
-    /// Tells where it is, or its version.
+    /// Returns where it is, or its version.
     find: fn() -> Option<String>,
     install: fn() -> Result,
 }

@@ -12,27 +12,27 @@ pub(crate) fn announce(name: &str, command: &str) {
     anstream::eprintln!("\n{HEADING}==> {name}{HEADING:#}: {command}");
 }
 
-/// Says that what was announced has ended well.
+/// Prints that what was announced has ended well.
 pub(crate) fn done(name: &str, time: Duration) {
     anstream::eprintln!("{GOOD}    {name}{GOOD:#}: passed in {}", readable(time));
 }
 
-/// Says one thing of a list: a word for its state, and what it is.
+/// Prints one item of a list: a word for its state, and what it is.
 pub(crate) fn item(state: &str, what: impl Display) {
     anstream::eprintln!("{GOOD}{state:>12}{GOOD:#} {what}");
 }
 
-/// Says more of the item before.
+/// Adds to the item before.
 pub(crate) fn more(text: impl Display) {
     anstream::eprintln!("{:>12} {text}", "");
 }
 
-/// Says a line as it is.
+/// Prints a line as it is.
 pub(crate) fn line(text: impl Display) {
     anstream::eprintln!("{text}");
 }
 
-/// Says why a task stopped.
+/// Explains why a task stopped.
 pub(crate) fn failed(why: impl Display) {
     anstream::eprintln!("\n{BAD}FAILED{BAD:#}: {why}");
 }

@@ -12,7 +12,7 @@ fn provider(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api-key/providers").join(name)
 }
 
-/// Runs one rotation of a secret by a ready-made file, and gives the new version. The service says what the exchanges
+/// Runs one rotation of a secret by a ready-made file, and returns the new version. The service says what the exchanges
 /// say, and nothing else may be asked of it.
 async fn rotated(file: &str, variable: &str, secret: Value, exchanges: Vec<Exchange>) -> Value {
     let script = Script::start(exchanges).await.unwrap();

@@ -69,7 +69,7 @@ async fn at_every_request(provider: &str) {
     assert_eq!(lost > 0, provider == ROLLED, "only a rolled key is ever lost");
 }
 
-/// Rotates with a fault, and gives how many more attempts ended it. `None`: the key was lost, and the error said so.
+/// Rotates with a fault, and returns how many more attempts ended it. `None`: the key was lost, and the error said so.
 async fn survive(world: &mut World, number: usize, fault: Fault, what: &str) -> Option<usize> {
     world.begin();
     world.service.forget_requests();

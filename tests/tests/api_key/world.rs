@@ -184,7 +184,7 @@ impl World {
         Some(self.labelled(label)?[field].as_str()?.to_owned())
     }
 
-    /// Tells whether the service accepts what the version with a label holds. Asks nobody.
+    /// Returns whether the service accepts what the version with a label holds. Asks nobody.
     pub(crate) fn opens(&self, label: &str) -> bool {
         let state = self.service.state();
         self.field(label, "key").is_some_and(|key| state.value == key || state.accepts(&key))
@@ -231,7 +231,7 @@ impl World {
         error
     }
 
-    /// Says what is pending, for messages of failed checks.
+    /// Describes what is pending, for messages of failed checks.
     pub(crate) fn has_pending_value(&self) -> bool {
         self.labelled(AWSPENDING).is_some()
     }

@@ -41,7 +41,7 @@ impl Example {
         Some(example)
     }
 
-    /// Gives the stacks by their names, or what the command says.
+    /// Returns the stacks by their names, or what the command says.
     fn synthesise(&self, context: &[&str]) -> Result<BTreeMap<String, Stack>, String> {
         let out = self.path().join("out");
         let mut command = self.command("cdk");
@@ -78,7 +78,7 @@ struct Stack {
 }
 
 impl Stack {
-    /// Gives the one resource of a type: its id, and itself.
+    /// Returns the one resource of a type: its id, and itself.
     fn one(&self, kind: &str) -> (&str, &Value) {
         let found: Vec<_> = self.all(kind).collect();
         let [one] = found.as_slice() else { panic!("{} of {kind}", found.len()) };
@@ -90,7 +90,7 @@ impl Stack {
         resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(id, resource)| (id.as_str(), resource))
     }
 
-    /// Gives the policy that lets the function rotate.
+    /// Returns the policy that lets the function rotate.
     fn policy(&self) -> (&str, &Value) {
         let rotates = |policy: &Value| policy["Properties"].to_string().contains("AllowRotationLambdaArn");
         self.all("AWS::IAM::Policy").find(|(_, policy)| rotates(policy)).unwrap()

@@ -67,7 +67,7 @@ impl World {
         Some(Self { aws, cloud: Arc::new(cloud), outputs })
     }
 
-    /// Rotates a secret by a function of the stack, and gives the new value.
+    /// Rotates a secret by a function of the stack, and returns the new value.
     async fn rotate(&self, name: &str, value: &Value, output: &str) -> Value {
         self.aws.secrets().with(|model| {
             let value = Some(SecretValue::text(value.to_string()));

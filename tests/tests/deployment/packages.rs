@@ -19,7 +19,7 @@ pub(crate) const HERE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else 
 /// What a zip may be, in bytes.
 const LARGEST: usize = 4 << 20;
 
-/// Gives the folder. `None`: nothing was packaged, and the test is skipped, which fails where `CI` is set.
+/// Returns the folder. `None`: nothing was packaged, and the test is skipped, which fails where `CI` is set.
 pub(crate) fn dist() -> Option<PathBuf> {
     let dist = path("dist");
     if dist.join("SHA256SUMS").exists() {
@@ -64,7 +64,7 @@ fn a_function_runs_with_the_glibc_of_amazon_linux_2023() {
     }
 }
 
-/// Gives the versions of glibc whose symbols a program needs: their names stand in it as `GLIBC_2.34`.
+/// Returns the versions of glibc whose symbols a program needs: their names stand in it as `GLIBC_2.34`.
 fn glibc_versions(program: &[u8]) -> BTreeSet<(u32, u32)> {
     const NAME: &[u8] = b"\0GLIBC_";
     let starts = (0..program.len()).filter(|start| program[*start..].starts_with(NAME));

@@ -50,7 +50,7 @@ fn every_role_allows_what_its_function_calls_and_nothing_else() {
     }
 }
 
-/// Gives every action that a function's role allows, whatever the conditions.
+/// Returns every action that a function's role allows, whatever the conditions.
 pub(crate) fn allowed(template: &Value, function: &str) -> BTreeSet<String> {
     let role = format!("{function}Role");
     let resources = template["Resources"].as_object().unwrap();

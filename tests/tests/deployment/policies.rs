@@ -100,7 +100,7 @@ fn checkov_finds_nothing_but_what_is_explained() {
     }
 }
 
-/// Gives, for each file, the checks and the resources that they were made on.
+/// Returns, for each file, the checks and the resources that they were made on.
 fn found(checks: &Value) -> BTreeMap<String, BTreeSet<(String, String)>> {
     let mut found = BTreeMap::<_, BTreeSet<_>>::new();
     for check in checks.as_array().unwrap() {

@@ -22,7 +22,7 @@ impl<'a> Resolver<'a> {
         Self { conditions: &template["Conditions"], parameters }
     }
 
-    /// Gives the resources that are made. What SAM makes a function of Lambda is one already.
+    /// Returns the resources that are made. What SAM makes a function of Lambda is one already.
     pub(crate) fn resources(&self, template: &Value) -> Value {
         let mut made = Map::new();
         for (id, resource) in template["Resources"].as_object().unwrap() {

@@ -58,7 +58,7 @@ fn the_readme_lists_every_setting_as_it_is() {
     assert_eq!(rows.count(), SETTINGS.len(), "the README has a setting that there is not");
 }
 
-/// Gives the variables that the ready-made providers put into their `base_url`.
+/// Returns the variables that the ready-made providers put into their `base_url`.
 fn variables_of_providers() -> BTreeSet<String> {
     let files = fs::read_dir(path("crates/api-key/providers")).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|file| file.extension().is_some_and(|end| end == "toml"));

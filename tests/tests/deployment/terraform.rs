@@ -25,7 +25,7 @@ impl Configuration {
         Some(Self(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()))
     }
 
-    /// Gives the blocks with some labels, such as `["resource", "aws_lambda_function"]`, and their names.
+    /// Returns the blocks with some labels, such as `["resource", "aws_lambda_function"]`, and their names.
     fn blocks(&self, labels: &[&str]) -> Vec<(&str, &Value)> {
         let (kind, rest) = labels.split_first().unwrap();
         let blocks = self.0.iter().filter_map(|file| file[kind].as_array()).flatten();
@@ -39,7 +39,7 @@ impl Configuration {
     }
 }
 
-/// Gives each action of AWS that a text names: a service, and a name that begins with a capital letter.
+/// Returns each action of AWS that a text names: a service, and a name that begins with a capital letter.
 fn actions(value: &Value) -> BTreeSet<String> {
     let text = value.to_string().replace('\\', "");
     let texts = text.split('"').filter(|text| {

@@ -85,7 +85,7 @@ impl World {
         self.aws.secrets().with(|model| {
             let versions = |secret: &Secret| {
                 let deleted = secret.deleted;
-                let of = |version: &fourstep::memory::Version| {
+                let of = |version: &fourstep::memory::SecretVersion| {
                     (version.id.clone(), version.labels.clone(), version.value.is_some(), deleted)
                 };
                 secret.versions.iter().map(of).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretValue, Version};
+use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretValue, SecretVersion};
 use fourstep::{AWSCURRENT, AWSPENDING};
 use fourstep_testkit::runtime_api::FUNCTION_ARN;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Makes a secret with a first value, and the tag that names a strategy, if it is to have one.
+    /// Creates a secret with a first value, and the tag that names a strategy, if it is to have one.
     pub(crate) fn make(name: &str, value: &Value, strategy: Option<&str>, store: &MemoryStore) -> Self {
         let first = version_id(0);
         store.with(|model| {
@@ -46,7 +46,7 @@ impl Account {
         self.look(store, |secret| secret.arn.clone())
     }
 
-    /// Gives the version with a label, if there is one and it has a value.
+    /// Returns the version with a label, if there is one and it has a value.
     pub(crate) fn labelled(&self, label: &str, store: &MemoryStore) -> Option<(String, Value)> {
         self.look(store, |secret| {
             secret.labelled(label).and_then(|version| Some((version.id.clone(), value(version)?)))
@@ -67,7 +67,7 @@ impl Account {
     }
 }
 
-fn value(version: &Version) -> Option<Value> {
+fn value(version: &SecretVersion) -> Option<Value> {
     Some(serde_json::from_str(version.text()?.expose()).unwrap())
 }
 

@@ -157,7 +157,7 @@ async fn killed_at_each(
     println!("attempts after a kill: {most_attempts} at the most; {:.1} s in all", started.elapsed().as_secs_f64());
 }
 
-/// Kills a rotation at a point, and gives how many more attempts end it.
+/// Kills a rotation at a point, and returns how many more attempts end it.
 async fn survive(world: &World, account: &Account, point: Point) -> usize {
     let kill = world.kill_at(point);
     if let Err(error) = world.attempt(account, Some(&kill)).await {

@@ -17,13 +17,13 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Gives the points at which a rotation can be killed while it calls Secrets Manager.
+    /// Returns the points at which a rotation can be killed while it calls Secrets Manager.
     pub(crate) fn at_secrets_manager(self) -> Vec<Point> {
         let moments = [Moment::Before, Moment::After];
         (1..=self.calls).flat_map(|call| moments.map(|moment| Point::SecretsManager(call, moment))).collect()
     }
 
-    /// Gives the points at which a rotation can be killed while it talks to the database.
+    /// Returns the points at which a rotation can be killed while it talks to the database.
     pub(crate) fn at_the_database(self) -> Vec<Point> {
         let moments = [When::Before, When::After];
         (1..=self.frontend).flat_map(|message| moments.map(|when| Point::Database(message, when))).collect()

@@ -171,7 +171,7 @@ impl World {
         assert!(self.opens(&current).await, "{point:?}: the next rotation does not work");
     }
 
-    /// Gives the id of the version with AWSPENDING, which need not have a value.
+    /// Returns the id of the version with AWSPENDING, which need not have a value.
     fn pending_id(&self, account: &Account) -> Option<String> {
         self.store().with(|model| model.secret(&account.name)?.labelled(AWSPENDING).map(|version| version.id.clone()))
     }

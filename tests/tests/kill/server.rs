@@ -41,7 +41,7 @@ impl Server {
         }
     }
 
-    /// Gives the name of the function's binary.
+    /// Returns the name of the function's binary.
     pub(crate) fn function(&self) -> &'static str {
         match self {
             Self::Postgres(_) => "rotate-postgres",
@@ -64,7 +64,7 @@ impl Server {
         }
     }
 
-    /// Makes an administrator as Amazon RDS does: no superuser.
+    /// Creates an administrator as Amazon RDS does: no superuser.
     pub(crate) async fn make_admin(&self, name: &str, password: &str) {
         match self {
             Self::Postgres(server) => {
@@ -83,7 +83,7 @@ impl Server {
         }
     }
 
-    /// Makes an account that `admin` may change, if there is an administrator.
+    /// Creates an account that `admin` may change, if there is an administrator.
     pub(crate) async fn make_account(&self, name: &str, password: &str, strategy: Strategy, admin: &str) {
         match self {
             Self::Postgres(server) => {
@@ -107,7 +107,7 @@ impl Server {
         }
     }
 
-    /// Gives the names of all accounts but those that a server has by itself.
+    /// Returns the names of all accounts but those that a server has by itself.
     pub(crate) async fn accounts(&self) -> BTreeSet<String> {
         let rows = match self {
             Self::Postgres(server) => {
@@ -122,7 +122,7 @@ impl Server {
         rows.into_iter().collect()
     }
 
-    /// Tells whether the function has a session.
+    /// Returns whether the function has a session.
     pub(crate) async fn has_session(&self) -> bool {
         let sessions = match self {
             Self::Postgres(server) => {
@@ -136,7 +136,7 @@ impl Server {
         !sessions.is_empty()
     }
 
-    /// Gives all that the server logged, and a part that shows that it logs what changes a password.
+    /// Returns all that the server logged, and a part that shows that it logs what changes a password.
     pub(crate) fn log(&self) -> (String, &'static str) {
         match self {
             Self::Postgres(server) => (server.log(), "PASSWORD 'SCRAM-SHA-256$4096:"),

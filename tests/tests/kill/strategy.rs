@@ -7,7 +7,7 @@ pub(crate) enum Strategy {
 }
 
 impl Strategy {
-    /// Gives its name as a tag has it.
+    /// Returns its name as a tag has it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SingleUser => "single-user",

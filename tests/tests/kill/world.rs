@@ -57,7 +57,7 @@ impl World {
         self.masterarn = Some(self.store().with(|model| model.create_secret(secret).unwrap().arn.clone()));
     }
 
-    /// Makes an account with its secret.
+    /// Creates an account with its secret.
     pub(crate) async fn make_account(&mut self) -> Account {
         self.accounts += 1;
         let name = format!("app{:03}", self.accounts);
@@ -122,7 +122,7 @@ impl World {
         self.aws.calls().iter().map(|call| call.operation).collect()
     }
 
-    /// Gives how many processes of the function there were.
+    /// Returns how many processes of the function there were.
     pub(crate) fn starts(&self) -> usize {
         self.sandbox.starts()
     }

@@ -94,7 +94,7 @@ const REQUIREMENTS: &[&str] = &[
     "ALTER USER $base ACCOUNT UNLOCK",
 ];
 
-/// Says what an account is and may do, without its name, its password and our mark.
+/// Describes what an account is and may do, without its name, its password and our mark.
 async fn account(server: &MySql, user: &str, host: &str) -> Vec<String> {
     let plain = |row: &String| {
         let mut row = row.replace(&format!("`{user}`@"), "`*`@").replace(&format!("'{user}'@"), "'*'@");
@@ -148,7 +148,7 @@ impl Numbers {
     }
 }
 
-/// Gives how often the base had a right on all databases but one.
+/// Returns how often the base had a right on all databases but one.
 async fn stays_equal(server: &MySql, mut world: World, seed: u64) -> usize {
     let flavour = server.flavour();
     server

@@ -46,7 +46,7 @@ async fn a_server_that_lets_an_expired_password_in_or_keeps_it_out_is_told_alike
     }
 }
 
-/// Gives what `SHOW CREATE USER` says of the expiry.
+/// Returns what `SHOW CREATE USER` says of the expiry.
 async fn expiry(server: &MySql, account: &str) -> String {
     let made = server.rows(&format!("SHOW CREATE USER <{account}>@'%'")).await.remove(0);
     let (_, from) = made.split_once(" PASSWORD EXPIRE").unwrap_or(("", ""));

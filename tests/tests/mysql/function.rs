@@ -22,7 +22,7 @@ pub(crate) struct Function {
 const ADMIN: &str = "boss";
 
 impl Function {
-    /// Makes a Lambda for it, that trusts the server's authority.
+    /// Creates a Lambda for it, that trusts the server's authority.
     pub(crate) async fn start(server: &MySql) -> Self {
         let aws = Aws::start().await.unwrap();
         let sandbox = Sandbox::new(function::binary("rotate-mysql").unwrap()).unwrap();
@@ -33,14 +33,14 @@ impl Function {
         Self { aws, sandbox, errors: String::new() }
     }
 
-    /// Makes the administrator's secret, and gives its ARN.
+    /// Creates the administrator's secret, and returns its ARN.
     pub(crate) fn make_admin(&self, value: &Value) -> String {
         let value = Some(SecretValue::text(value.to_string()));
         let secret = CreateSecret { name: ADMIN, value, ..CreateSecret::default() };
         self.aws.secrets().with(|model| model.create_secret(secret).unwrap().arn.clone())
     }
 
-    /// Makes a secret that keeps no older credential alive.
+    /// Creates a secret that keeps no older credential alive.
     pub(crate) fn make_secret(&self, name: &str, strategy: &str, value: &Value) {
         let tags = [("fourstep:strategy", strategy), ("fourstep:retire", "at-finish")];
         let tags: BTreeMap<_, _> = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -75,17 +75,17 @@ impl Function {
         Ok(())
     }
 
-    /// Gives all that it wrote to its standard output and standard error.
+    /// Returns all that it wrote to its standard output and standard error.
     pub(crate) fn output(&self) -> String {
         self.sandbox.output().unwrap()
     }
 
-    /// Gives all errors that it answered with.
+    /// Returns all errors that it answered with.
     pub(crate) fn errors(&self) -> &str {
         &self.errors
     }
 
-    /// Gives the value of AWSCURRENT.
+    /// Returns the value of AWSCURRENT.
     pub(crate) fn current(&self, name: &str) -> Value {
         self.aws.secrets().with(|model| {
             let version = model.secret(name).unwrap().labelled(AWSCURRENT).unwrap();
@@ -93,7 +93,7 @@ impl Function {
         })
     }
 
-    /// Gives all passwords that ever were in a version of a secret.
+    /// Returns all passwords that ever were in a version of a secret.
     pub(crate) fn passwords(&self) -> Vec<Sensitive> {
         self.aws.secrets().with(|model| {
             let versions = model.secrets().flat_map(|secret| &secret.versions);

@@ -80,7 +80,7 @@ async fn consume(stop: Arc<AtomicBool>, store: Arc<MemoryStore>, place: sqlx::my
     seen
 }
 
-/// Tells whether a version need not work any more. AWSCURRENT works, and AWSPREVIOUS until the next rotation, which may be
+/// Returns whether a version need not work any more. AWSCURRENT works, and AWSPREVIOUS until the next rotation, which may be
 /// under way by the time that a login on a slow machine is answered.
 fn was_displaced(store: &MemoryStore, id: &str) -> bool {
     store.with(|model| {

@@ -26,7 +26,7 @@ fn at(port: u16, secret: Value, tls: bool) -> Value {
     secret
 }
 
-/// Rotates through a proxy, and gives the error, after which each account is as it was.
+/// Rotates through a proxy, and returns the error, after which each account is as it was.
 async fn refused(server: &MySql, secret: &Value, authority: Option<&MySqlRouter>) -> Error {
     let accounts = server.accounts().await;
     let mut world = World::new(secret);

@@ -40,7 +40,7 @@ fn search(server: &MySql, secrets: &[Sensitive], texts: &[(&str, &str)]) {
     println!("{flavour}: {} secrets, in none of {searched} bytes", secrets.len());
 }
 
-/// Rotates by every strategy, well and with errors, and gives the errors' texts and all secrets.
+/// Rotates by every strategy, well and with errors, and returns the errors' texts and all secrets.
 async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<Sensitive>) {
     for _ in 0..3 {
         world.rotate().await.unwrap();

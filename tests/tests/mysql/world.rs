@@ -93,7 +93,7 @@ pub(crate) async fn consume(server: &MySql, secret: &Value, statements: &str) ->
     client.close().await
 }
 
-/// Tells whether an answer of the server has this code.
+/// Returns whether an answer of the server has this code.
 pub(crate) fn is_code<T>(answer: &sqlx::Result<T>, code: u16) -> bool {
     let Err(sqlx::Error::Database(answer)) = answer else { return false };
     answer.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|answer| answer.number() == code)
@@ -108,7 +108,7 @@ pub(crate) async fn opens(server: &MySql, secret: &Value) -> bool {
     true
 }
 
-/// Gives the plain name of the account in a secret.
+/// Returns the plain name of the account in a secret.
 pub(crate) fn name(server: &MySql, secret: &Value) -> String {
     server.plain(secret["username"].as_str().unwrap())
 }

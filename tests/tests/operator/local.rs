@@ -63,7 +63,7 @@ async fn the_keys_of_hosts_are_tried_over_ssh() {
     assert!(host.opens(rotated.current()["PrivateKey"].as_str().unwrap()) && !host.opens(&private));
 }
 
-/// Tells what the target said of the version with a label.
+/// Returns what the target said of the version with a label.
 fn opens(diagnosis: &Value, label: &str) -> Value {
     let versions = diagnosis["Versions"].as_array().unwrap();
     versions.iter().find(|version| version["Labels"] == json!([label])).unwrap()["Opens"].clone()

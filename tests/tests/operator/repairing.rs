@@ -35,7 +35,7 @@ impl Database {
         self.value(version)["password"].as_str().unwrap().to_owned()
     }
 
-    /// Tells whether consumers can log in with AWSCURRENT.
+    /// Returns whether consumers can log in with AWSCURRENT.
     pub(crate) async fn current_opens(&self) -> bool {
         self.opens(&self.password(&self.id(AWSCURRENT).unwrap())).await
     }

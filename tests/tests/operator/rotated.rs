@@ -24,7 +24,7 @@ pub(crate) struct Rotated {
 }
 
 impl Rotated {
-    /// Makes the secret, names its function, and rotates it once.
+    /// Creates the secret, names its function, and rotates it once.
     pub(crate) async fn start(function: &str, variables: &[(&str, &str)], value: &Value) -> Self {
         let aws = Aws::start().await.unwrap();
         aws.secrets().with(|model| {
@@ -97,7 +97,7 @@ impl Rotated {
         self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
     }
 
-    /// Gives what a version holds.
+    /// Returns what a version holds.
     pub(crate) fn value(&self, version: &str) -> Value {
         self.aws.secrets().with(|model| {
             let secret = model.secret(SECRET).unwrap();
@@ -133,7 +133,7 @@ impl Minted {
         Self { service, rotated, file }
     }
 
-    /// Gives the function's variables.
+    /// Returns the function's variables.
     pub(crate) fn variables(&self) -> [(&str, &str); 4] {
         variables(&self.file, &self.service)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPENDING, Context, Engine, Environment, Error, Lives, Login, Rotator, Step, StepEvent};
+use fourstep::{AWSCURRENT, AWSPENDING, Context, Engine, Environment, Error, Login, Rotator, Slots, Step, StepEvent};
 use fourstep_testkit::aws::{Aws, FunctionError};
 use fourstep_testkit::function;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl World {
         world
     }
 
-    /// Makes another secret.
+    /// Creates another secret.
     pub(crate) fn create(&self, name: &str, value: &str) {
         let value = Some(SecretValue::text(value));
         self.aws
@@ -92,7 +92,7 @@ impl World {
         self.aws.secrets().with(|model| model.rotate_secret(RotateSecret::now(SECRET)).answer).unwrap()
     }
 
-    /// Gives the id of the version with a label.
+    /// Returns the id of the version with a label.
     pub(crate) fn labelled(&self, label: &str) -> Option<String> {
         self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
     }
@@ -124,7 +124,7 @@ impl World {
         serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON: {}", ran.out))
     }
 
-    /// Gives the state that `fourstep status` prints.
+    /// Returns the state that `fourstep status` prints.
     pub(crate) fn state(&self) -> String {
         self.json(&["status", SECRET])["secrets"][0]["state"].as_str().unwrap().to_owned()
     }
@@ -227,7 +227,7 @@ impl Door {
 impl Rotator for Door {
     type Secret = Key;
     const NAME: &'static str = "single-user";
-    const LIVES: Lives = Lives::One;
+    const SLOTS: Slots = Slots::One;
 
     async fn create(&self, _current: &Key, _login: &Login<'_, Self>, cx: &Context<'_>) -> fourstep::Result<Key> {
         Ok(Key { password: cx.password("")?.expose().to_owned() })
@@ -239,7 +239,7 @@ impl Rotator for Door {
         self.with(|state| state.password.clone_from(&pending.password))
     }
 
-    async fn test(&self, secret: &Key, _cx: &Context<'_>) -> fourstep::Result<()> {
+    async fn probe(&self, secret: &Key, _cx: &Context<'_>) -> fourstep::Result<()> {
         match self.with(|state| state.password == secret.password)? {
             true => Ok(()),
             false => Err(Error::rejected("the door refuses the password")),

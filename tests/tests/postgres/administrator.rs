@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{FIRST, World, assert_error, assert_said, has_grantors, opens, secret, shared_with_admin};
 
-/// Stores another `masterarn` in the secret, and gives the error of setSecret.
+/// Stores another `masterarn` in the secret, and returns the error of setSecret.
 async fn set_with_masterarn(mut world: World, arn: &str) -> Error {
     let mut secret = world.current();
     secret["masterarn"] = json!(arn);

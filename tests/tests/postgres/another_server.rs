@@ -6,7 +6,7 @@ use fourstep_testkit::proxy::Proxy;
 
 use crate::world::{FIRST, World, assert_said, name, opens, proxy, secret_by, shared, shared_with_admin};
 
-/// Makes another server that has the same accounts with the same passwords, and no more.
+/// Creates another server that has the same accounts with the same passwords, and no more.
 async fn another(server: &Postgres) -> Option<Postgres> {
     let another = Postgres::start().await?;
     let [app, boss] = ["app", "boss"].map(|role| server.name(role));

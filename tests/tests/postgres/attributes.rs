@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 use crate::world::{World, assert_error, has_grantors, opens, other, two_databases};
 
-/// Gives a role's attributes, but not whether it inherits: the clone has to.
+/// Returns a role's attributes, but not whether it inherits: the clone has to.
 pub(crate) async fn attributes(server: &Postgres, role: &str) -> Vec<String> {
     let query = format!(
         "SELECT rolsuper::text, rolcreatedb::text, rolcreaterole::text, rolcanlogin::text, rolreplication::text,
@@ -17,7 +17,7 @@ pub(crate) async fn attributes(server: &Postgres, role: &str) -> Vec<String> {
     server.rows(&query).await
 }
 
-/// Gives a role's settings in all databases, except the role as which it acts.
+/// Returns a role's settings in all databases, except the role as which it acts.
 pub(crate) async fn settings(server: &Postgres, role: &str) -> Vec<String> {
     let query = format!(
         "SELECT datname::text, entry FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase,

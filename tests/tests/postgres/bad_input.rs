@@ -80,7 +80,7 @@ async fn a_role_that_replicates_and_may_not_change_its_own_password_is_told_why(
     assert_error(&server, &world.failing_set().await, ErrorKind::Forbidden, &parts);
 }
 
-/// Waits until a session of ours is held up by another one, and gives its process.
+/// Waits until a session of ours is held up by another one, and returns its process.
 async fn held_up(server: &Postgres) -> String {
     loop {
         let waiting = "SELECT pid::text FROM pg_stat_activity

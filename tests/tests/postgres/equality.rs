@@ -58,7 +58,7 @@ const OF_A_SUPERUSER: &[&str] = &[
     "ALTER ROLE <app> IN DATABASE <other> SET myapp.tenant = 'it''s'",
 ];
 
-/// Says of every object of a database what the role may do with it.
+/// Lists, in SQL, what the role may do with each object of a database.
 const MAY: &str = "
     SELECT concat_ws(' ', 'relation', c.oid::regclass, p, has_table_privilege($role, c.oid, p)) FROM pg_class c,
            unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER,INSERT WITH GRANT OPTION}'::text[]) p
@@ -103,7 +103,7 @@ async fn may(server: &Postgres, role: &str) -> Vec<String> {
     may
 }
 
-/// Gives all that the base is and has.
+/// Returns all that the base is and has.
 async fn base(server: &Postgres) -> Vec<String> {
     let mut base = attributes(server, "app").await;
     base.extend(settings(server, "app").await);

@@ -26,7 +26,7 @@ fn at(pooler: &PgBouncer, user: &str, password: &str) -> Value {
     secret_at("127.0.0.1", pooler.port(), user, password)
 }
 
-/// Gives the error of setSecret where the pooler does not let an account in.
+/// Returns the error of setSecret where the pooler does not let an account in.
 fn not_let_in(pooler: &PgBouncer, account: &str, what_works: &str) -> String {
     format!(
         "setSecret: a pooler at 127.0.0.1:{} does not let account `{account}` in: its own list lacks the account, or has another password. {what_works}. Name the server itself in the tag fourstep:endpoint; or let the pooler ask the server for passwords (auth_query of PgBouncer).",

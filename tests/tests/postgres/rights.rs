@@ -5,7 +5,7 @@ use fourstep_testkit::postgres::Postgres;
 
 use crate::world::{assert_error, has_grantors, name, of_aws, opens, server_with_admin, shared_with_admin};
 
-/// Takes the clone's membership in its base away.
+/// Revokes the clone's membership in its base.
 pub(crate) async fn revoke(server: &Postgres) {
     let by = if has_grantors(server).await { " GRANTED BY <boss>" } else { "" };
     server.execute(&format!("REVOKE <app> FROM <app_clone>{by}")).await;

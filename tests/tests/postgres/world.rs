@@ -38,7 +38,7 @@ pub(crate) async fn consume(server: &Postgres, secret: &Value, statements: &str)
     client.close().await
 }
 
-/// Gives the plain name of the account in a secret.
+/// Returns the plain name of the account in a secret.
 pub(crate) fn name(server: &Postgres, secret: &Value) -> String {
     server.plain(secret["username"].as_str().unwrap())
 }
@@ -89,7 +89,7 @@ pub(crate) async fn server() -> Option<Postgres> {
     Some(server)
 }
 
-/// Makes the role, and its table.
+/// Creates the role, and its table.
 pub(crate) async fn make_app(server: &Postgres) {
     server
         .execute(
@@ -142,17 +142,17 @@ pub(crate) async fn two_databases() -> Option<(Postgres, World)> {
     Some((server, world))
 }
 
-/// Gives the name of the second database, which needs quotes: `"<the_other> one"` in statements.
+/// Returns the name of the second database, which needs quotes: `"<the_other> one"` in statements.
 pub(crate) fn other(server: &Postgres) -> String {
     server.name("the_other one")
 }
 
-/// Tells whether memberships have options and grantors of their own, as since version 16.
+/// Returns whether memberships have options and grantors of their own, as since version 16.
 pub(crate) async fn has_grantors(server: &Postgres) -> bool {
     server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000"
 }
 
-/// Gives the administrator what it would have had it made the role itself.
+/// Returns the administrator what it would have had it made the role itself.
 pub(crate) async fn let_administer(server: &Postgres, role: &str) {
     if has_grantors(server).await {
         server.execute(&format!("GRANT {role} TO <boss> WITH ADMIN OPTION")).await;

@@ -19,7 +19,7 @@ const PASSWORD: &str = "first-Passw0rd~1";
 /// What an administrator's secret is managed for, and the tag that says so.
 const KINDS: [&str; 2] = ["aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn"];
 
-/// Rotates `user` with the administrator `boss` of a server at a port, and gives the new account. A secret that Amazon
+/// Rotates `user` with the administrator `boss` of a server at a port, and returns the new account. A secret that Amazon
 /// RDS manages cannot say `"ssl": false`.
 async fn rotated(function: &str, engine: &str, port: u16, authority: &Path, user: &str, tag: &str) -> Value {
     let aws = Aws::start().await.unwrap();

@@ -27,7 +27,7 @@ impl World {
         Some(Self { moto, servers: RdsServers::new(rds.clone()), rds })
     }
 
-    /// Makes an instance, and gives its ARN and its host.
+    /// Creates an instance, and returns its ARN and its host.
     async fn instance(&self, name: &str, engine: &str, cluster: Option<&str>) -> (String, String) {
         let request = self.rds.create_db_instance().db_instance_identifier(name).db_instance_class("db.t3.micro");
         let request = request.engine(engine).set_db_cluster_identifier(cluster.map(str::to_owned));
@@ -39,14 +39,14 @@ impl World {
         (made.db_instance_arn.unwrap(), made.endpoint.unwrap().address.unwrap())
     }
 
-    /// Makes a read replica, and gives its host.
+    /// Creates a read replica, and returns its host.
     async fn replica(&self, name: &str, source: &str) -> String {
         let request = self.rds.create_db_instance_read_replica().db_instance_identifier(name);
         let made = request.source_db_instance_identifier(source).send().await.unwrap().db_instance.unwrap();
         made.endpoint.unwrap().address.unwrap()
     }
 
-    /// Makes a cluster, and gives its ARN and the hosts of its writer and reader end points.
+    /// Creates a cluster, and returns its ARN and the hosts of its writer and reader end points.
     async fn cluster(&self, name: &str) -> (String, String, String) {
         let request = self.rds.create_db_cluster().db_cluster_identifier(name).engine("aurora-postgresql");
         let request = request.master_username("boss").manage_master_user_password(true).port(5434);

@@ -53,7 +53,7 @@ async fn killed_at_each(hosts: usize, points: impl FnOnce(usize, usize) -> Vec<P
     }
 }
 
-/// Gives a world with some hosts after three rotations, and how many calls of Secrets Manager and of Systems Manager the
+/// Returns a world with some hosts after three rotations, and how many calls of Secrets Manager and of Systems Manager the
 /// last one made. `None`: sshd is not installed.
 pub(crate) async fn counted(hosts: usize) -> Option<(World, usize, usize)> {
     let mut world = World::start(hosts, &empty(), &[]).await?;

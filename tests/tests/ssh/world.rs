@@ -67,7 +67,7 @@ impl World {
         self.nodes[number].host()
     }
 
-    /// Begins a rotation, as RotateSecret does, and gives its token.
+    /// Begins a rotation, as RotateSecret does, and returns its token.
     pub(crate) fn begin(&mut self) -> String {
         self.tokens += 1;
         let token = format!("00000000-0000-4000-9000-{:012}", self.tokens);
@@ -97,7 +97,7 @@ impl World {
         self.run(&token).await
     }
 
-    /// Runs the steps up to one that has to fail, and gives its error.
+    /// Runs the steps up to one that has to fail, and returns its error.
     pub(crate) async fn failing(&self, last: Step, token: &str) -> FunctionError {
         for step in Step::ALL {
             let result = self.step(step, token).await;
@@ -109,7 +109,7 @@ impl World {
         unreachable!("every step is in the list")
     }
 
-    /// Gives a rotation up as an operator does: AWSPENDING is removed.
+    /// Returns a rotation up as an operator does: AWSPENDING is removed.
     pub(crate) fn abandon(&self, token: &str) {
         let request =
             UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };
@@ -133,7 +133,7 @@ impl World {
         })
     }
 
-    /// Gives the id of the version with a label, which need not have a value.
+    /// Returns the id of the version with a label, which need not have a value.
     pub(crate) fn id(&self, label: &str) -> Option<String> {
         self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
     }
@@ -146,13 +146,13 @@ impl World {
         self.labelled(AWSPREVIOUS).unwrap()
     }
 
-    /// Tells whether a version's key opens a host.
+    /// Returns whether a version's key opens a host.
     pub(crate) fn opens(&self, number: usize, version: &Value) -> bool {
         let key = version["PrivateKey"].as_str().unwrap();
         !key.is_empty() && self.host(number).opens(key)
     }
 
-    /// Gives the keys in a host's file that are no comments, as they are written.
+    /// Returns the keys in a host's file that are no comments, as they are written.
     pub(crate) fn lines(&self, number: usize) -> Vec<String> {
         let text = String::from_utf8(self.host(number).authorized_keys()).unwrap();
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()

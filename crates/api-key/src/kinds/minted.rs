@@ -59,7 +59,7 @@ impl Keys for ProviderKeys {
         self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop)
     }
 
-    async fn test(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
         self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
     }
 }

@@ -1,4 +1,4 @@
-use fourstep::{Context, Error, Lives, Login, Result, Rotator};
+use fourstep::{Context, Error, Login, Result, Rotator, Slots};
 use minijinja::value::Serde;
 
 use crate::secret::Secret;
@@ -14,7 +14,7 @@ pub(super) struct Pushed(pub(super) Caller);
 impl Rotator for Pushed {
     type Secret = Secret;
     const NAME: &'static str = "pushed-key";
-    const LIVES: Lives = Lives::One;
+    const SLOTS: Slots = Slots::One;
 
     async fn create(&self, current: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
         let provider = self.0.provider();
@@ -37,12 +37,12 @@ impl Rotator for Pushed {
         self.0.perform("set", set, with, &scope, cx).await.map(drop)
     }
 
-    async fn test(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
         self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
     }
 
-    async fn prove(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        cx.until_active(self.0.provider().activation, || self.test(pending, cx)).await
+    async fn test(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await
     }
 }
 

@@ -1,4 +1,4 @@
-use fourstep::{Context, Error, Lives, Login, Result, Rotator};
+use fourstep::{Context, Error, Login, Result, Rotator, Slots};
 
 use crate::secret::Secret;
 use crate::service::Caller;
@@ -15,7 +15,7 @@ const ISSUE_BY_HAND: &str = "If the answer to an earlier roll was lost, the key 
 impl Rotator for Rolled {
     type Secret = Secret;
     const NAME: &'static str = "rolled-key";
-    const LIVES: Lives = Lives::InPlace;
+    const SLOTS: Slots = Slots::InPlace;
 
     async fn create(&self, current: &Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
         let with = if self.0.is_administered(current) {
@@ -40,12 +40,12 @@ impl Rotator for Rolled {
         Ok(())
     }
 
-    async fn test(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
         self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
     }
 
-    async fn prove(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        let proof = cx.until_active(self.0.provider().activation, || self.test(pending, cx)).await;
+    async fn test(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+        let proof = cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await;
         proof.map_err(|error| if error.is_rejected() { error.next(ISSUE_BY_HAND) } else { error })
     }
 }

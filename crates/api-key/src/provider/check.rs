@@ -113,7 +113,7 @@ fn declared(object: &str, parameters: &[String], secrets: &[String]) -> BTreeSet
     parameters.iter().chain(secrets).map(|name| format!("{object}.{name}")).collect()
 }
 
-/// Gives what a request's templates may use beside the fields of the secret.
+/// Returns what a request's templates may use beside the fields of the secret.
 fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
     let lifetime = provider.lifetime.is_some();
     let expires = ["expires.date", "expires.time", "expires.unix", "expires.seconds"].into_iter().filter(|_| lifetime);
@@ -285,7 +285,7 @@ fn texts_of(json: &serde_json::Value, each: &mut impl FnMut(&str) -> Result) -> 
     }
 }
 
-/// Gives a template's text without what stands in braces.
+/// Returns a template's text without what stands in braces.
 fn outside_of_braces(text: &str) -> String {
     let mut rest = text;
     let mut outside = String::new();

@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// Gives the name of the file, for messages.
+    /// Returns the name of the file, for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),

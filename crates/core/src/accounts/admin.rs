@@ -4,7 +4,7 @@ use crate::accounts::try_login;
 use crate::backoff::Backoff;
 use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Description, Error, Result, same_name};
 
-/// Gives the ARN of the administrator's secret.
+/// Returns the ARN of the administrator's secret.
 pub(crate) fn arn(secret: &AccountSecret) -> Result<&str> {
     secret.masterarn.as_deref().ok_or_else(|| {
         Error::invalid("the secret has no field `masterarn`, which alternating-users needs").next(
@@ -93,7 +93,7 @@ async fn located(admin: &AccountSecret, description: &Description, cx: &Context<
     Ok(AccountSecret { engine: Some(server.engine), host: Some(server.host), port: Some(server.port), ..admin.clone() })
 }
 
-/// Makes sure that `secret` is for the administrator's server. Gives whether it is so as a replica's.
+/// Makes sure that `secret` is for the administrator's server. Returns whether it is so as a replica's.
 async fn is_replicated_to<A: Accounts>(
     admin: &AccountSecret,
     secret: &AccountSecret,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admin::{self, Admin};
 use crate::{AccountSecret, Accounts, Context, Error, Login, Result, Rotator, Version};
 
-/// Makes the next secret of the same account.
+/// Creates the next secret of the same account.
 pub(crate) fn next_secret<A: Accounts>(
     accounts: &A,
     current: &AccountSecret,

@@ -24,7 +24,7 @@ impl Passwords {
         Self::One { server: "this kind of server".into() }
     }
 
-    /// Says why there is one password, and what would change that.
+    /// Explains why there is one password, and what would change that.
     pub(crate) fn why(&self) -> String {
         match self {
             Self::Two => "the server keeps two passwords for the account".to_owned(),
@@ -33,7 +33,7 @@ impl Passwords {
         }
     }
 
-    /// Gives why a rotation that was asked to use two passwords cannot.
+    /// Returns why a rotation that was asked to use two passwords cannot.
     pub(crate) fn refusal(&self) -> Error {
         match self {
             Self::Two => Error::other("an account was refused a second password that it may have"),

@@ -2,10 +2,8 @@
 
 use super::{AlternatingUsers, clone_of};
 use crate::accounts::opens;
+use crate::context::YOUNGEST;
 use crate::{AWSPENDING, AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, Mirrored, Result};
-
-/// How many versions without a label are read where a clone's owner is in doubt.
-const GIVEN_UP_READ: usize = 3;
 
 impl<A: Accounts> AlternatingUsers<A> {
     /// Makes the clone equal to its base. Older versions are only read where it looks like another's: the previous one,
@@ -26,7 +24,7 @@ impl<A: Accounts> AlternatingUsers<A> {
         let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
         claim.known = previous.is_some_and(|previous| previous.secret().username == *clone);
         if !claim.known {
-            for unlabelled in cx.unlabelled(GIVEN_UP_READ).await? {
+            for unlabelled in cx.unlabelled(YOUNGEST).await? {
                 let Ok(Some(version)) = cx.version::<AccountSecret>(&unlabelled.id).await else { continue };
                 if version.secret().username == *clone {
                     claim.passwords.push(version.secret().password.clone());
@@ -63,7 +61,7 @@ impl<A: Accounts> AlternatingUsers<A> {
                 return Ok(());
             }
         }
-        for given_up in cx.unlabelled(GIVEN_UP_READ).await? {
+        for given_up in cx.unlabelled(YOUNGEST).await? {
             if self.opens_base(&given_up.id, base, current, cx).await? {
                 return Ok(());
             }
@@ -74,7 +72,7 @@ impl<A: Accounts> AlternatingUsers<A> {
         .next("Nothing was changed. If both are accounts of this secret, set the tag fourstep:adopt=true; if not, set the tag fourstep:strategy=single-user, remove AWSPENDING from the pending version, then start the rotation again"))
     }
 
-    /// Tells whether a version of the secret is of the base, and the server accepts it.
+    /// Returns whether a version of the secret is of the base, and the server accepts it.
     async fn opens_base(&self, id: &str, base: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
         // One of another shape is of no account at all.
         let Ok(Some(version)) = cx.version::<AccountSecret>(id).await else { return Ok(false) };

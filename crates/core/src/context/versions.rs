@@ -9,8 +9,9 @@ use super::{Context, lock};
 use crate::backoff::Backoff;
 use crate::{AWSCURRENT, Description, Error, ErrorKind, Result, UnlabelledVersion, Version};
 
-/// Older ones were retired by the rotations before.
-const UNLABELLED_RETIRED: usize = 3;
+/// How many versions without a label are looked at, youngest first. Older ones were retired by the rotations before, and
+/// each attempt may count against an account lock at the service.
+pub(crate) const YOUNGEST: usize = 3;
 
 impl Context<'_> {
     /// Reads the current version of another secret, as an administrator's.
@@ -48,7 +49,7 @@ impl Context<'_> {
         Ok((description, version.map_err(|error| error.about(format!("secret {secret_id}")))?))
     }
 
-    /// Tells whether this rotation's version has a value by now, asking the store again.
+    /// Returns whether this rotation's version has a value by now, asking the store again.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl Context<'_> {
     /// Those of the store.
     pub async fn abandoned<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
         let mut abandoned = Vec::new();
-        for unlabelled in self.unlabelled(UNLABELLED_RETIRED).await? {
+        for unlabelled in self.unlabelled(YOUNGEST).await? {
             match self.version(&unlabelled.id).await {
                 Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
                 version => abandoned.extend(version.ok().flatten()),

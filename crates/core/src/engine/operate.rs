@@ -33,7 +33,7 @@ impl Engine {
         Ok(done)
     }
 
-    /// Lets the rotation do one action. Gives the version that it staged, too.
+    /// Lets the rotation do one action. Returns the version that it staged, too.
     async fn ask(
         &self,
         rotation: &impl Rotation,
@@ -83,7 +83,7 @@ impl Engine {
         done.ok_or_else(|| Error::other("no step ran"))
     }
 
-    /// Takes AWSPENDING off a value that the target will not have, if it is certain that nothing was changed there.
+    /// Removes AWSPENDING from a value that the target will not have, if it is certain that nothing was changed there.
     async fn give_up(
         &self,
         rotation: &impl Rotation,

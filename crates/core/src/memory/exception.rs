@@ -16,7 +16,7 @@ pub enum ExceptionName {
 }
 
 impl ExceptionName {
-    /// Gives the name as Secrets Manager spells it.
+    /// Returns the name as Secrets Manager spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ const MOST_TAGS: usize = 50;
 const ARN_PREFIX: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
 
 impl Model {
-    /// Makes a secret, with AWSCURRENT on its first version if it gets a value.
+    /// Creates a secret, with AWSCURRENT on its first version if it gets a value.
     ///
     /// The same token with the same value is no error: it changes nothing.
     ///
@@ -120,7 +120,7 @@ impl Model {
         Ok(())
     }
 
-    /// Marks a secret for deletion: it can only be described and restored. Gives the date of its end.
+    /// Marks a secret for deletion: it can only be described and restored. Returns the date of its end.
     ///
     /// # Errors
     ///
@@ -138,13 +138,13 @@ impl Model {
         Ok(end)
     }
 
-    /// Removes a secret at once (ForceDeleteWithoutRecovery). Tells whether there was one.
+    /// Removes a secret at once (ForceDeleteWithoutRecovery). Returns whether there was one.
     pub fn force_delete_secret(&mut self, secret_id: &str) -> Option<Secret> {
         let key = self.key(secret_id)?.to_owned();
         self.secrets.remove(&key)
     }
 
-    /// Takes the mark of deletion off. Without a mark, it changes nothing.
+    /// Removes the mark of deletion. Without a mark, it changes nothing.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::{AWSCURRENT, Clock, SystemClock};
 
 use super::exception::Exception;
-use super::secret::{Secret, SecretValue, Version};
+use super::secret::{Secret, SecretValue, SecretVersion};
 
 /// Secrets Manager in one region: the operations that rotation uses, with their rules about labels.
 ///
@@ -24,7 +24,7 @@ pub struct Model {
 const ARN_SUFFIX: usize = 7;
 
 impl Model {
-    /// Makes a region without secrets that takes the time from `clock`.
+    /// Creates a region without secrets that takes the time from `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, secrets: BTreeMap::new(), made_up: 0 }
@@ -42,7 +42,7 @@ impl Model {
         self.secrets.get_mut(&key)
     }
 
-    /// Gives all secrets, by name.
+    /// Returns all secrets, by name.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.secrets.values()
     }
@@ -67,7 +67,7 @@ impl Model {
         secret_id: &str,
         version_id: Option<&str>,
         stage: Option<&str>,
-    ) -> Result<(&Version, &SecretValue), Exception> {
+    ) -> Result<(&SecretVersion, &SecretValue), Exception> {
         let secret = self.describe_secret(secret_id)?;
         refuse_deleted(secret)?;
         let version = match (version_id, stage) {
@@ -99,7 +99,7 @@ impl Model {
         &self,
         secret_id: &str,
         include_deprecated: bool,
-    ) -> Result<Vec<&Version>, Exception> {
+    ) -> Result<Vec<&SecretVersion>, Exception> {
         let secret = self.describe_secret(secret_id)?;
         Ok(secret.versions.iter().filter(|version| include_deprecated || !version.labels.is_empty()).collect())
     }
@@ -129,7 +129,7 @@ impl Model {
         }
     }
 
-    /// Gives a number that was not given before.
+    /// Returns a number that was not given before.
     pub(super) fn make_up(&mut self) -> u64 {
         self.made_up += 1;
         self.made_up

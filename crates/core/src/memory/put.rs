@@ -34,7 +34,7 @@ impl<'a> PutSecretValue<'a> {
 impl Model {
     /// Stores a value as a new version, or as the value of a version that has none, and moves labels to it.
     ///
-    /// Gives the id of the version. The rules, from the API reference of PutSecretValue:
+    /// Returns the id of the version. The rules, from the API reference of PutSecretValue:
     ///
     /// - The same token with the same value is ignored: a success that changes nothing, the labels included.
     /// - The labels are taken from whichever version has them, without comparing.

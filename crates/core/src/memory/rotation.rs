@@ -7,7 +7,7 @@ use super::model::Model;
 
 /// How a secret is rotated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rotation {
+pub struct RotationConfiguration {
     /// Whether rotation is turned on. CancelRotateSecret turns it off.
     pub enabled: bool,
     /// ARN of the function.
@@ -72,7 +72,7 @@ pub enum Run {
 }
 
 impl Model {
-    /// Makes an empty version under AWSPENDING and says what is to be run for it.
+    /// Creates an empty version under AWSPENDING and returns what is to be run for it.
     ///
     /// The rules, from the API reference of RotateSecret:
     ///
@@ -137,7 +137,7 @@ impl Model {
 
     /// Turns rotation off. Labels stay as they are, also AWSPENDING on a version that is half made.
     ///
-    /// Gives the id of the version under AWSPENDING, if there is one.
+    /// Returns the id of the version under AWSPENDING, if there is one.
     ///
     /// # Errors
     ///

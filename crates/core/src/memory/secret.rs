@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Sensitive};
 
 use super::exception::Exception;
-use super::rotation::Rotation;
+use super::rotation::RotationConfiguration;
 
 /// A secret: its versions, and which labels are on them.
 #[derive(Clone, Debug)]
@@ -16,11 +16,11 @@ pub struct Secret {
     /// When it was made.
     pub created: SystemTime,
     /// Its versions, oldest first.
-    pub versions: Vec<Version>,
+    pub versions: Vec<SecretVersion>,
     /// Its tags by key.
     pub tags: BTreeMap<String, String>,
     /// How it is rotated, once RotateSecret was called.
-    pub rotation: Option<Rotation>,
+    pub rotation: Option<RotationConfiguration>,
     /// When it was marked for deletion, if it is.
     pub deleted: Option<SystemTime>,
     /// The region of the primary, where the secret is replicated.
@@ -31,7 +31,7 @@ pub struct Secret {
 
 /// A version of a secret. Its value never changes once it has one.
 #[derive(Clone, Debug)]
-pub struct Version {
+pub struct SecretVersion {
     /// The token with which it was made.
     pub id: String,
     /// Its value. RotateSecret makes a version that has none yet.
@@ -54,12 +54,12 @@ pub enum SecretValue {
 }
 
 impl SecretValue {
-    /// Takes a text as a SecretString.
+    /// Wraps a text as a SecretString.
     pub fn text(value: impl Into<String>) -> Self {
         Self::Text(Sensitive::new(value))
     }
 
-    /// Gives the size in bytes, which Secrets Manager limits.
+    /// Returns the size in bytes, which Secrets Manager limits.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -69,14 +69,14 @@ impl SecretValue {
     }
 }
 
-impl Version {
-    /// Tells whether `label` is on this version.
+impl SecretVersion {
+    /// Returns whether `label` is on this version.
     #[must_use]
     pub fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|on| on == label)
     }
 
-    /// Gives the SecretString, if that is what the version holds.
+    /// Returns the SecretString, if that is what the version holds.
     #[must_use]
     pub fn text(&self) -> Option<&Sensitive> {
         match &self.value {
@@ -96,24 +96,24 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 impl Secret {
     /// Finds a version by its id.
     #[must_use]
-    pub fn version(&self, id: &str) -> Option<&Version> {
+    pub fn version(&self, id: &str) -> Option<&SecretVersion> {
         self.versions.iter().find(|version| version.id == id)
     }
 
     /// Finds the version that has `label`.
     #[must_use]
-    pub fn labelled(&self, label: &str) -> Option<&Version> {
+    pub fn labelled(&self, label: &str) -> Option<&SecretVersion> {
         self.versions.iter().find(|version| version.has(label))
     }
 
-    /// Gives the versions without a label, youngest first.
-    pub fn unlabelled(&self) -> impl Iterator<Item = &Version> {
+    /// Returns the versions without a label, youngest first.
+    pub fn unlabelled(&self) -> impl Iterator<Item = &SecretVersion> {
         let mut versions: Vec<_> = self.versions.iter().rev().filter(|version| version.labels.is_empty()).collect();
         versions.sort_by_key(|version| std::cmp::Reverse(version.created));
         versions.into_iter()
     }
 
-    /// Gives what DescribeSecret says. Versions without a label are not in it.
+    /// Returns what DescribeSecret says. Versions without a label are not in it.
     #[must_use]
     pub fn description(&self) -> Description {
         let labelled = self.versions.iter().filter(|version| !version.labels.is_empty());
@@ -131,12 +131,12 @@ impl Secret {
         }
     }
 
-    pub(super) fn version_mut(&mut self, id: &str) -> Option<&mut Version> {
+    pub(super) fn version_mut(&mut self, id: &str) -> Option<&mut SecretVersion> {
         self.versions.iter_mut().find(|version| version.id == id)
     }
 
     /// Finds a version by its id, or adds one without a value and without a label.
-    pub(super) fn version_or_new(&mut self, id: &str, now: SystemTime) -> &mut Version {
+    pub(super) fn version_or_new(&mut self, id: &str, now: SystemTime) -> &mut SecretVersion {
         match self.versions.iter().position(|version| version.id == id) {
             Some(position) => &mut self.versions[position],
             None => self.add_version(id, now),
@@ -144,9 +144,9 @@ impl Secret {
     }
 
     /// Adds a version without a value and without a label.
-    pub(super) fn add_version(&mut self, id: &str, now: SystemTime) -> &mut Version {
+    pub(super) fn add_version(&mut self, id: &str, now: SystemTime) -> &mut SecretVersion {
         self.remove_deprecated(now);
-        self.versions.push(Version {
+        self.versions.push(SecretVersion {
             id: id.to_owned(),
             value: None,
             labels: Vec::new(),

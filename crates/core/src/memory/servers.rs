@@ -28,7 +28,7 @@ impl MemoryServers {
         self
     }
 
-    /// Gives how often somebody asked.
+    /// Returns how often somebody asked.
     #[must_use]
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)

@@ -6,21 +6,21 @@ use super::current;
 use crate::backoff::{Backoff, retry};
 use crate::engine::{Done, Outcome};
 use crate::keep::Strays;
-use crate::{AWSPREVIOUS, Context, Error, ErrorKind, Keep, Lives, Login, Put, Result, Rotator, Sensitive, Version};
+use crate::{AWSPREVIOUS, Context, Error, ErrorKind, Keep, Login, Put, Result, Rotator, Sensitive, Slots, Version};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     // Where making a credential changes nothing, the store itself tells whether there is one already: it never
     // replaces the value of a version. That spares a read.
-    if R::LIVES.create_touches_target() && cx.pending_is_stored().await? {
+    if R::SLOTS.create_touches_target() && cx.pending_is_stored().await? {
         return Ok(Outcome::AlreadyDone.into());
     }
     let current = current::<R>(cx).await?;
     old_enough(&current, cx)?;
     let login = Login::new(rotator, cx);
-    if R::LIVES == Lives::Additive {
+    if R::SLOTS == Slots::Many {
         make_room(rotator, &current, &login, cx).await?;
     }
-    let next = if R::LIVES.create_touches_target() {
+    let next = if R::SLOTS.create_touches_target() {
         // A repetition could leave a second credential behind: Secrets Manager repeats the step, which looks first.
         rotator.create(current.secret(), &login, cx).await?
     } else {
@@ -28,11 +28,11 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     };
     crate::document::learn(&next, cx.filter())?;
     let stored = match current.overlay(&next) {
-        Ok(text) => store(&text, R::LIVES, cx).await,
+        Ok(text) => store(&text, R::SLOTS, cx).await,
         Err(error) => Err(error),
     };
     match stored {
-        Ok(Put::Stored) if R::LIVES == Lives::Additive => {
+        Ok(Put::Stored) if R::SLOTS == Slots::Many => {
             let keep =
                 Keep { kept: vec![current.secret(), &next], gone: vec![], strays: Strays::Own { token: cx.token() } };
             tidy_own(rotator, &keep, &login, cx).await;
@@ -41,7 +41,7 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         Ok(Put::Stored) => Ok(Outcome::Done.into()),
         Ok(Put::OtherValueStored) => give_up::<R>(rotator, &current, &next, &login, cx).await,
         Err(error) => {
-            if R::LIVES == Lives::Additive && error.kind() != ErrorKind::Unavailable {
+            if R::SLOTS == Slots::Many && error.kind() != ErrorKind::Unavailable {
                 // Nothing stores it any more. Where that is not certain, its name tells whose it is.
                 let keep = Keep { kept: vec![current.secret()], gone: vec![&next], strays: Strays::None };
                 tidy_own(rotator, &keep, &login, cx).await;
@@ -78,10 +78,10 @@ async fn make_room<R: Rotator>(
 }
 
 /// Stores the new value, and learns what became of it where the answer was lost.
-async fn store(text: &Sensitive, lives: Lives, cx: &Context<'_>) -> Result<Put> {
+async fn store(text: &Sensitive, slots: Slots, cx: &Context<'_>) -> Result<Put> {
     // PutSecretValue takes AWSPENDING from whichever version has it, without comparing.
     let fenced = cx.fence().await;
-    if lives != Lives::InPlace {
+    if slots != Slots::InPlace {
         fenced?;
     }
     let mut backoff = Backoff::for_target();
@@ -96,7 +96,7 @@ async fn store(text: &Sensitive, lives: Lives, cx: &Context<'_>) -> Result<Put> 
         }
         // A rolled key lives in this memory only, so it is worth more attempts than the store made by itself.
         match backoff.next(cx.remaining()) {
-            Some(delay) if lives == Lives::InPlace => cx.clock().sleep(delay).await,
+            Some(delay) if slots == Slots::InPlace => cx.clock().sleep(delay).await,
             _ => return Err(error),
         }
     }
@@ -110,9 +110,9 @@ async fn give_up<R: Rotator>(
     login: &Login<'_, R>,
     cx: &Context<'_>,
 ) -> Result<Done> {
-    match R::LIVES {
-        Lives::One | Lives::Displacing | Lives::Declared => {}
-        Lives::Additive => {
+    match R::SLOTS {
+        Slots::One | Slots::Two | Slots::List => {}
+        Slots::Many => {
             let stored = cx.pending::<R::Secret>().await?.ok_or_else(|| {
                 Error::unavailable("another invocation stored the pending version, and its value is not visible yet")
             })?;
@@ -121,7 +121,7 @@ async fn give_up<R: Rotator>(
             let keep = Keep { kept: kept.into_iter().flatten().collect(), gone: vec![ours], strays: Strays::None };
             tidy_own(rotator, &keep, login, cx).await;
         }
-        Lives::InPlace => {
+        Slots::InPlace => {
             return Err(Error::conflict(
                 "two invocations replaced the credential at the same time, and the value that is stored may not be the live one",
             )

@@ -6,7 +6,7 @@ use crate::backoff::{Backoff, retry};
 use crate::engine::{Done, Outcome};
 use crate::keep::Strays;
 use crate::settings::Retire;
-use crate::{AWSCURRENT, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Rotator};
+use crate::{AWSCURRENT, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots};
 
 pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     let Some(pending) = cx.pending::<R::Secret>().await? else {
@@ -14,7 +14,7 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
             .next("Start the rotation again: createSecret stores a value"));
     };
     // The last look before consumers get it: a pending credential may have died since testSecret.
-    match cx.noted(pending.id(), retry(cx, || rotator.test(pending.secret(), cx)).await) {
+    match cx.noted(pending.id(), retry(cx, || rotator.probe(pending.secret(), cx)).await) {
         Ok(()) => {}
         Err(error) if error.is_rejected() => {
             return Err(Error::conflict(format!("the target no longer accepts the pending version {}", cx.token()))
@@ -25,7 +25,7 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     promote(cx).await?;
     let without_current =
         if cx.overlaps() { Duration::ZERO } else { cx.now().duration_since(pending.created()).unwrap_or_default() };
-    if has_old_credentials(R::LIVES, cx) {
+    if has_old_credentials(R::SLOTS, cx) {
         see_promoted(cx).await?;
         tidy(rotator, cx).await?;
     }
@@ -34,12 +34,12 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
 
 /// Refuses what is not needed any more, once AWSCURRENT is this rotation's version.
 pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
-    if !has_old_credentials(R::LIVES, cx) {
+    if !has_old_credentials(R::SLOTS, cx) {
         return Ok(());
     }
     // What to do next is the error's own word: it names the right that is missing.
     let at_finish = cx.settings().retire == Retire::AtFinish;
-    reconcile(rotator, at_finish, cx).await.map_err(|error| {
+    retire_old(rotator, at_finish, cx).await.map_err(|error| {
         error.still_works(
             "AWSCURRENT is promoted and works; what AWSPREVIOUS opened may still be open until finishSecret is called again, or until the next rotation",
         )
@@ -48,10 +48,10 @@ pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()
 
 /// Refuses what AWSPREVIOUS opened, whenever the settings would do so.
 pub(super) async fn refuse_previous<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
-    reconcile(rotator, true, cx).await
+    retire_old(rotator, true, cx).await
 }
 
-async fn reconcile<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) -> Result<()> {
+async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) -> Result<()> {
     if at_finish {
         replicas_in_sync(cx).await?;
     }
@@ -92,7 +92,7 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
     .next("Somebody else moved it; nothing was changed. Look at the versions of the secret before rotating again"))
 }
 
-/// Takes the labels anew. What they name as kept and gone is right only once they show the promotion.
+/// Reads the labels anew. What they name as kept and gone is right only once they show the promotion.
 async fn see_promoted(cx: &Context<'_>) -> Result<()> {
     let mut backoff = Backoff::for_visibility();
     loop {
@@ -135,11 +135,11 @@ async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
     }
 }
 
-/// Tells whether the target may hold a credential that is not needed: set of the others replaced it already.
-fn has_old_credentials(lives: Lives, cx: &Context<'_>) -> bool {
-    match lives {
-        Lives::Additive | Lives::Declared => true,
-        Lives::Displacing => cx.settings().retire == Retire::AtFinish,
-        Lives::One | Lives::InPlace => false,
+/// Returns whether the target may hold a credential that is not needed: set of the others replaced it already.
+fn has_old_credentials(slots: Slots, cx: &Context<'_>) -> bool {
+    match slots {
+        Slots::Many | Slots::List => true,
+        Slots::Two => cx.settings().retire == Retire::AtFinish,
+        Slots::One | Slots::InPlace => false,
     }
 }

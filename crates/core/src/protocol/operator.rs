@@ -8,12 +8,12 @@ use super::reconcile::reconcile;
 use crate::backoff::retry;
 use crate::engine::{Done, Outcome};
 use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Context, Error, ErrorKind, Lives, Put, Reply, Result, Rotator,
-    Sensitive, StoredContent, Tried, Version,
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Context, Error, ErrorKind, Put, Reply, Result, Rotator, Sensitive,
+    Slots, StoredContent, Tried, Version,
 };
 
 /// Versions without a label that recover reads at the most, youngest first.
-const UNLABELLED_TRIED: usize = 20;
+const MOST_TRIED: usize = 20;
 
 pub(super) async fn act<R: Rotator>(rotator: &R, action: &Action, cx: &Context<'_>) -> Result<Done> {
     let reply = match action {
@@ -91,7 +91,7 @@ async fn roll_back<R: Rotator>(rotator: &R, version: Option<&str>, cx: &Context<
         return Err(Error::conflict(format!("version {older} is AWSCURRENT already")).next("There is nothing to do"));
     }
     // What these kinds revoked nobody can make work again; the others install the value anew.
-    if matches!(R::LIVES, Lives::Additive | Lives::InPlace) {
+    if matches!(R::SLOTS, Slots::Many | Slots::InPlace) {
         let old = cx.version::<R::Secret>(&older).await?.ok_or_else(|| no_value(&older))?;
         if !opens(rotator, &old, cx).await? {
             return Err(Error::conflict(format!(
@@ -103,7 +103,7 @@ async fn roll_back<R: Rotator>(rotator: &R, version: Option<&str>, cx: &Context<
     stage_value(&older, cx).await
 }
 
-/// Gives a rotation up that has not ended.
+/// Returns a rotation up that has not ended.
 async fn back_to_current<R: Rotator>(
     rotator: &R,
     pending: &str,
@@ -219,9 +219,9 @@ async fn retire<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Reply> {
         let message = "The secret has no AWSPREVIOUS: there is nothing to retire.".to_owned();
         return Ok(reply(cx, false, message, None, vec![(current.id().to_owned(), Some(true))]));
     }
-    let (changed, message) = match R::LIVES {
-        Lives::One | Lives::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
-        Lives::Displacing | Lives::Additive | Lives::Declared => {
+    let (changed, message) = match R::SLOTS {
+        Slots::One | Slots::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
+        Slots::Two | Slots::Many | Slots::List => {
             finish::refuse_previous(rotator, cx).await?;
             (true, "AWSCURRENT opens the target, and what AWSPREVIOUS opened is refused.")
         }
@@ -229,10 +229,10 @@ async fn retire<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Reply> {
     Ok(reply(cx, changed, message.to_owned(), None, vec![(current.id().to_owned(), Some(true))]))
 }
 
-/// Gives all versions with a value of the right shape, newest first.
+/// Returns all versions with a value of the right shape, newest first.
 async fn candidates<R: Rotator>(cx: &Context<'_>) -> Result<Vec<Arc<Version<R::Secret>>>> {
     let mut ids: Vec<_> = cx.description().stages.keys().cloned().collect();
-    ids.extend(cx.unlabelled(UNLABELLED_TRIED).await?.into_iter().map(|version| version.id));
+    ids.extend(cx.unlabelled(MOST_TRIED).await?.into_iter().map(|version| version.id));
     let mut versions = Vec::new();
     for id in ids {
         match cx.version::<R::Secret>(&id).await {
@@ -268,7 +268,7 @@ fn not_found(tried: &[(String, Option<bool>)], skip: &[String], attempts: u32) -
 
 /// Asks the target, and notes what it says. Only its own word is a no.
 async fn opens<R: Rotator>(rotator: &R, version: &Version<R::Secret>, cx: &Context<'_>) -> Result<bool> {
-    match cx.noted(version.id(), retry(cx, || rotator.test(version.secret(), cx)).await) {
+    match cx.noted(version.id(), retry(cx, || rotator.probe(version.secret(), cx)).await) {
         Ok(()) => Ok(true),
         Err(error) if error.is_rejected() => Ok(false),
         Err(error) => Err(error),
@@ -290,7 +290,7 @@ fn reply(
     Reply { changed, message, next, versions }
 }
 
-/// Makes the id of a version: a random UUID, as the SDKs do.
+/// Creates the id of a version: a random UUID, as the SDKs do.
 fn new_token() -> String {
     let random: u128 = rand::random();
     let hex = format!("{random:032x}");

@@ -2,12 +2,12 @@
 
 use super::{finish, set};
 use crate::engine::{Done, Outcome};
-use crate::{Context, Error, Lives, Result, Rotator};
+use crate::{Context, Error, Result, Rotator, Slots};
 
 /// Does what the last step that changed the target would do again: each derives all of it from the labels.
 pub(super) async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     if !cx.is_promoted() {
-        if R::LIVES != Lives::Declared {
+        if R::SLOTS != Slots::List {
             return Err(Error::conflict(format!(
                 "a rotation to version {} is under way, or was given up without removing AWSPENDING",
                 cx.token()

@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use super::for_host;
 use crate::{Error, Result, Settings};
 
-/// Gives the roots that are trusted for a host beside Mozilla's, which the driver adds by itself, as PEM: those of
+/// Returns the roots that are trusted for a host beside Mozilla's, which the driver adds by itself, as PEM: those of
 /// Amazon RDS, and the owner's.
 ///
 /// With the feature `server`.
@@ -21,7 +21,7 @@ pub fn trusted(settings: &Settings, host: &str) -> Result<Vec<u8>> {
     Ok(pem)
 }
 
-/// Gives the owner's roots, those of `TLS_CA_BUNDLE`, as PEM. Nothing where the variable is not set.
+/// Returns the owner's roots, those of `TLS_CA_BUNDLE`, as PEM. Nothing where the variable is not set.
 ///
 /// With the feature `server`.
 ///

@@ -17,7 +17,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Tells whether this entry of a list of allowed endpoints admits `other`.
+    /// Returns whether this entry of a list of allowed endpoints admits `other`.
     ///
     /// Hosts must be equal. An entry without a port admits every port; an entry with one admits that port only.
     #[must_use]

@@ -18,7 +18,7 @@ impl Environment {
             .collect()
     }
 
-    /// Gives the value of a variable, if it is set.
+    /// Returns the value of a variable, if it is set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

@@ -30,7 +30,7 @@ pub(super) enum Empty {
     Value,
 }
 
-/// Makes the list of settings and its documentation from the same lines.
+/// Writes the list of settings and its documentation from the same lines.
 macro_rules! settings {
     ($($tag:literal, $variable:literal, $accepts:literal, $default:literal, $meaning:literal, $empty:ident, $read:expr;)*) => {
         /// Lists every setting: the one source for reading, for refusing unknown tags, and for this page.

@@ -55,7 +55,7 @@ impl Account {
 }
 
 impl Database {
-    /// Gives the account as a host has it: an attacker's has whatever it is asked for.
+    /// Returns the account as a host has it: an attacker's has whatever it is asked for.
     pub fn account_at(&mut self, host: &str, asked: &AccountSecret) -> Option<Account> {
         if host == EVIL {
             let password = asked.password.expose().to_owned();

@@ -44,7 +44,7 @@ fn engine<K: Kind>(world: &Arc<World<K::Target>>, variables: &[(&str, &str)]) ->
         .with_clock(Arc::new(WorldClock(Arc::clone(world))))
 }
 
-/// Gives the value of `RETIRE`.
+/// Returns the value of `RETIRE`.
 pub fn retire(at_finish: bool) -> &'static str {
     if at_finish { "at-finish" } else { "at-next-rotation" }
 }

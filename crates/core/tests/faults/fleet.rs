@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Lives, Login, Result, Rotator, Sensitive};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Sensitive, Slots};
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Call, State, Target, World};
@@ -58,7 +58,7 @@ const MADE: &str = "made ";
 pub struct ModelFleet(pub Arc<World<Fleet>>);
 
 impl ModelFleet {
-    /// Says what our keys in one host's file are, as the script does that is sent to it: all at once, and never by an
+    /// Sets what our keys in one host's file are, as the script does that is sent to it: all at once, and never by an
     /// order that is older than the last one.
     async fn declare(&self, host: usize, generation: Generation, keys: Vec<String>, gone: Vec<String>) -> Result<()> {
         let followed = |host: &Host| {
@@ -98,7 +98,7 @@ impl ModelFleet {
 impl Rotator for ModelFleet {
     type Secret = KeyPair;
     const NAME: &'static str = "fleet";
-    const LIVES: Lives = Lives::Declared;
+    const SLOTS: Slots = Slots::List;
 
     async fn create(&self, _current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
         // In the model a public key is its private key.
@@ -120,7 +120,7 @@ impl Rotator for ModelFleet {
         Ok(())
     }
 
-    async fn test(&self, secret: &KeyPair, _cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &KeyPair, _cx: &Context<'_>) -> Result<()> {
         for host in 0..2 {
             let log_in = |state: &mut State<Fleet>| match state.target.admits(host, secret) {
                 true => Ok(()),

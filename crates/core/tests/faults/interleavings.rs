@@ -169,7 +169,7 @@ fn check<T: crate::world::Target>(world: &World<T>) -> Result<(), String> {
     world.state().violation.take().map_or(Ok(()), Err)
 }
 
-/// Gives an invocation one turn, and tells whether it ended.
+/// Returns an invocation one turn, and tells whether it ended.
 fn poll(running: &mut Running) -> bool {
     matches!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
 }

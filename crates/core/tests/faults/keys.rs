@@ -95,7 +95,7 @@ impl Keys for ModelKeys {
         self.0.call(Call::TargetWrite, "delete key", delete).await
     }
 
-    async fn test(&self, secret: &KeySecret, _cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &KeySecret, _cx: &Context<'_>) -> Result<()> {
         self.0.call(Call::TargetRead, "use key", |state| state.target.knows(secret)).await
     }
 }

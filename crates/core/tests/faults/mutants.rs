@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fourstep::{
-    AccountSecret, Accounts as _, AlternatingUsers, Context, DualPassword, Keep, Keys as _, Lives, Login, Minted,
-    Result, Rotator, SingleUser,
+    AccountSecret, Accounts as _, AlternatingUsers, Context, DualPassword, Keep, Keys as _, Login, Minted, Result,
+    Rotator, SingleUser, Slots,
 };
 
 use crate::accounts::{ModelAccounts, Writes};
@@ -62,7 +62,7 @@ impl Kind for SkipsSet {
 impl Rotator for SkippingRotator {
     type Secret = AccountSecret;
     const NAME: &'static str = "skipping";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
         let username = match current.username.as_str() {
@@ -73,14 +73,14 @@ impl Rotator for SkippingRotator {
     }
 
     async fn set(&self, pending: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        match self.test(pending, cx).await {
+        match self.probe(pending, cx).await {
             Err(error) if error.is_rejected() => self.0.0.install(pending, cx).await,
             opens => opens,
         }
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        self.0.test(secret, cx).await
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        self.0.probe(secret, cx).await
     }
 }
 
@@ -113,7 +113,7 @@ impl Kind for RetiresByLabel {
 impl Rotator for LabelRotator {
     type Secret = KeySecret;
     const NAME: &'static str = "by label";
-    const LIVES: Lives = Lives::Additive;
+    const SLOTS: Slots = Slots::Many;
 
     async fn create(&self, _: &KeySecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeySecret> {
         let with = login.working().await?;
@@ -127,8 +127,8 @@ impl Rotator for LabelRotator {
         Ok(())
     }
 
-    async fn test(&self, secret: &KeySecret, cx: &Context<'_>) -> Result<()> {
-        self.keys.test(secret, cx).await
+    async fn probe(&self, secret: &KeySecret, cx: &Context<'_>) -> Result<()> {
+        self.keys.probe(secret, cx).await
     }
 
     async fn retire(&self, _: &Keep<'_, KeySecret>, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
@@ -196,7 +196,7 @@ impl<const WHEN: u8> Kind for Retains<WHEN> {
 
 impl<const WHEN: u8> RetainingRotator<WHEN> {
     async fn refuses(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
-        match self.test(secret, cx).await {
+        match self.probe(secret, cx).await {
             Err(error) if error.is_rejected() => Ok(true),
             opens => opens.map(|()| false),
         }
@@ -206,7 +206,7 @@ impl<const WHEN: u8> RetainingRotator<WHEN> {
 impl<const WHEN: u8> Rotator for RetainingRotator<WHEN> {
     type Secret = AccountSecret;
     const NAME: &'static str = "retaining";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
         Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
@@ -228,7 +228,7 @@ impl<const WHEN: u8> Rotator for RetainingRotator<WHEN> {
         self.0.commit(session).await
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let session = self.0.log_in(secret, cx).await?;
         self.0.close(session).await;
         Ok(())
@@ -271,7 +271,7 @@ impl<const LOOKS: bool> Kind for Discards<LOOKS> {
 impl<const LOOKS: bool> Rotator for DiscardingRotator<LOOKS> {
     type Secret = AccountSecret;
     const NAME: &'static str = "discarding";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
         Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
@@ -283,13 +283,13 @@ impl<const LOOKS: bool> Rotator for DiscardingRotator<LOOKS> {
         self.0.0.swap_password(&mut session, from, &pending.password, true, cx).await.map(drop)
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        self.0.test(secret, cx).await
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        self.0.probe(secret, cx).await
     }
 
     async fn retire(&self, keep: &Keep<'_, AccountSecret>, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
         for gone in keep.gone(|secret| secret.password.clone()) {
-            if LOOKS && self.test(gone, cx).await.is_err_and(|error| error.is_rejected()) {
+            if LOOKS && self.probe(gone, cx).await.is_err_and(|error| error.is_rejected()) {
                 continue;
             }
             self.0.0.discard(keep.kept().next().expect("AWSCURRENT is kept"), cx).await?;

@@ -20,7 +20,7 @@ struct Count {
     by_hand: usize,
 }
 
-/// Runs every single fault, and with `pairs` every ordered pair. Gives those that break a rule.
+/// Runs every single fault, and with `pairs` every ordered pair. Returns those that break a rule.
 pub fn explore<K: Kind>(at_finish: bool, pairs: bool) -> Vec<String> {
     let mut count = Count::default();
     let mut broken = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fourstep::{Context, Error, Lives, Login, Result, Rotator, Sensitive};
+use fourstep::{Context, Error, Login, Result, Rotator, Sensitive, Slots};
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Call, State, Target, World};
@@ -47,7 +47,7 @@ pub struct Pushed(pub Arc<World<Slot>>);
 impl Rotator for Pushed {
     type Secret = Token;
     const NAME: &'static str = "pushed";
-    const LIVES: Lives = Lives::One;
+    const SLOTS: Slots = Slots::One;
 
     async fn create(&self, _current: &Token, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Token> {
         Ok(Token { value: cx.password("\"\\")? })
@@ -62,7 +62,7 @@ impl Rotator for Pushed {
         self.0.call(Call::TargetWrite, "push", push).await
     }
 
-    async fn test(&self, secret: &Token, _cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &Token, _cx: &Context<'_>) -> Result<()> {
         self.0.call(Call::TargetRead, "use", |state| state.target.knows(secret)).await
     }
 }
@@ -73,7 +73,7 @@ pub struct Rolled(pub Arc<World<Slot>>);
 impl Rotator for Rolled {
     type Secret = Token;
     const NAME: &'static str = "rolled";
-    const LIVES: Lives = Lives::InPlace;
+    const SLOTS: Slots = Slots::InPlace;
 
     async fn create(&self, _current: &Token, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Token> {
         let with = login.working().await?;
@@ -92,7 +92,7 @@ impl Rotator for Rolled {
         Ok(())
     }
 
-    async fn test(&self, secret: &Token, _cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &Token, _cx: &Context<'_>) -> Result<()> {
         self.0.call(Call::TargetRead, "use", |state| state.target.knows(secret)).await
     }
 }

@@ -51,7 +51,7 @@ impl Call {
 
 /// The state of the target; a copy is a snapshot.
 pub trait Target: Clone + Send + 'static {
-    /// Tells whether the JSON of a version opens the target. Asks nobody.
+    /// Returns whether the JSON of a version opens the target. Asks nobody.
     fn opens(&self, json: &str) -> bool;
     /// Counts the credentials that open the target.
     fn live(&self) -> usize;
@@ -109,13 +109,13 @@ impl<T: Target> State<T> {
         }
     }
 
-    /// Gives the JSON of the version with `label`.
+    /// Returns the JSON of the version with `label`.
     pub fn labelled(&self, label: &str) -> Option<String> {
         let secret = self.model.secret("app").expect("the secret exists");
         secret.labelled(label).and_then(|version| version.text()).map(|text| text.expose().to_owned())
     }
 
-    /// Gives the id of the version under AWSPENDING, or nothing.
+    /// Returns the id of the version under AWSPENDING, or nothing.
     pub fn pending(&self) -> &str {
         let secret = self.model.secret("app").expect("the secret exists");
         secret.labelled(fourstep::AWSPENDING).map_or("", |version| &version.id)
@@ -156,7 +156,7 @@ impl<T: Target> World<T> {
         self.logins.lock().expect("no test goes on after a panic").push(login);
     }
 
-    /// Gives the logins since it was asked last.
+    /// Returns the logins since it was asked last.
     pub fn take_logins(&self) -> Vec<String> {
         std::mem::take(&mut *self.logins.lock().expect("no test goes on after a panic"))
     }
@@ -165,7 +165,7 @@ impl<T: Target> World<T> {
         self.turns.store(turns, Ordering::Relaxed);
     }
 
-    /// Makes one call that leaves the function.
+    /// Calls a service outside of the function once.
     pub async fn call<X>(
         &self,
         call: Call,
@@ -233,7 +233,7 @@ impl<T: Target> World<T> {
     }
 }
 
-/// Gives the turn to the other invocation, once.
+/// Returns the turn to the other invocation, once.
 struct Turn(bool);
 
 impl Future for Turn {

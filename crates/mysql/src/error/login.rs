@@ -1,9 +1,9 @@
-use fourstep::{Act, Error};
+use fourstep::{Error, Operation};
 
-use super::Place;
+use super::Destination;
 use crate::identifier::{literal, quote};
 
-/// Says what a code means that a login was answered with, or the first request after it.
+/// Explains what a code means that a login was answered with, or the first request after it.
 ///
 /// <https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html>,
 /// <https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference>
@@ -28,17 +28,17 @@ use crate::identifier::{literal, quote};
 /// | 1290, 1836 | read only: somebody is moving the server | `Unavailable` |
 /// | 1053, 1184, 1158 to 1161, 1927, 2013, 3032, 3168 | the server stops, is offline, or ended the session | `Unavailable` |
 /// | others | not foreseen | `Other` |
-pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
-    let (account, what) = (&place.account, &act.what);
+pub(super) fn by_code(code: u16, destination: &Destination, operation: &Operation) -> Error {
+    let (account, what) = (&destination.account, &operation.what);
     let user = quote(account);
-    let later = |why: &str| Error::unavailable(format!("{place} {why} (error {code}): could not {what}"));
+    let later = |why: &str| Error::unavailable(format!("{destination} {why} (error {code}): could not {what}"));
     let not_let_in =
-        |why: &str| Error::forbidden(format!("{place} does not let `{account}` log in (error {code}): {why}"));
+        |why: &str| Error::forbidden(format!("{destination} does not let `{account}` log in (error {code}): {why}"));
     match code {
         1045 | 1698 => {
-            let tls = if place.tls { "it demands a client certificate" } else { "it demands TLS" };
+            let tls = if destination.tls { "it demands a client certificate" } else { "it demands TLS" };
             Error::rejected(format!(
-                "{place} refused the password of `{account}` (error {code}): the password is wrong, the account does not exist for this host or is only a role, {tls}, or a proxy that stands between does not know it"
+                "{destination} refused the password of `{account}` (error {code}): the password is wrong, the account does not exist for this host or is only a role, {tls}, or a proxy that stands between does not know it"
             ))
         }
         3118 | 4151 => not_let_in("the account is locked, or is a role")
@@ -50,7 +50,7 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
         1862 | 1820 => not_let_in("its password has expired")
             .next(format!("Run: ALTER USER {user}@'<host>' IDENTIFIED BY '<password>' PASSWORD EXPIRE NEVER; with the secret's password, or with a new one that you store in the secret")),
         1044 => {
-            let database = place.database.as_deref().unwrap_or_default();
+            let database = destination.database.as_deref().unwrap_or_default();
             not_let_in(&format!("it has no right in database `{database}`")).next(format!(
                 "Run: GRANT USAGE ON *.* and a right on {}.* TO {user}@'<host>'; or correct `dbname` in the secret's JSON, or remove it",
                 quote(database)
@@ -60,14 +60,14 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
             .next(format!("Run: CREATE USER {user}@'<host>' with a host that includes the function's network")),
         1227 => not_let_in("only administrators may log in now").next("Wait until the server is open to all again"),
         1049 => {
-            let database = place.database.as_deref().unwrap_or_default();
-            Error::invalid(format!("{place} has no database `{database}` (error 1049)"))
+            let database = destination.database.as_deref().unwrap_or_default();
+            Error::invalid(format!("{destination} has no database `{database}` (error 1049)"))
                 .next("Correct `dbname` in the secret's JSON, or remove it")
         }
-        3159 => Error::invalid(format!("{place} admits no unencrypted connection (error 3159)"))
+        3159 => Error::invalid(format!("{destination} admits no unencrypted connection (error 3159)"))
             .next("Remove \"ssl\": false from the secret"),
         1251 | 1524 => Error::invalid(format!(
-            "account `{account}` of {place} logs in by an authentication plugin that the server or this function does not have (error {code})"
+            "account `{account}` of {destination} logs in by an authentication plugin that the server or this function does not have (error {code})"
         ))
         .next(format!("Run: ALTER USER {user}@'<host>' IDENTIFIED WITH {} …", literal("caching_sha2_password"))),
         1040 => later("has no connection left").next("Close idle connections, or raise max_connections"),
@@ -78,6 +78,6 @@ pub(super) fn by_code(code: u16, place: &Place, act: &Act) -> Error {
         1205 | 1213 => later("was held up by a lock"),
         1290 | 1836 => later("is read only").next(super::statement::READ_ONLY),
         1053 | 1158..=1161 | 1184 | 1927 | 2013 | 3032 | 3168 => later("stops, or ended the session"),
-        _ => Error::other(format!("{place} refused with error {code}: could not {what}")),
+        _ => Error::other(format!("{destination} refused with error {code}: could not {what}")),
     }
 }

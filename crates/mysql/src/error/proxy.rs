@@ -1,10 +1,10 @@
-use fourstep::{Act, Error};
+use fourstep::{Error, Operation};
 
-use super::Place;
+use super::Destination;
 
 const NAME_THE_SERVER: &str = "Name the server itself in `host` or in the tag fourstep:endpoint";
 
-/// Says what a proxy means that answers in the server's place. `None`: it is no answer that only a proxy gives.
+/// Explains what a proxy means that answers in the server's place. `None`: it is no answer that only a proxy gives.
 ///
 /// It may come at the login or later. `text` is foreign: it is looked at, and not passed on.
 ///
@@ -23,14 +23,15 @@ const NAME_THE_SERVER: &str = "Name the server itself in `host` or in the tag fo
 /// [ProxySQL]: https://github.com/sysown/proxysql/blob/v2.x/lib/MySQL_Session.cpp
 /// [MySQL Router]: https://dev.mysql.com/doc/mysql-router/en/mysql-router-conf-options.html
 /// [RDS Proxy]: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html
-pub(super) fn by_code(code: u16, text: &str, place: &Place, act: &Act) -> Option<Error> {
-    let (host, port, account, what) = (place.server.host(), place.server.port(), &place.account, &act.what);
+pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operation: &Operation) -> Option<Error> {
+    let (host, port, account, what) =
+        (destination.server.host(), destination.server.port(), &destination.account, &operation.what);
     Some(match code {
         1045 if text.starts_with("ProxySQL Error:") => Error::invalid(format!(
             "the ProxySQL at {host}:{port} does not let account `{account}` in (error 1045): its own list lacks the account, or has another password"
         ))
         .next(format!("{NAME_THE_SERVER}; a proxy with a list of its own knows neither a new password nor the second account of alternating-users")),
-        2026 if !place.tls => Error::invalid(format!("a proxy at {host}:{port} takes no unencrypted connection (error 2026)"))
+        2026 if !destination.tls => Error::invalid(format!("a proxy at {host}:{port} takes no unencrypted connection (error 2026)"))
             .next("Remove \"ssl\": false from the secret"),
         4501 => Error::invalid(format!(
             "a proxy at {host}:{port} shares the sessions of its clients, and takes one statement at a time (error 4501): could not {what}"

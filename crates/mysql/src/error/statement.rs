@@ -1,11 +1,11 @@
-use fourstep::{Act, Error};
+use fourstep::{Error, Operation};
 
-use super::Place;
+use super::Destination;
 
 pub(super) const READ_ONLY: &str =
     "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's";
 
-/// Says what a code means that a statement was answered with. `text` is the server's: it is looked at, and not passed on.
+/// Explains what a code means that a statement was answered with. `text` is the server's: it is looked at, and not passed on.
 ///
 /// | code | the server sends it when | kind |
 /// | --- | --- | --- |
@@ -27,53 +27,53 @@ pub(super) const READ_ONLY: &str =
 /// | 1205, 1213, 1317, 1969, 3024 | a lock or a statement took too long | `Unavailable` |
 /// | 1040, 1053, 1158 to 1161, 1203, 1226, 1927, 2013, 3032, 3168 | the server stops, is full, or ended the session | `Unavailable` |
 /// | others | not foreseen | `Other` |
-pub(super) fn by_code(code: u16, text: &str, place: &Place, act: &Act) -> Error {
-    let (account, what) = (&place.account, &act.what);
-    let later = |why: &str| Error::unavailable(format!("{place} {why} (error {code}): could not {what}"));
-    let defect = |why: &str| Error::other(format!("{place} {why} (error {code}): could not {what}"));
+pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operation: &Operation) -> Error {
+    let (account, what) = (&destination.account, &operation.what);
+    let later = |why: &str| Error::unavailable(format!("{destination} {why} (error {code}): could not {what}"));
+    let defect = |why: &str| Error::other(format!("{destination} {why} (error {code}): could not {what}"));
     match code {
         1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1698 => {
-            let error = Error::forbidden(format!("account `{account}` of {place} may not {what} (error {code})"));
-            match &act.right {
+            let error = Error::forbidden(format!("account `{account}` of {destination} may not {what} (error {code})"));
+            match &operation.right {
                 Some(right) => error.next(format!("Run: {right}")),
                 None => error,
             }
         }
         1396 | 1410 => {
-            Error::forbidden(format!("{place} did not let `{account}` {what} (error {code}): the account is not as it was a moment ago, or `{account}` may not make one"))
+            Error::forbidden(format!("{destination} did not let `{account}` {what} (error {code}): the account is not as it was a moment ago, or `{account}` may not make one"))
                 .next("Start the rotation again; if this stays, look for what else changes these accounts")
         }
-        1133 | 1959 | 3162 | 3523 => Error::forbidden(format!("{place} has no such account or role (error {code}): could not {what}"))
+        1133 | 1959 | 3162 | 3523 => Error::forbidden(format!("{destination} has no such account or role (error {code}): could not {what}"))
             .next("Create it, or take it from the base account"),
         1290 | 1836 if code == 1836 || text.contains("read-only") || text.contains("read_only") => {
-            Error::forbidden(format!("{place} is read only (error {code}): could not {what}")).next(READ_ONLY)
+            Error::forbidden(format!("{destination} is read only (error {code}): could not {what}")).next(READ_ONLY)
         }
         1290 if text.contains("strict-password-validation") => Error::invalid(format!(
-            "{place} checks passwords by a plugin, which it cannot do with a hash (error 1290): could not {what}"
+            "{destination} checks passwords by a plugin, which it cannot do with a hash (error 1290): could not {what}"
         ))
         .next("Run: SET GLOBAL strict_password_validation = OFF; the password is long and random by the function's own settings"),
         1290 => later("runs with an option that forbids it"),
         1819 => Error::invalid(format!(
-            "the new password does not satisfy the password policy of {place} (error 1819): could not {what}"
+            "the new password does not satisfy the password policy of {destination} (error 1819): could not {what}"
         ))
         .next("Compare PASSWORD_LENGTH, EXCLUDE_CHARACTERS and the other EXCLUDE_ variables with the variables validate_password.% of the server; then remove AWSPENDING from the pending version and start the rotation again"),
         3638 => Error::invalid(format!(
-            "the password history of {place} does not allow this password again (error 3638): could not {what}"
+            "the password history of {destination} does not allow this password again (error 3638): could not {what}"
         ))
         .next("Remove AWSPENDING from the pending version, then start the rotation again: it makes a new password"),
-        1820 => Error::forbidden(format!("the password of `{account}` at {place} has expired (error 1820): could not {what}"))
+        1820 => Error::forbidden(format!("the password of `{account}` at {destination} has expired (error 1820): could not {what}"))
             .next("Give the account a new password, and store it in the secret"),
         1242 => Error::invalid(format!(
-            "a proxy or pooler before {place} gave the statements of one session to several (error 1242): could not {what}"
+            "a proxy or pooler before {destination} gave the statements of one session to several (error 1242): could not {what}"
         ))
         .next("Nothing was changed. Name the server itself in `host` or fourstep:endpoint"),
-        1146 => Error::invalid(format!("{place} has no such table of accounts (error 1146): could not {what}"))
+        1146 => Error::invalid(format!("{destination} has no such table of accounts (error 1146): could not {what}"))
             .next("Use MySQL 8.0 or later, or MariaDB 10.4 or later"),
         1372 | 1699 | 1827 => defect("does not take the hash for the account's plugin"),
         3878 | 3891..=3895 => defect("does not take the change, by its rules for two passwords"),
         1205 | 1213 | 1317 | 1969 | 3024 => later("was held up by a lock or by its load"),
         1040 | 1203 | 1226 => later("allows no more requests now"),
         1053 | 1158..=1161 | 1927 | 2013 | 3032 | 3168 => later("stops, or ended the session"),
-        _ => Error::other(format!("{place} refused with error {code}: could not {what}")),
+        _ => Error::other(format!("{destination} refused with error {code}: could not {what}")),
     }
 }

@@ -4,11 +4,12 @@ use super::*;
 
 const FOREIGN: &str = "near 'a-password'";
 
-/// Says what a code means to somebody who logs in, or has sent a statement, in plaintext.
+/// Explains what a code means to somebody who logs in, or has sent a statement, in plaintext.
 fn told(code: u16, text: &str, login: bool) -> Error {
-    let place = Place { server: Server::new("MySQL", "db", 3306), account: "app".into(), database: None, tls: false };
-    let act = Act { login, ..Act::new("change the password of `app`@`%`").allowed_by("GRANT it") };
-    let error = by_code(code, text, &place, &act);
+    let destination =
+        Destination { server: Server::new("MySQL", "db", 3306), account: "app".into(), database: None, tls: false };
+    let operation = Operation { login, ..Operation::new("change the password of `app`@`%`").allowed_by("GRANT it") };
+    let error = by_code(code, text, &destination, &operation);
     assert!(!error.to_string().contains(FOREIGN), "the server's text is foreign: {error}");
     error
 }

@@ -176,7 +176,7 @@ fn word(tokens: &mut Tokens<'_>) -> Option<String> {
     }
 }
 
-/// Tells whether `WITH … OPTION` comes next.
+/// Returns whether `WITH … OPTION` comes next.
 fn follows(tokens: &mut Tokens<'_>, option: &str) -> bool {
     word(tokens).as_deref() == Some("WITH") && word(tokens).as_deref() == Some(option)
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use fourstep::{Act, Result, Sensitive};
+use fourstep::{Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 
 use crate::entry::Entry;
@@ -10,7 +10,7 @@ use crate::session::{Product, Session};
 
 /// A statement that makes the clone more equal to its base.
 pub(super) struct Statement {
-    act: Act,
+    operation: Operation,
     text: Sensitive,
     /// It takes from the clone what somebody gave it.
     takes: bool,
@@ -21,12 +21,12 @@ impl Statement {
         if self.takes {
             tracing::warn!(statement = self.text.expose(), "the clone has more than its base, and it is taken away");
         }
-        session.write(&self.text, &self.act).await
+        session.write(&self.text, &self.operation).await
     }
 
-    /// Says what it is for.
+    /// Sets what it is for.
     pub(super) fn what(&self) -> &str {
-        &self.act.what
+        &self.operation.what
     }
 }
 
@@ -44,7 +44,7 @@ impl Writer {
         Self { by: by.clone(), product }
     }
 
-    /// Makes an account that nobody can log in to, complete but for its rights.
+    /// Creates an account that nobody can log in to, complete but for its rights.
     pub(super) fn create(
         &self,
         account: &Account,
@@ -67,13 +67,14 @@ impl Writer {
             }
         };
         Statement {
-            act: Act::new(format!("create account {account}")).allowed_by(format!("GRANT CREATE USER ON *.* TO {by}")),
+            operation: Operation::new(format!("create account {account}"))
+                .allowed_by(format!("GRANT CREATE USER ON *.* TO {by}")),
             text: Sensitive::new(format!("CREATE USER {account} {identified} {options} {lock}{marked}")),
             takes: false,
         }
     }
 
-    /// Gives the clone the requirements, limits and rules of its base.
+    /// Returns the clone the requirements, limits and rules of its base.
     pub(super) fn alter(&self, base: &Entry, clone: &Entry) -> Option<Statement> {
         let mut options = Vec::new();
         if base.requirement != clone.requirement {
@@ -91,7 +92,7 @@ impl Writer {
         Some(self.of_account(format!("give {account} {options}"), format!("ALTER USER {account} {options}")))
     }
 
-    /// Gives the clone the attributes of its base, and our mark. The server merges what it is given into what is there.
+    /// Returns the clone the attributes of its base, and our mark. The server merges what it is given into what is there.
     pub(super) fn attributes(
         &self,
         account: &Account,
@@ -134,7 +135,7 @@ impl Writer {
         Statement { takes: true, ..statement }
     }
 
-    /// Gives rights that the clone lacks, then takes those that it has beyond its base.
+    /// Grants rights that the clone lacks, then revokes those that it has beyond its base.
     pub(super) fn grants(&self, account: &Account, base: &Grants, clone: &Grants) -> Vec<Statement> {
         let none = Rights::default();
         let mut statements = Vec::new();
@@ -209,7 +210,7 @@ impl Writer {
         self.of_rights(text, object, privileges)
     }
 
-    /// Takes all rights on an object.
+    /// Revokes all rights on an object.
     fn take(&self, account: &Account, object: &Object, found: &Rights) -> Vec<Statement> {
         let list = Rights::list(&found.privileges);
         let on = object.on();
@@ -230,7 +231,7 @@ impl Writer {
 
     fn of_account(&self, what: String, text: String) -> Statement {
         let right = format!("GRANT CREATE USER ON *.* TO {}", self.by);
-        Statement { act: Act::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
+        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
     }
 
     fn of_rights(&self, text: String, object: &Object, privileges: &BTreeSet<(String, Option<String>)>) -> Statement {
@@ -241,7 +242,7 @@ impl Writer {
             _ => format!("GRANT {} ON {} TO {by} WITH GRANT OPTION", Rights::list(privileges), object.on()),
         };
         let what = text.clone();
-        Statement { act: Act::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
+        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
     }
 }
 

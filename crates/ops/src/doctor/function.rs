@@ -165,7 +165,7 @@ impl Operator {
     }
 }
 
-/// Makes the value of a condition key.
+/// Creates the value of a condition key.
 pub(super) fn entry(key: &str, value: &str) -> ContextEntry {
     ContextEntry::builder()
         .context_key_name(key)

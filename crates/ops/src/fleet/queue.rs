@@ -18,7 +18,7 @@ pub(super) struct Waiting {
 }
 
 impl Queue {
-    /// Takes the secrets, in the order of their names.
+    /// Reads the secrets, in the order of their names.
     pub(super) fn new(mut waiting: Vec<Waiting>) -> Self {
         waiting.sort_unstable_by(|one, other| one.arn.cmp(&other.arn));
         Self { waiting: waiting.into(), ..Self::default() }
@@ -28,7 +28,7 @@ impl Queue {
         self.waiting.len() + self.held.values().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Gives the next one that may be under way now.
+    /// Returns the next one that may be under way now.
     pub(super) fn next(&mut self) -> Option<Waiting> {
         while let Some(next) = self.waiting.pop_front() {
             match &next.group {

@@ -129,17 +129,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Gives how many starts the quota refused.
+    /// Returns how many starts the quota refused.
     pub(super) fn throttled(&self) -> usize {
         self.rate.refused()
     }
 
-    /// Tells what could not be looked up.
+    /// Reports what could not be looked up.
     pub(super) fn note(&self) -> Option<String> {
         lock(&self.note).take()
     }
 
-    /// Starts a rotation when the rate allows it, as often as the quota refuses it. Gives the version.
+    /// Starts a rotation when the rate allows it, as often as the quota refuses it. Returns the version.
     async fn start(&self, arn: &str, token: &str) -> Result<String> {
         let subject = format!("secret {}", name(arn));
         let call = Call { service: "secretsmanager", operation: "RotateSecret", subject: &subject };
@@ -230,18 +230,18 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Tells whether a function rotates the secret, in this region and now.
+/// Returns whether a function rotates the secret, in this region and now.
 pub(super) fn is_rotated_here(secret: &Secret) -> bool {
     secret.rotation_enabled && secret.deleted.is_none() && !secret.is_replica()
 }
 
-/// Gives the name of the secret: what its ARN ends with, but for a hyphen and six characters.
+/// Returns the name of the secret: what its ARN ends with, but for a hyphen and six characters.
 pub(super) fn name(arn: &str) -> &str {
     let name = arn.splitn(7, ':').nth(6).unwrap_or(arn);
     name.rsplit_once('-').map_or(name, |(name, _)| name)
 }
 
-/// Makes the id of the version that a run makes of a secret. It is the same whenever the run is resumed.
+/// Creates the id of the version that a run makes of a secret. It is the same whenever the run is resumed.
 fn token(since: SystemTime, arn: &str, attempt: &str) -> String {
     let millis = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let digest = Sha256::digest(format!("{millis} {arn} {attempt}"));

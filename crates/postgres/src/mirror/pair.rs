@@ -1,6 +1,6 @@
 use std::fmt;
 
-use fourstep::{Act, Error, Result};
+use fourstep::{Error, Operation, Result};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -84,7 +84,7 @@ impl Pair {
         let query = query(base, clone, session.is_at_least(16));
         let (mut base_role, mut clone_role, mut member) = (None, None, false);
         let (mut settings, mut memberships, mut objects) = (Vec::new(), Vec::new(), Vec::new());
-        for row in session.run(&query, &Act::new("look up the two roles")).await? {
+        for row in session.run(&query, &Operation::new("look up the two roles")).await? {
             match text(&row, 0).as_str() {
                 "base" => base_role = Some(Role::from_row(&row)),
                 "clone" => clone_role = Some(Role::from_row(&row)),
@@ -108,7 +108,7 @@ impl Pair {
             }
         }
         let base = base_role.ok_or_else(|| {
-            Error::invalid(format!("{} has no role `{base}`, the base account", session.place()))
+            Error::invalid(format!("{} has no role `{base}`, the base account", session.destination()))
                 .next("Create it, with the rights that the consumers need")
         })?;
         Ok(Self { base, clone: clone_role, member, settings, memberships, objects })
@@ -194,9 +194,9 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
           ORDER BY 2, 3;
 
          SELECT 'objects', datname::text, (deptype = 'o')::text, pg_catalog.count(*)::text,
-                pg_catalog.string_agg(CASE WHEN place <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
-                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
-           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
+                pg_catalog.string_agg(CASE WHEN destination <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
+                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
+           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS destination
                    FROM pg_catalog.pg_shdepend
                   WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}
                     AND (deptype = 'a' OR deptype = 'o' AND {NOT_ITS_OWN})) dependent
@@ -205,14 +205,14 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
     )
 }
 
-/// Tells, in SQL, the objects of `pg_shdepend` that others might use from those that are a role's or a session's own.
+/// Tells apart, in SQL, the objects of `pg_shdepend` that others might use from those that are a role's or a session's own.
 pub(super) const NOT_ITS_OWN: &str = "
     classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
     AND NOT (classid = 'pg_catalog.pg_class'::pg_catalog.regclass
              AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
              AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = objid AND relpersistence = 't'))";
 
-/// Gives, in SQL, the role as which sessions of the base begin that has `value` as its setting `role`. The server ignores
+/// Returns, in SQL, the role as which sessions of the base begin that has `value` as its setting `role`. The server ignores
 /// one that the base may not use. `base` is a literal.
 pub(super) fn acts_as(base: &str, memberships_have_options: bool) -> String {
     let right = if memberships_have_options { "SET" } else { "MEMBER" };

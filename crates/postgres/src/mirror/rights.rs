@@ -1,4 +1,4 @@
-use fourstep::{Act, Error, Result};
+use fourstep::{Error, Operation, Result};
 
 use super::pair::{NOT_ITS_OWN, acts_as, optional, text};
 use super::{base_in, marks};
@@ -29,7 +29,7 @@ pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result
         literal(account),
         literal(&clone)
     );
-    let rows = session.run(&query, &Act::new("read the comments on the two roles")).await?;
+    let rows = session.run(&query, &Operation::new("read the comments on the two roles")).await?;
     let comment = |role: &str| rows.iter().find(|row| text(row, 0) == role).map(|row| optional(row, 1));
     if let Some(base) = comment(account).flatten().as_deref().and_then(base_in) {
         check_role(session, account, &base).await?;
@@ -53,7 +53,7 @@ async fn check_role(session: &mut Session, account: &str, base: &str) -> Result<
         acts_as(&literal(base), session.is_at_least(16)),
         base = literal(base)
     );
-    let rows = session.run(&query, &Act::new("look up the role of the base")).await?;
+    let rows = session.run(&query, &Operation::new("look up the role of the base")).await?;
     let role = rows.first().map_or_else(|| base.to_owned(), |row| text(row, 0));
     if session.acts_as() == role {
         return Ok(());
@@ -62,7 +62,7 @@ async fn check_role(session: &mut Session, account: &str, base: &str) -> Result<
     let does = if role == base { "does not act as its base" } else { "does not act as the role of its base" };
     Err(Error::forbidden(format!(
         "the account `{account}` of {} {does} `{role}`, and so may not do what that may: its sessions begin as `{}`",
-        session.place(),
+        session.destination(),
         session.acts_as()
     ))
     .next(format!(
@@ -76,7 +76,7 @@ fn less_than_base(session: &Session, account: &str, base: &str, lacking: &[Strin
     let options = if session.is_at_least(16) { " WITH INHERIT TRUE, SET TRUE" } else { "" };
     Error::forbidden(format!(
         "the account `{account}` of {} may do less than its base `{base}`; it lacks: {}",
-        session.place(),
+        session.destination(),
         lacking.join("; ")
     ))
     .next(format!("Run: ALTER ROLE {clone_role} INHERIT; GRANT {base_role} TO {clone_role}{options}; or, {LEAVE}"))
@@ -86,7 +86,7 @@ fn less_than_clone(session: &Session, account: &str, clone: &str, lacking: &[Str
     let (base_role, clone_role) = (quote(account), quote(clone));
     Error::forbidden(format!(
         "the account `{account}` of {} may do less than its clone `{clone}`, which is current; it lacks: {}",
-        session.place(),
+        session.destination(),
         lacking.join("; ")
     ))
     .next(format!(
@@ -96,9 +96,9 @@ fn less_than_clone(session: &Session, account: &str, clone: &str, lacking: &[Str
 
 const LEAVE: &str = "if you give both accounts their rights yourself, set the tag fourstep:grants=leave";
 
-/// Gives what the session's account lacks of what the other may, each right with its number and its first few objects.
+/// Returns what the session's account lacks of what the other may, each right with its number and its first few objects.
 async fn lacking(session: &mut Session, other: &str, granted: bool) -> Result<Vec<String>> {
-    let rows = session.run(&query(other, granted), &Act::new("compare the rights of the two roles")).await?;
+    let rows = session.run(&query(other, granted), &Operation::new("compare the rights of the two roles")).await?;
     Ok(rows
         .iter()
         .map(|row| match (optional(row, 3), text(row, 0)) {
@@ -164,17 +164,17 @@ fn query(other: &str, granted: bool) -> String {
                WHERE deptype IN ('o', 'a') LIMIT {MOST}),
               lacking AS ({kinds}),
               placed AS (
-              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS place
+              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS destination
                 FROM lacking)
          SELECT lacks, datname::text, count(*)::text,
-                string_agg(CASE WHEN place <= {NAMED} AND (dbid = 0 OR datname = current_database())
-                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
+                string_agg(CASE WHEN destination <= {NAMED} AND (dbid = 0 OR datname = current_database())
+                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
            FROM placed LEFT JOIN pg_database ON pg_database.oid = dbid
           GROUP BY lacks, datname ORDER BY datname, lacks"
     )
 }
 
-/// Gives what one kind of object adds: each grant to the other that is none of ours, also as the right to pass it on.
+/// Returns what one kind of object adds: each grant to the other that is none of ours, also as the right to pass it on.
 fn kind(catalog: &str, acl: &str, part: &str, may: &str) -> String {
     let class = catalog.split(' ').next().unwrap_or(catalog);
     format!(

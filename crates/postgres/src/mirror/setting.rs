@@ -19,14 +19,14 @@ pub(crate) fn quote_parameter(name: &str) -> String {
     name.split('.').map(quote).collect::<Vec<_>>().join(".")
 }
 
-/// Gives a value of the catalog as what comes after `SET … TO`.
+/// Returns a value of the catalog as what comes after `SET … TO`.
 pub(crate) fn quote_value(name: &str, value: &str) -> String {
     let elements = if LISTS.contains(&name.to_lowercase().as_str()) { elements(value) } else { None };
     let Some(elements) = elements else { return literal(value) };
     elements.iter().map(|element| literal(element)).collect::<Vec<_>>().join(", ")
 }
 
-/// Takes a list of names apart. `None` if it is none, or empty.
+/// Splits a list of names. `None` if it is none, or empty.
 fn elements(list: &str) -> Option<Vec<String>> {
     let mut rest = list.trim();
     let mut elements = Vec::new();

@@ -1,4 +1,4 @@
-use fourstep::{Act, Result};
+use fourstep::{Operation, Result};
 
 use super::pair::{Membership, Pair, Role, Setting};
 use super::setting::{quote_parameter, quote_value};
@@ -8,7 +8,7 @@ use crate::session::Session;
 
 /// A statement that makes the clone more equal to its base.
 pub(super) struct Statement {
-    act: Act,
+    operation: Operation,
     text: String,
     /// It takes from the clone what somebody gave it.
     revokes: bool,
@@ -19,16 +19,16 @@ impl Statement {
         if self.revokes {
             tracing::warn!(statement = self.text, "the clone has more than its base, and it is taken away");
         }
-        session.run(&self.text, &self.act).await.map(|_| ())
+        session.run(&self.text, &self.operation).await.map(|_| ())
     }
 
-    /// Says what it is for.
+    /// Sets what it is for.
     pub(super) fn what(&self) -> &str {
-        &self.act.what
+        &self.operation.what
     }
 }
 
-/// Gives the statements that are missing: none where the clone is equal to its base.
+/// Returns the statements that are missing: none where the clone is equal to its base.
 ///
 /// What the administrator may not do is found out by doing it: all is in one transaction, and the first refusal undoes
 /// what came before. Rules written down here would be those of one version and of no managed service.
@@ -152,7 +152,8 @@ impl Writer<'_> {
     fn set(&self, Setting { database, name, value }: &Setting) -> Statement {
         let Self { by, base_role, clone, .. } = self;
         let parameter = quote_parameter(name);
-        let place = database.as_deref().map(|database| format!(" IN DATABASE {}", quote(database))).unwrap_or_default();
+        let destination =
+            database.as_deref().map(|database| format!(" IN DATABASE {}", quote(database))).unwrap_or_default();
         let change = match value {
             Some(value) => format!("SET {parameter} TO {}", quote_value(name, value)),
             None => format!("RESET {parameter}"),
@@ -163,11 +164,11 @@ impl Writer<'_> {
                 format!("GRANT SET ON PARAMETER {parameter} TO {by}; {}", self.right_over(clone))
             }
             _ if self.parameters_have_grants => format!("GRANT SET ON PARAMETER {parameter} TO {by}"),
-            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{place} RESET {parameter}"),
+            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{destination} RESET {parameter}"),
         };
         // The value may be secret, as that of an extension's key.
-        let what = format!("change the setting {parameter} of role {clone}{place}");
-        statement(what, right, format!("ALTER ROLE {clone}{place} {change}"))
+        let what = format!("change the setting {parameter} of role {clone}{destination}");
+        statement(what, right, format!("ALTER ROLE {clone}{destination} {change}"))
     }
 
     fn revoke(&self, Membership { role, grantor, only_admin_option }: &Membership) -> Statement {
@@ -181,7 +182,7 @@ impl Writer<'_> {
         Statement { revokes: true, ..statement(format!("revoke {what} from role {clone}"), right, text) }
     }
 
-    /// Gives the statement that lets the administrator change a role.
+    /// Returns the statement that lets the administrator change a role.
     fn right_over(&self, role: &str) -> String {
         let by = &self.by;
         if self.roles_have_owners {
@@ -193,5 +194,5 @@ impl Writer<'_> {
 }
 
 fn statement(what: String, right: String, text: String) -> Statement {
-    Statement { act: Act::new(what).allowed_by(right), text, revokes: false }
+    Statement { operation: Operation::new(what).allowed_by(right), text, revokes: false }
 }

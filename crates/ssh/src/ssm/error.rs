@@ -14,7 +14,7 @@ pub(super) enum Operation {
     ListCommandInvocations,
 }
 
-/// Says what an error means, and what to do. The text of Systems Manager is not passed on: it may repeat parameters.
+/// Explains what an error means, and what to do. The text of Systems Manager is not passed on: it may repeat parameters.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,

@@ -17,7 +17,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(3);
 const KINDS: [&str; 2] = ["ec2:instance", "ssm:managed-instance"];
 
 impl SystemsManager {
-    /// Gives the ids of instances that bear the tags of the settings and are not among `hosts`, which Systems Manager
+    /// Returns the ids of instances that bear the tags of the settings and are not among `hosts`, which Systems Manager
     /// listed. An instance that was terminated bears its tags for about an hour more.
     pub(crate) async fn without_agent(&self, hosts: &[Host], settings: &Settings) -> Result<Vec<String>> {
         if !settings.ssh_hosts.is_empty() {

@@ -95,7 +95,7 @@ async fn start(sandbox: Sandbox) -> Result<Duration> {
     Ok(sandbox.time_to_first_poll().ok_or("the function ended")?)
 }
 
-/// Gives the figures of each rotation, and the connections of the last.
+/// Returns the figures of each rotation, and the connections of the last.
 async fn rotate(programs: &Path, subject: &Subject) -> Result<(Vec<Figures>, String)> {
     let aws = Aws::start().await?;
     rotation::store(&aws, &subject.secret)?;

@@ -50,7 +50,7 @@ async fn rotate(aws: &Aws, service: &Arc<KeyService>, sandbox: &Arc<Sandbox>, nu
     }
 }
 
-/// Reads AWSCURRENT and uses it, all the while. Gives how often it was accepted and refused.
+/// Reads AWSCURRENT and uses it, all the while. Returns how often it was accepted and refused.
 async fn consume(stop: Arc<AtomicBool>, api: HttpApi, service: Arc<KeyService>) -> Result<(usize, usize)> {
     let (mut accepted, mut refused) = (0, 0);
     while !stop.load(Ordering::Relaxed) {

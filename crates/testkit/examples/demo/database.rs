@@ -50,7 +50,7 @@ impl Database {
         }
     }
 
-    /// Gives the name of the product and its version.
+    /// Returns the name of the product and its version.
     pub(crate) async fn version(&self) -> String {
         let (product, rows) = match self {
             Self::Postgres(server) => ("PostgreSQL", server.rows("SHOW server_version").await),
@@ -82,7 +82,7 @@ impl Database {
         }
     }
 
-    /// Makes the account of a strategy, and an administrator.
+    /// Creates the account of a strategy, and an administrator.
     pub(crate) async fn make_account(&self, account: &str) {
         match self {
             Self::Postgres(server) => {
@@ -155,7 +155,7 @@ impl Place {
     }
 }
 
-/// Tells whether the server refused the password: SQLSTATE 28P01 of PostgreSQL, error 1045 of MySQL.
+/// Returns whether the server refused the password: SQLSTATE 28P01 of PostgreSQL, error 1045 of MySQL.
 fn is_refusal(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
     match error.try_downcast_ref::<MySqlDatabaseError>() {
         Some(error) => error.number() == 1045,

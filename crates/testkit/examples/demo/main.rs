@@ -76,7 +76,7 @@ async fn show(database: &Database, aws: &Aws, function: &Path, strategy: &Strate
     Ok(())
 }
 
-/// Makes the account and its secret, and turns rotation on. Gives the secret's name.
+/// Creates the account and its secret, and turns rotation on. Returns the secret's name.
 async fn prepare(database: &Database, aws: &Aws, strategy: &Strategy) -> Result<String> {
     let account = strategy.name.replace('-', "_");
     let secret = format!("demo/{}", strategy.name);

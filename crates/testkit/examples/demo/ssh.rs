@@ -63,7 +63,7 @@ async fn rotate(aws: &Aws, hosts: &[Arc<Host>], sandbox: &Arc<Sandbox>, number: 
     }
 }
 
-/// Reads AWSCURRENT and logs in to each host with it by OpenSSH's own client, all the while. Gives how often it was
+/// Reads AWSCURRENT and logs in to each host with it by OpenSSH's own client, all the while. Returns how often it was
 /// accepted and refused.
 async fn consume(stop: Arc<AtomicBool>, api: HttpApi, hosts: Vec<Arc<Host>>) -> Result<(usize, usize)> {
     let (mut accepted, mut refused) = (0, 0);

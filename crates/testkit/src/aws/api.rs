@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fourstep::Sensitive;
 use fourstep::memory::{
     CreateSecret, Exception, Model, PutSecretValue, RotateSecret, Rotated, RotationRules, Run, Secret, SecretValue,
-    UpdateSecretVersionStage, Version,
+    SecretVersion, UpdateSecretVersionStage,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -288,7 +288,7 @@ fn description(secret: &Secret) -> Value {
     identity(secret, more)
 }
 
-fn value_of(secret: &Secret, version: &Version, value: &SecretValue) -> Value {
+fn value_of(secret: &Secret, version: &SecretVersion, value: &SecretValue) -> Value {
     let value = match value {
         SecretValue::Text(text) => ("SecretString", json!(text.expose())),
         SecretValue::Binary(base64) => ("SecretBinary", json!(base64.expose())),
@@ -304,7 +304,7 @@ fn value_of(secret: &Secret, version: &Version, value: &SecretValue) -> Value {
     )
 }
 
-/// Makes an answer from the secret's ARN and name, and more.
+/// Creates an answer from the secret's ARN and name, and more.
 fn identity(secret: &Secret, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let mut answer = Map::new();
     answer.insert("ARN".to_owned(), json!(secret.arn));

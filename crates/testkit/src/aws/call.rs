@@ -52,7 +52,7 @@ impl Operation {
         Self::UpdateSecretVersionStage,
     ];
 
-    /// Gives the name that stands in `X-Amz-Target`.
+    /// Returns the name that stands in `X-Amz-Target`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
-    /// Tells whether the operation changes nothing.
+    /// Returns whether the operation changes nothing.
     #[must_use]
     pub fn is_read(self) -> bool {
         matches!(self, Self::DescribeSecret | Self::GetSecretValue | Self::ListSecretVersionIds | Self::ListSecrets)

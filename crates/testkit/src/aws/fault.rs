@@ -128,24 +128,24 @@ impl fmt::Debug for At {
 }
 
 impl Refusal {
-    /// Makes an error with status 400, as nearly all are.
+    /// Creates an error with status 400, as nearly all are.
     pub fn new(exception: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status: 400, exception: exception.into(), message: message.into() }
     }
 
-    /// Makes a `ThrottlingException`.
+    /// Creates a `ThrottlingException`.
     #[must_use]
     pub fn throttling() -> Self {
         Self::new("ThrottlingException", "Rate exceeded")
     }
 
-    /// Makes an `InternalServiceError`, with status 500.
+    /// Creates an `InternalServiceError`, with status 500.
     #[must_use]
     pub fn internal() -> Self {
         Self { status: 500, ..Self::new("InternalServiceError", "An error occurred on the server side.") }
     }
 
-    /// Makes an `AccessDeniedException` for a missing right on the operation.
+    /// Creates an `AccessDeniedException` for a missing right on the operation.
     #[must_use]
     pub fn access_denied(operation: Operation) -> Self {
         let message = format!(
@@ -155,7 +155,7 @@ impl Refusal {
         Self::new("AccessDeniedException", message)
     }
 
-    /// Makes the `AccessDeniedException` of a secret whose KMS key the caller may not use.
+    /// Creates the `AccessDeniedException` of a secret whose KMS key the caller may not use.
     #[must_use]
     pub fn kms_denied() -> Self {
         Self::new("AccessDeniedException", "Access to KMS is not allowed")

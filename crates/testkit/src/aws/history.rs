@@ -28,7 +28,7 @@ impl History {
         self.0.push_back(before);
     }
 
-    /// Gives the state before the last `writes` writes, or the oldest that is remembered. `None`: the present.
+    /// Returns the state before the last `writes` writes, or the oldest that is remembered. `None`: the present.
     pub(super) fn past(history: &Mutex<Self>, store: &MemoryStore, writes: usize) -> Option<Model> {
         // Copied, since a write holds the store when it takes the history.
         let undone: Vec<_> = lock(history).0.iter().rev().take(writes).cloned().collect();

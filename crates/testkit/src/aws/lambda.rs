@@ -68,7 +68,7 @@ impl Asked {
         }
     }
 
-    /// Gives the name in permissions.
+    /// Returns the name in permissions.
     pub(super) fn permission(&self) -> &'static str {
         match self {
             Self::Invoke => "lambda:InvokeFunction",

@@ -15,7 +15,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Tells whether a secret is meant. "The filter is a prefix match"; the one for names ignores case.
+    /// Returns whether a secret is meant. "The filter is a prefix match"; the one for names ignores case.
     /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Filter.html>
     fn meets(&self, secret: &Secret) -> Result<bool, Refusal> {
         let any = |text: &str| self.values.iter().any(|value| text.starts_with(value.as_str()));

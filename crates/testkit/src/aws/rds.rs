@@ -24,7 +24,7 @@ pub struct DbInstance {
 }
 
 impl DbInstance {
-    /// Gives the ARN of the instance.
+    /// Returns the ARN of the instance.
     #[must_use]
     pub fn arn(&self) -> String {
         format!("arn:aws:rds:us-east-1:123456789012:db:{}", self.identifier)
@@ -58,7 +58,7 @@ pub struct DbCluster {
 }
 
 impl DbCluster {
-    /// Gives the ARN of the cluster.
+    /// Returns the ARN of the cluster.
     #[must_use]
     pub fn arn(&self) -> String {
         format!("arn:aws:rds:us-east-1:123456789012:cluster:{}", self.identifier)
@@ -101,7 +101,7 @@ impl Rds {
         }
     }
 
-    /// Gives what was asked for, in XML.
+    /// Returns what was asked for, in XML.
     fn describe(&mut self, form: &str) -> Result<(&'static str, String), Refusal> {
         let field = |name: &str| {
             let mut fields = form.split('&').filter_map(|field| field.split_once('='));
@@ -130,7 +130,7 @@ impl Rds {
     }
 }
 
-/// Gives a refusal in the XML of Query APIs.
+/// Returns a refusal in the XML of Query APIs.
 pub(super) fn refused(refusal: &Refusal) -> String {
     let Refusal { exception, message, .. } = refusal;
     format!(

@@ -61,7 +61,7 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// Gives the RotationToken that the emulation puts into the events of a version.
+/// Returns the RotationToken that the emulation puts into the events of a version.
 #[must_use]
 pub fn rotation_token(version_id: &str) -> String {
     format!("rotation-token-of-{version_id}")
@@ -84,7 +84,7 @@ impl Default for Rotations {
 }
 
 impl Rotations {
-    /// Notes that a rotation of the secret begins. Tells whether none was running.
+    /// Notes that a rotation of the secret begins. Returns whether none was running.
     pub(super) fn begin(&self, arn: &str) -> bool {
         let mut begins = false;
         self.ends.send_modify(|ends| {
@@ -100,7 +100,7 @@ impl Rotations {
         });
     }
 
-    /// Waits until no rotation of the secret runs, and gives the end of the last one. `None`: there never was one.
+    /// Waits until no rotation of the secret runs, and returns the end of the last one. `None`: there never was one.
     pub(super) async fn ended(&self, arn: &str) -> Option<RotationEnd> {
         let mut ends = self.ends.subscribe();
         let ends = ends.wait_for(|ends| !matches!(ends.get(arn), Some(None))).await;
@@ -172,7 +172,7 @@ async fn attempt(store: &MemoryStore, arn: &str, token: &str, steps: &[Step], in
     })
 }
 
-/// Tells why the rotation is not to go on, if it is not.
+/// Returns why the rotation is not to go on, if it is not.
 fn stopped(store: &MemoryStore, arn: &str, token: &str) -> Option<Outcome> {
     store.with(|model| {
         let Some(secret) = model.secret(arn).filter(|secret| secret.deleted.is_none()) else {

@@ -158,7 +158,7 @@ impl Shared {
         Ok(reply.map_or_else(Reply::Refusal, Reply::Json))
     }
 
-    /// Lets the hook and the faults act. Gives how many writes ago a read is to see.
+    /// Lets the hook and the faults act. Returns how many writes ago a read is to see.
     async fn interfere(&self, call: &Call, moment: Moment) -> Result<usize, Stopped> {
         let hook = lock(&self.hook).clone();
         let mut actions: Vec<_> = hook.iter().map(|hook| hook(call, moment)).collect();

@@ -64,7 +64,7 @@ impl ServiceState {
         }
     }
 
-    /// Tells whether a key is alive and active.
+    /// Returns whether a key is alive and active.
     #[must_use]
     pub fn accepts(&self, key: &str) -> bool {
         self.keys.iter().any(|known| known.value == key && known.early_refusals == 0)
@@ -143,7 +143,7 @@ impl ServiceState {
         if self.keys.len() == before { (404, json!({"error": "no such key"})) } else { (204, Value::Null) }
     }
 
-    /// Gives a token for the value, as the secret of the client `app`.
+    /// Returns a token for the value, as the secret of the client `app`.
     fn token(&self, headers: &HeaderMap) -> (u16, Value) {
         let basic = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
         let client = basic.and_then(|basic| String::from_utf8(STANDARD.decode(basic).ok()?).ok()).unwrap_or_default();

@@ -25,7 +25,7 @@ fn entries(log: &str) -> Vec<(Option<&str>, &str)> {
     entries
 }
 
-/// Gives the session of a line that begins an entry: a time or none, the session's number, and what it does.
+/// Returns the session of a line that begins an entry: a time or none, the session's number, and what it does.
 ///
 /// They are separated by tabs; of lines that follow each other within a second, MariaDB leaves out the time.
 fn session_of(line: &str) -> Option<&str> {

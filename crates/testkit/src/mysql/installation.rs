@@ -89,7 +89,7 @@ impl Installation {
         self.user.serve(&self.server, &arguments, "KILL", directory, &super::error_log_file(directory))
     }
 
-    /// Gives the arguments that every call has; `--no-defaults` has to be the first.
+    /// Returns the arguments that every call has; `--no-defaults` has to be the first.
     fn places(&self, data: &Path) -> Vec<String> {
         let mut arguments = vec![
             "--no-defaults".to_owned(),

@@ -37,7 +37,7 @@ impl MySql {
         rows.iter().map(|row| self.plain(&text(row))).collect()
     }
 
-    /// Gives all that the server knows of its accounts and roles: what makes them anew, hashes too, and their grants. Of a
+    /// Returns all that the server knows of its accounts and roles: what makes them anew, hashes too, and their grants. Of a
     /// shared server, of the test's own.
     ///
     /// # Panics
@@ -85,7 +85,7 @@ impl MySql {
         .await
     }
 
-    /// Gives what [`connect`](Self::connect) logs in with, for a test to add to: another way of TLS, for example.
+    /// Returns what [`connect`](Self::connect) logs in with, for a test to add to: another way of TLS, for example.
     #[must_use]
     pub fn client(&self, user: &str, password: &str) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
@@ -117,7 +117,7 @@ impl MySql {
     }
 }
 
-/// Gives a row as text: the server sends it so.
+/// Returns a row as text: the server sends it so.
 fn text(row: &MySqlRow) -> String {
     let column = |at| row.try_get_unchecked::<Option<String>, _>(at).expect("it is UTF-8").unwrap_or_default();
     (0..row.len()).map(column).collect::<Vec<_>>().join(" | ")

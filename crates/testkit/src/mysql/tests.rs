@@ -2,7 +2,7 @@ use sqlx::mysql::MySqlSslMode;
 
 use super::*;
 
-/// Gives the server's number of an error.
+/// Returns the server's number of an error.
 fn number(error: &sqlx::Error) -> u16 {
     let database = error.as_database_error().unwrap_or_else(|| panic!("{error:?}"));
     database.downcast_ref::<sqlx::mysql::MySqlDatabaseError>().number()

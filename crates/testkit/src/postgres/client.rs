@@ -55,7 +55,7 @@ impl Postgres {
         rows.iter().map(|row| self.plain(&text(row))).collect()
     }
 
-    /// Gives all that the server knows of its roles: names, verifiers, attributes, memberships, settings, comments. Of a
+    /// Returns all that the server knows of its roles: names, verifiers, attributes, memberships, settings, comments. Of a
     /// shared one, of the test's own roles.
     ///
     /// # Panics

@@ -32,7 +32,7 @@ const SETTINGS: &[(&str, &str)] = &[
 /// The version on which tests run if nobody says another.
 pub(super) const USUAL: u32 = 15;
 
-/// Gives the version that tests are to run on: what `FOURSTEP_POSTGRES_VERSION` says.
+/// Returns the version that tests are to run on: what `FOURSTEP_POSTGRES_VERSION` says.
 ///
 /// # Panics
 ///
@@ -82,7 +82,7 @@ impl Installation {
         });
     }
 
-    /// Makes a command that runs one of the programs beside the server's, as the server's user.
+    /// Creates a command that runs one of the programs beside the server's, as the server's user.
     pub(super) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         self.user.command(self.programs.join(program), arguments)
     }
@@ -102,7 +102,7 @@ impl Installation {
     }
 }
 
-/// Gives the versions in a folder such as `/usr/lib/postgresql`, each with its programs.
+/// Returns the versions in a folder such as `/usr/lib/postgresql`, each with its programs.
 fn versions(folder: &Path) -> impl Iterator<Item = (u32, PathBuf)> + use<> {
     let versions = entries(folder).filter_map(|(name, path)| Some((name.parse().ok()?, path.join("bin"))));
     versions.filter(|(_, programs)| programs.join("initdb").exists())

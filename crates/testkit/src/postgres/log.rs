@@ -24,7 +24,7 @@ fn entries(log: &str) -> Vec<&str> {
     entries
 }
 
-/// Gives the session's id: `[` and `]` are around it.
+/// Returns the session's id: `[` and `]` are around it.
 fn session(entry: &str) -> Option<&str> {
     entry.split_once(" [")?.1.split_once("] ").map(|(id, _)| id)
 }

@@ -20,7 +20,7 @@ const QUERY_OF_MYSQL: u8 = 3;
 const TLS_REQUEST: u32 = 80_877_103;
 
 impl Message {
-    /// Tells whether it is a query with this text in it, as `COMMIT`.
+    /// Returns whether it is a query with this text in it, as `COMMIT`.
     #[must_use]
     pub fn says(&self, text: &str) -> bool {
         matches!(self.kind, Some(b'Q' | b'P' | QUERY_OF_MYSQL))

@@ -13,13 +13,13 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>>
     (read as u64 == length).then_some(bytes)
 }
 
-/// Gives the byte that names a command, as 3 for a query. `None`: the packet belongs to a login.
+/// Returns the byte that names a command, as 3 for a query. `None`: the packet belongs to a login.
 pub(super) fn command(packet: &[u8]) -> Option<u8> {
     // Each command begins to count packets anew.
     (packet[3] == 0).then(|| packet.get(HEADER).copied()).flatten()
 }
 
-/// Tells whether the server refuses a login: error 1045.
+/// Returns whether the server refuses a login: error 1045.
 pub(super) fn is_refusal(packet: &[u8]) -> bool {
     packet.get(HEADER..HEADER + 3) == Some(&[ERROR, 0x15, 0x04])
 }
@@ -48,7 +48,7 @@ enum State {
 }
 
 impl Answer {
-    /// Takes the server's next packet, and tells whether it ends what the server does about the client's last one.
+    /// Reads the server's next packet, and returns whether it ends what the server does about the client's last one.
     pub(super) fn is_ended_by(&mut self, packet: &[u8]) -> bool {
         let payload = &packet[HEADER..];
         let Some(&first) = payload.first() else { return false };

@@ -82,7 +82,7 @@ impl Server {
         start.expect("it was waited for").map(|_| ())
     }
 
-    /// Lays an event ready for the next poll. Gives its request id, and where the answer will be.
+    /// Lays an event ready for the next poll. Returns its request id, and where the answer will be.
     pub(super) fn submit(&self, body: String, timeout: Duration) -> (String, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
         let now = SystemTime::now();

@@ -35,19 +35,19 @@ pub enum Behaviour {
 }
 
 impl Node {
-    /// Makes a node of a host.
+    /// Creates a node of a host.
     #[must_use]
     pub fn new(id: &str, host: Arc<Host>) -> Self {
         Self { id: id.to_owned(), host, behaviour: Mutex::default(), last: Mutex::default() }
     }
 
-    /// Gives the node's id, as `i-0` or `mi-0`.
+    /// Returns the node's id, as `i-0` or `mi-0`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Gives the host.
+    /// Returns the host.
     #[must_use]
     pub fn host(&self) -> &Arc<Host> {
         &self.host
@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    /// Takes the script of the last command, to deliver it later.
+    /// Returns the script of the last command, to deliver it later.
     #[must_use]
     pub fn last_script(&self) -> Option<String> {
         lock(&self.last).clone()

@@ -29,7 +29,7 @@ impl<'s> Scene<'s> {
         Self { subject, name }
     }
 
-    /// Gives the store. Rules about stores are only checked where there is one.
+    /// Returns the store. Rules about stores are only checked where there is one.
     pub(super) fn store(&self) -> Result<&dyn SecretStore, String> {
         self.subject.store.as_deref().ok_or_else(|| "the subject has no store".to_owned())
     }
@@ -59,12 +59,12 @@ impl<'s> Scene<'s> {
         }
     }
 
-    /// Makes the secret, with version T1 current.
+    /// Creates the secret, with version T1 current.
     pub(super) async fn create(&self) -> Result<Value, String> {
         self.call(Operation::CreateSecret, json!({ "ClientRequestToken": T1, "SecretString": "v1" })).await
     }
 
-    /// Makes the secret and starts a rotation, so that T2 is pending and empty.
+    /// Creates the secret and starts a rotation, so that T2 is pending and empty.
     ///
     /// That RotateSecret may answer with an error is for the rule about RotateSecret: moto wants a function in Docker.
     pub(super) async fn create_rotating(&self) -> Result<(), String> {
@@ -95,7 +95,7 @@ impl<'s> Scene<'s> {
         self.call(Operation::DescribeSecret, json!({})).await
     }
 
-    /// Gives the labels as DescribeSecret tells them, without versions that have none.
+    /// Returns the labels as DescribeSecret tells them, without versions that have none.
     pub(super) async fn labels(&self) -> Result<Labels, String> {
         let description = self.describe().await?;
         let labels: Labels = serde_json::from_value(description["VersionIdsToStages"].clone())

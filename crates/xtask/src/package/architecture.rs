@@ -16,7 +16,7 @@ impl Architecture {
 
     const ALL: [Self; 2] = [Self::Arm64, Self::X86_64];
 
-    /// Gives the processors whose standard library is there, and says which is not.
+    /// Returns the processors whose standard library is there, and says which is not.
     pub(crate) fn installed() -> Vec<Self> {
         let (there, missing): (Vec<_>, Vec<_>) = Self::ALL.into_iter().partition(|one| one.is_installed());
         for one in missing {
@@ -40,7 +40,7 @@ impl Architecture {
         }
     }
 
-    /// Gives the target, with the version of glibc that Amazon Linux 2023 has.
+    /// Returns the target, with the version of glibc that Amazon Linux 2023 has.
     pub(crate) fn target(self) -> &'static str {
         match self {
             Self::Arm64 => "aarch64-unknown-linux-gnu.2.34",

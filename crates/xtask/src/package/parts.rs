@@ -6,7 +6,7 @@ use auditable_info::audit_info_from_file;
 use super::cannot;
 use crate::failure::{Failure, Result};
 
-/// Writes the parts of a binary, as CycloneDX: the crates that cargo wrote into the binary itself. Gives how many.
+/// Writes the parts of a binary, as CycloneDX: the crates that cargo wrote into the binary itself. Returns how many.
 pub(super) fn write(path: &Path, binary: &Path) -> Result<usize> {
     let info = audit_info_from_file(binary, Default::default())
         .map_err(|error| Failure::new(format!("{} does not list its parts: {error}", binary.display())))?;

@@ -2,7 +2,7 @@ use super::VERSION;
 use super::architecture::Architecture;
 use crate::failure::{Failure, Result};
 
-/// Gives the template for prebuilt zips: the same but for the functions' code and processor, which are what the zips are.
+/// Returns the template for prebuilt zips: the same but for the functions' code and processor, which are what the zips are.
 pub(super) fn for_zips(template: &str, architecture: Architecture) -> Result<String> {
     let processor = "    Architectures: [!Ref Architecture]\n";
     if template.matches(processor).count() != 1 {

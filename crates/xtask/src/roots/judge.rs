@@ -14,13 +14,13 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Tells whether it ends within a year of a time in seconds since 1970.
+    /// Returns whether it ends within a year of a time in seconds since 1970.
     pub(super) fn ends_within_a_year(&self, now: i64) -> bool {
         self.ends < now + 365 * 24 * 60 * 60
     }
 }
 
-/// Takes a certificate, or says its name and why it is left out. `now` is in seconds since 1970.
+/// Accepts a certificate, or returns its name and why it is left out. `now` is in seconds since 1970.
 ///
 /// The verifier asks of a root neither its dates nor whether it signs itself, so what is wrong here would be trusted.
 pub(super) fn judge(pem: &str, now: i64) -> Result<Root, String> {

@@ -85,7 +85,7 @@ pub(super) fn update() -> Result {
 ///
 /// # Errors
 ///
-/// Says what to install by hand.
+/// Names what to install by hand.
 pub(super) fn need_apt(packages: &str) -> Result {
     if find("apt-get").is_some() && find("dpkg-deb").is_some() {
         return Ok(());

@@ -25,7 +25,7 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// Tells which version is installed, and where.
+    /// Returns which version is installed, and where.
     pub(super) fn find(&self) -> Option<String> {
         let folder = self.folder();
         let receipt = fs::read_to_string(self.receipt()).ok()?;
@@ -38,7 +38,7 @@ impl Prefix {
     ///
     /// # Errors
     ///
-    /// Says what could not be downloaded, unpacked or run.
+    /// Reports what could not be downloaded, unpacked or run.
     pub(super) fn install(&self) -> Result {
         debian::need_apt(self.package)?;
         let apt = self.apt();

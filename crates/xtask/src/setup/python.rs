@@ -86,13 +86,13 @@ const MOTO_ENVIRONMENT: Environment =
 const JUPYTERHUB_ENVIRONMENT: Environment =
     Environment { name: "jupyterhub", program: "bin/jupyterhub", requirements: include_str!("jupyterhub.txt") };
 
-/// Gives PATH with cargo-lambda and its linker in front.
+/// Returns PATH with cargo-lambda and its linker in front.
 pub(crate) fn path_of_lambda_tools() -> String {
     let folder = CARGO_LAMBDA_ENVIRONMENT.folder().join("bin");
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
 }
 
-/// Gives a program of one of the environments. That of SAM has cfn-lint too.
+/// Returns a program of one of the environments. That of SAM has cfn-lint too.
 pub(crate) fn program(environment: &str, name: &str) -> String {
     workspace::tools_dir().join(environment).join("bin").join(name).display().to_string()
 }
@@ -115,7 +115,7 @@ impl Environment {
         self.folder().join("receipt.txt")
     }
 
-    /// Says what is installed, and where: the programs name their interpreter by its full path, so an environment that
+    /// Records what is installed, and where: the programs name their interpreter by its full path, so an environment that
     /// was copied or moved is of no use.
     fn identity(&self) -> String {
         format!("{}\n{}", self.folder().display(), self.requirements)
@@ -142,7 +142,7 @@ impl Environment {
     }
 }
 
-/// Makes an empty environment. Debian keeps a part of `venv` in a package of its own.
+/// Creates an empty environment. Debian keeps a part of `venv` in a package of its own.
 fn make_environment(folder: &Path) -> Result {
     let make = Invocation::new("python3", ["-m", "venv", "--clear", &text(folder)?]);
     if make.output().is_some() {

@@ -95,7 +95,7 @@ const PREFIX_MARIADB: Prefix = Prefix {
     libraries: &[],
 };
 
-/// Tells where the system has a version of PostgreSQL: where Debian puts it, or in PATH.
+/// Returns where the system has a version of PostgreSQL: where Debian puts it, or in PATH.
 fn of_system(version: &str) -> Option<String> {
     let debian = Path::new("/usr/lib/postgresql").join(version).join("bin/postgres");
     if debian.is_file() {

@@ -10,7 +10,7 @@ use crate::{setup, workspace};
 /// Names the folder in which the tests write down what the functions call.
 pub(super) const FOLDER_OF_ACTIONS: &str = "FOURSTEP_ACTIONS";
 
-/// Makes that folder anew.
+/// Creates that folder anew.
 pub(super) fn empty_folder_of_actions() -> Result<String> {
     let folder = workspace::target_dir().join("fourstep-actions");
     let made = match fs::remove_dir_all(&folder) {

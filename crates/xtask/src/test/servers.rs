@@ -36,7 +36,7 @@ impl Servers {
             .next(format!("Run them alone with:\n    {invocation}")))
     }
 
-    /// Tells a command of them.
+    /// Passes them to a command.
     pub(super) fn tell(&self, invocation: Invocation) -> Invocation {
         let told = |invocation: Invocation, (name, value): &(String, String)| invocation.variable(name, value);
         self.variables.iter().fold(invocation, told)

@@ -132,7 +132,7 @@ impl Account {
         };
     }
 
-    /// Gives how many versions each secret has: one more than it was rotated.
+    /// Returns how many versions each secret has: one more than it was rotated.
     pub(super) fn versions(&self) -> BTreeMap<usize, usize> {
         let mut counts = BTreeMap::new();
         self.aws.secrets().with(|model| {
@@ -143,19 +143,19 @@ impl Account {
         counts
     }
 
-    /// Begins a run: nothing of the quota is saved up from before. Gives how many starts it let through so far.
+    /// Begins a run: nothing of the quota is saved up from before. Returns how many starts it let through so far.
     pub(super) fn begin_run(&self) -> usize {
         let mut quota = self.quota.lock().unwrap();
         quota.is_first = true;
         quota.accepted.len()
     }
 
-    /// Gives how many starts the quota let through.
+    /// Returns how many starts the quota let through.
     pub(super) fn accepted(&self) -> usize {
         self.quota.lock().unwrap().accepted.len()
     }
 
-    /// Gives how many starts there were from one number on, after the first of them, and in which time.
+    /// Returns how many starts there were from one number on, after the first of them, and in which time.
     pub(super) fn starts_since(&self, from: usize) -> (f64, Duration) {
         let quota = self.quota.lock().unwrap();
         let accepted = &quota.accepted[from..];
@@ -163,7 +163,7 @@ impl Account {
         (after_the_first.into(), *accepted.last().unwrap() - accepted[0])
     }
 
-    /// Gives, by group, how many secrets are rotated at the same time now, and were at the most.
+    /// Returns, by group, how many secrets are rotated at the same time now, and were at the most.
     pub(super) fn groups(&self) -> BTreeMap<String, (usize, usize)> {
         self.rotations.lock().unwrap().groups.clone()
     }

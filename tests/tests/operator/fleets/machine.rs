@@ -29,7 +29,7 @@ impl Machine {
         }
     }
 
-    /// Gives the part of a time in which a rate could be used.
+    /// Returns the part of a time in which a rate could be used.
     ///
     /// A test shares the machine with others. A process that is let run most of the time makes up for the rest, and all
     /// could be used; one that is not cannot.
@@ -40,14 +40,14 @@ impl Machine {
     }
 }
 
-/// Gives how long a process of one thread has waited for a processor: the second number, in nanoseconds.
+/// Returns how long a process of one thread has waited for a processor: the second number, in nanoseconds.
 /// <https://docs.kernel.org/scheduler/sched-stats.html>
 fn waited(process: u32) -> Option<Duration> {
     let numbers = fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
     Some(Duration::from_nanos(numbers.split_whitespace().nth(1)?.parse().ok()?))
 }
 
-/// Gives the most resident memory that a process had, in KiB.
+/// Returns the most resident memory that a process had, in KiB.
 fn most_resident(process: u32) -> Option<usize> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

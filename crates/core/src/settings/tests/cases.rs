@@ -6,7 +6,7 @@ type Look = fn(&Settings) -> String;
 pub(super) struct Case {
     pub(super) tag: Option<&'static str>,
     pub(super) variable: Option<&'static str>,
-    /// Gives what of the settings this one decides, in words.
+    /// Returns what of the settings this one decides, in words.
     pub(super) look: Look,
     pub(super) default: &'static str,
     /// Values with what they mean. The first is for the variable, the second for the tag that overrides it.

@@ -197,7 +197,7 @@ pub fn current_opens_after_a_late_finish<K: Kind<Target = Database>>() -> bool {
 }
 
 /// A person moves AWSCURRENT back to the version before, whose password is the secondary one, and finishSecret comes.
-/// Tells whether AWSCURRENT and AWSPREVIOUS open then.
+/// Returns whether AWSCURRENT and AWSPREVIOUS open then.
 pub fn opens_after_labels_were_moved<K: Kind<Target = Database>>() -> [bool; 2] {
     let (world, second) = second::<K>();
     steps::<K>(&world, &Step::ALL, &second);

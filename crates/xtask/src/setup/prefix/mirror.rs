@@ -11,7 +11,7 @@ pub(super) const VARIABLE: &str = "FOURSTEP_DEBIAN_MIRROR";
 /// Debian's keys. The package `debian-archive-keyring` has them, on Debian and its relatives.
 pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Gives the address of a mirror of Debian: the one that this machine's packages come from.
+/// Returns the address of a mirror of Debian: the one that this machine's packages come from.
 ///
 /// # Errors
 ///

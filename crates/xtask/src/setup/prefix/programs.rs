@@ -43,7 +43,7 @@ fn loader(folder: &Path) -> Option<PathBuf> {
     triplets.filter(|path| path.is_dir()).find_map(|triplet| entries(&triplet).into_iter().find(is_loader))
 }
 
-/// Gives the paths of what the loader loads, programs or libraries. The others are scripts.
+/// Returns the paths of what the loader loads, programs or libraries. The others are scripts.
 fn binaries(folder: &Path, programs: &[&str]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for program in programs {

@@ -1,6 +1,6 @@
 use crate::accounts::own;
 use crate::{
-    AccountSecret, Accounts, Context, DualPassword, Keep, Lives, Login, Passwords, Result, Rotator, SingleUser,
+    AccountSecret, Accounts, Context, DualPassword, Keep, Login, Passwords, Result, Rotator, SingleUser, Slots,
 };
 
 /// Rotates one account by dual-password where the server and the account's rights allow it, else by single-user.
@@ -8,13 +8,13 @@ use crate::{
 /// The choice is made in the session that acts on it, so it costs no connection. Where the answer changes between two
 /// steps nothing is lost: setSecret finds the pending password installed in either way, and what is to be retired is
 /// found by logging in with it.
-pub(super) struct OneOrTwo<A>(pub(super) A);
+pub(super) struct DualOrSingle<A>(pub(super) A);
 
-impl<A: Accounts> Rotator for OneOrTwo<A> {
+impl<A: Accounts> Rotator for DualOrSingle<A> {
     type Secret = AccountSecret;
     // createSecret is the same in both, and opens no session to ask in.
     const NAME: &'static str = "auto";
-    const LIVES: Lives = Lives::Displacing;
+    const SLOTS: Slots = Slots::Two;
 
     async fn create(
         &self,
@@ -36,7 +36,7 @@ impl<A: Accounts> Rotator for OneOrTwo<A> {
         }
     }
 
-    async fn test(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         secret.check(A::ENGINES)?;
         let mut session = self.0.log_in(secret, cx).await?;
         let passwords = self.passwords(&mut session, cx).await;
@@ -49,7 +49,7 @@ impl<A: Accounts> Rotator for OneOrTwo<A> {
     }
 }
 
-impl<A: Accounts> OneOrTwo<A> {
+impl<A: Accounts> DualOrSingle<A> {
     /// Asks the server, and notes the strategy that follows from its answer.
     async fn passwords(&self, session: &mut A::Session, cx: &Context<'_>) -> Result<Passwords> {
         let passwords = self.0.passwords(session, cx).await?;
