@@ -4,7 +4,9 @@ use std::fmt;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Endpoint, Error, Result, Sensitive, Settings};
+use crate::error::{Error, Result};
+use crate::sensitive::Sensitive;
+use crate::settings::{Endpoint, Settings};
 
 /// A user name and its password, and where they are used: the JSON that AWS's own rotation functions read.
 ///

@@ -4,7 +4,10 @@ mod passwords;
 
 use std::future::Future;
 
-use crate::{AccountSecret, Context, Error, Result, Sensitive};
+use crate::account::AccountSecret;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::sensitive::Sensitive;
 
 pub use passwords::Passwords;
 

@@ -2,11 +2,18 @@ mod ownership;
 
 use std::sync::Arc;
 
+use crate::account::AccountSecret;
+use crate::accounts::Accounts;
 use crate::accounts::admin::{self, Admin};
 use crate::accounts::{opens, try_login};
-use crate::{
-    AWSPREVIOUS, AccountSecret, Accounts, Context, Error, Grants, Keep, Login, Result, Rotator, Slots, Version,
-};
+use crate::context::Context;
+use crate::document::Version;
+use crate::error::{Error, Result};
+use crate::keep::Keep;
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
+use crate::settings::Grants;
+use crate::store::AWSPREVIOUS;
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
 ///

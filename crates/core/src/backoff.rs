@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::{Context, Result};
+use crate::context::Context;
+use crate::error::Result;
 
 /// Time that is kept back: for an attempt worth the name, and to say what happened before Lambda ends the function.
 const TO_ANSWER: Duration = Duration::from_millis(1_500);

@@ -9,10 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
-use crate::{
-    AWSCURRENT, Action, Clock, Description, Engine, Error, Filter, Reply, Result, Rotator, SecretStore, Sensitive,
-    ServerLookup, Settings, Slots, Step, StepEvent, StoredValue,
-};
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::operator::{Action, Reply};
+use crate::rotator::{Rotator, Slots};
+use crate::sensitive::Sensitive;
+use crate::server_lookup::ServerLookup;
+use crate::settings::Settings;
+use crate::step::{Step, StepEvent};
+use crate::store::{AWSCURRENT, Description, SecretStore, StoredValue};
 
 use picture::Picture;
 

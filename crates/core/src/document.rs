@@ -6,8 +6,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::sensitive::Sensitive;
 use crate::sensitive::exposing;
-use crate::{Error, Filter, Result, Sensitive, StoredContent, StoredValue};
+use crate::store::{StoredContent, StoredValue};
 
 /// A version of the secret: its id, its age, and its JSON as the rotator's type.
 pub struct Version<S> {

@@ -1,5 +1,11 @@
+use crate::account::AccountSecret;
+use crate::accounts::{Accounts, Passwords};
 use crate::accounts::{opens, own, try_login};
-use crate::{AccountSecret, Accounts, Context, Error, Keep, Login, Passwords, Result, Rotator, Slots};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keep::Keep;
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
 
 /// Rotates the password of one account on a server that keeps two: the new one works from setSecret on, and the old
 /// one until the next setSecret, or until finishSecret with `retire` at-finish.

@@ -5,11 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
+use crate::clock::{Clock, SystemClock};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::operator::{OperatorEvent, Reply};
+use crate::rotation::Rotation;
 use crate::server_lookup::NoLookup;
-use crate::{
-    AWSCURRENT, AWSPENDING, Clock, Context, Description, Environment, Error, Filter, OperatorEvent, Reply, Result,
-    Rotation, SecretStore, ServerLookup, Settings, StepEvent, SystemClock,
-};
+use crate::server_lookup::ServerLookup;
+use crate::settings::{Environment, Settings};
+use crate::step::StepEvent;
+use crate::store::{AWSCURRENT, AWSPENDING, Description, SecretStore};
 
 /// Runs the steps of the rotation protocol.
 ///

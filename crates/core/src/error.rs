@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::Step;
+use crate::step::Step;
 
 /// A result whose error is Fourstep's.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

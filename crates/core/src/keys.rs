@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Context, Result};
+use crate::context::Context;
+use crate::error::Result;
 
 /// The keys of a service that makes them itself: list, mint, delete, try.
 ///

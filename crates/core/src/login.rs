@@ -2,8 +2,12 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::context::Context;
 use crate::context::YOUNGEST;
-use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, ErrorKind, Result, Rotator, Version};
+use crate::document::Version;
+use crate::error::{Error, ErrorKind, Result};
+use crate::rotator::Rotator;
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
 
 /// Finds the version of the secret that the service accepts, lazily.
 ///

@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::{
-    AWSPENDING, Clock, Description, Error, Put, Result, SecretStore, Sensitive, StoredContent, StoredValue,
-    UnlabelledVersion,
-};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::sensitive::Sensitive;
+use crate::store::{AWSPENDING, Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion};
 
 pub use exception::{Exception, ExceptionName};
 pub use lifecycle::CreateSecret;
@@ -196,7 +196,8 @@ fn error(secret_id: &str, exception: Exception) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AWSCURRENT, ErrorKind};
+    use crate::error::ErrorKind;
+    use crate::store::AWSCURRENT;
 
     const TOKEN: &str = "t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2t2";
 
@@ -224,7 +225,7 @@ mod tests {
         store.promote("app", TOKEN, &current).await.unwrap();
         let description = store.describe("app").await.unwrap();
         assert_eq!(description.version_with(AWSCURRENT), Some(TOKEN));
-        assert_eq!(description.labels_of(&current), [crate::AWSPREVIOUS]);
+        assert_eq!(description.labels_of(&current), [crate::store::AWSPREVIOUS]);
         assert!(store.unlabelled("app").await.unwrap().is_empty());
     }
 

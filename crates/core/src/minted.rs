@@ -1,4 +1,9 @@
-use crate::{Context, Error, Keep, Key, KeyName, Keys, Login, Mint, Result, Rotator, Slots};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keep::Keep;
+use crate::keys::{Key, KeyName, Keys, Mint};
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
 
 /// Rotates keys that the service makes: mint, store, and refuse the old one later.
 ///

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Report;
+use crate::engine::Report;
 
 /// What an operator asks a function to do with a secret that it rotates.
 ///

@@ -4,7 +4,8 @@ use rand::rngs::SysRng;
 use rand::seq::IndexedRandom;
 use zeroize::Zeroizing;
 
-use crate::{Error, Result, Sensitive};
+use crate::error::{Error, Result};
+use crate::sensitive::Sensitive;
 
 /// What a generated password is made of: the rules of Secrets Manager's GetRandomPassword, by the names that AWS's
 /// rotation functions give them.

@@ -6,8 +6,13 @@ mod operator;
 mod reconcile;
 
 use crate::backoff::retry;
+use crate::context::Context;
 use crate::engine::{Done, Outcome};
-use crate::{AWSCURRENT, Context, Error, Login, Result, Rotator, Step};
+use crate::error::{Error, Result};
+use crate::login::Login;
+use crate::rotator::Rotator;
+use crate::step::Step;
+use crate::store::AWSCURRENT;
 
 /// Runs the context's step, or an operator's action, with `rotator`.
 pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
@@ -61,7 +66,7 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     Ok(Outcome::CurrentTested.into())
 }
 
-async fn current<R: Rotator>(cx: &Context<'_>) -> Result<std::sync::Arc<crate::Version<R::Secret>>> {
+async fn current<R: Rotator>(cx: &Context<'_>) -> Result<std::sync::Arc<crate::document::Version<R::Secret>>> {
     cx.labelled(AWSCURRENT).await?.ok_or_else(|| {
         Error::invalid("the secret has no AWSCURRENT version with a value")
             .next("Store a first value in the secret, then start the rotation")

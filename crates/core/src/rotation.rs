@@ -1,5 +1,8 @@
+use crate::context::Context;
 use crate::engine::Done;
-use crate::{Context, Result, Rotator, protocol};
+use crate::error::Result;
+use crate::protocol;
+use crate::rotator::Rotator;
 
 /// What an engine runs: one rotator, or the choice of one by the secret's settings.
 ///

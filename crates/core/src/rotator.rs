@@ -3,7 +3,10 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Context, Keep, Login, Result};
+use crate::context::Context;
+use crate::error::Result;
+use crate::keep::Keep;
+use crate::login::Login;
 
 /// How a target's old and new credentials live together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use rustls::CertificateError;
 use rustls::pki_types::InvalidDnsNameError;
 use tokio::time::{Instant, timeout};
 
-use crate::{Context, Error, Result, roots};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::roots;
 
 /// A server that is reached by TCP and TLS: where it is, and what its failures mean.
 ///

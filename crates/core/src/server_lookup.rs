@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Looks database servers up where the secrets alone do not tell enough: at Amazon RDS, or in
 /// [`MemoryServers`](crate::memory::MemoryServers) for tests.

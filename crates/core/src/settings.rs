@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Error, PasswordPolicy, Result};
+use crate::error::{Error, Result};
+use crate::password::PasswordPolicy;
 
 pub use endpoint::Endpoint;
 pub use environment::Environment;

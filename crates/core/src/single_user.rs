@@ -1,5 +1,10 @@
+use crate::account::AccountSecret;
+use crate::accounts::Accounts;
 use crate::accounts::{own, try_login};
-use crate::{AccountSecret, Accounts, Context, Login, Result, Rotator, Slots};
+use crate::context::Context;
+use crate::error::Result;
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
 
 /// Rotates the password of one account, which changes it by itself.
 ///

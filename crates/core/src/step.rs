@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::Sensitive;
+use crate::sensitive::Sensitive;
 
 /// A step of the rotation protocol, in the order in which Secrets Manager calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]

@@ -3,7 +3,8 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use crate::{Result, Sensitive};
+use crate::error::Result;
+use crate::sensitive::Sensitive;
 
 /// The label of the version that consumers use.
 pub const AWSCURRENT: &str = "AWSCURRENT";

@@ -2,12 +2,20 @@ mod dual_or_single;
 
 use dual_or_single::DualOrSingle;
 
+use crate::account::AccountSecret;
+use crate::accounts::{Accounts, Passwords};
+use crate::alternating_users::AlternatingUsers;
 use crate::alternating_users::base_of_pair;
+use crate::context::Context;
+use crate::dual_password::DualPassword;
 use crate::engine::Done;
-use crate::{
-    AWSCURRENT, AWSPREVIOUS, AccountSecret, Accounts, AlternatingUsers, Context, DualPassword, Passwords, Result,
-    Rotation, SingleUser, Step, StrategyChoice, protocol,
-};
+use crate::error::Result;
+use crate::protocol;
+use crate::rotation::Rotation;
+use crate::settings::StrategyChoice;
+use crate::single_user::SingleUser;
+use crate::step::Step;
+use crate::store::{AWSCURRENT, AWSPREVIOUS};
 
 /// Rotates accounts by the strategy that the secret asks for: its tag `fourstep:strategy`, or the variable `STRATEGY`.
 ///

@@ -1,8 +1,12 @@
 //! The administrator that a secret names by `masterarn`: when it may act, where it logs in, and as whom.
 
+use crate::account::{AccountSecret, same_name};
+use crate::accounts::Accounts;
 use crate::accounts::try_login;
 use crate::backoff::Backoff;
-use crate::{AWSCURRENT, AccountSecret, Accounts, Context, Description, Error, Result, same_name};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::store::{AWSCURRENT, Description};
 
 /// Returns the ARN of the administrator's secret.
 pub(crate) fn arn(secret: &AccountSecret) -> Result<&str> {

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use super::admin::{self, Admin};
-use crate::{AccountSecret, Accounts, Context, Error, Login, Result, Rotator, Version};
+use crate::account::AccountSecret;
+use crate::accounts::Accounts;
+use crate::context::Context;
+use crate::document::Version;
+use crate::error::{Error, Result};
+use crate::login::Login;
+use crate::rotator::Rotator;
 
 /// Creates the next secret of the same account.
 pub(crate) fn next_secret<A: Accounts>(
@@ -69,7 +75,7 @@ pub(crate) async fn set<A: Accounts>(
 ) -> Result<()> {
     match accounts.set_password(&mut session, &pending.username, &pending.password, cx).await {
         // As on Amazon RDS with rds.restrict_password_commands.
-        Err(error) if error.kind() == crate::ErrorKind::Forbidden && pending.masterarn.is_some() => {
+        Err(error) if error.kind() == crate::error::ErrorKind::Forbidden && pending.masterarn.is_some() => {
             tracing::info!(message = %error, "the administrator changes the password");
             // It holds the lock that the administrator needs.
             accounts.close(session).await;

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::Error;
+use crate::error::Error;
 
 /// How many passwords a server keeps for an account, and what stands in the way of two.
 #[derive(Clone, Debug, PartialEq, Eq)]

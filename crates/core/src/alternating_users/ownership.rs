@@ -1,9 +1,13 @@
 //! Whose the accounts are: what shows that a clone and its base are this secret's, and not another's by chance or intent.
 
 use super::{AlternatingUsers, clone_of};
+use crate::account::AccountSecret;
 use crate::accounts::opens;
+use crate::accounts::{Accounts, Claim, Mirrored};
+use crate::context::Context;
 use crate::context::YOUNGEST;
-use crate::{AWSPENDING, AWSPREVIOUS, AccountSecret, Accounts, Claim, Context, Error, Mirrored, Result};
+use crate::error::{Error, Result};
+use crate::store::{AWSPENDING, AWSPREVIOUS};
 
 impl<A: Accounts> AlternatingUsers<A> {
     /// Makes the clone equal to its base. Older versions are only read where it looks like another's: the previous one,

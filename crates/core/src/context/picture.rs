@@ -1,4 +1,4 @@
-use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description};
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description};
 
 /// Where the three labels are.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Context, lock};
 use crate::backoff::Backoff;
-use crate::{AWSCURRENT, Description, Error, ErrorKind, Result, UnlabelledVersion, Version};
+use crate::document::Version;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{AWSCURRENT, Description, UnlabelledVersion};
 
 /// How many versions without a label are looked at, youngest first. Older ones were retired by the rotations before, and
 /// each attempt may count against an account lock at the service.

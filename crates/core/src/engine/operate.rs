@@ -3,10 +3,13 @@
 use std::time::SystemTime;
 
 use super::{Done, Engine, Report, exists_here, perform};
-use crate::{
-    AWSCURRENT, AWSPENDING, Action, Context, Description, Error, ErrorKind, Reply, Result, Rotation, Settings, Step,
-    StepEvent, Tried,
-};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::operator::{Action, Reply, Tried};
+use crate::rotation::Rotation;
+use crate::settings::Settings;
+use crate::step::{Step, StepEvent};
+use crate::store::{AWSCURRENT, AWSPENDING, Description};
 
 impl Engine {
     /// Lets the rotation act, and installs what the action staged.

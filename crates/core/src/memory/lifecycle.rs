@@ -169,8 +169,8 @@ fn check_name(name: &str) -> Result<(), Exception> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AWSCURRENT;
     use crate::memory::{ExceptionName, MemoryStore, PutSecretValue};
+    use crate::store::AWSCURRENT;
 
     fn model() -> Model {
         MemoryStore::with_secret("app", "{}").snapshot()

@@ -3,7 +3,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::{AWSCURRENT, Clock, SystemClock};
+use crate::clock::{Clock, SystemClock};
+use crate::store::AWSCURRENT;
 
 use super::exception::Exception;
 use super::secret::{Secret, SecretValue, SecretVersion};

@@ -1,4 +1,4 @@
-use crate::{AWSCURRENT, AWSPENDING};
+use crate::store::{AWSCURRENT, AWSPENDING};
 
 use super::exception::Exception;
 use super::model::{Model, check_value};
@@ -91,9 +91,9 @@ fn abandon_rotation(secret: &mut Secret, token: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AWSPREVIOUS;
     use crate::memory::fixture::{T1, T2, T3, labels, rotating};
     use crate::memory::{CreateSecret, ExceptionName, UpdateSecretVersionStage};
+    use crate::store::AWSPREVIOUS;
 
     #[test]
     fn a_put_fills_the_empty_pending_version() {

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use crate::{AWSCURRENT, AWSPENDING};
+use crate::store::{AWSCURRENT, AWSPENDING};
 
 use super::exception::Exception;
 use super::model::Model;

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Sensitive};
+use crate::sensitive::Sensitive;
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description};
 
 use super::exception::Exception;
 use super::rotation::RotationConfiguration;

@@ -3,7 +3,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 
-use crate::{Error, FoundServer, Result, ServerLookup, same_name};
+use crate::account::same_name;
+use crate::error::{Error, Result};
+use crate::server_lookup::{FoundServer, ServerLookup};
 
 /// Database servers that a test made up.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-use crate::{AWSCURRENT, AWSPENDING};
+use crate::store::{AWSCURRENT, AWSPENDING};
 
 use super::exception::Exception;
 use super::model::Model;
@@ -106,9 +106,9 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AWSPREVIOUS;
     use crate::memory::fixture::{T1, T2, T3, labels, rotating};
     use crate::memory::{ExceptionName, PutSecretValue};
+    use crate::store::AWSPREVIOUS;
 
     fn stage<'a>(
         stage: &'a str,

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::*;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 /// What AWS's PostgreSQL function leaves out.
 const POSTGRES: &str = ":/@\"'\\";

@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use super::current;
 use crate::backoff::{Backoff, retry};
+use crate::context::Context;
+use crate::document::Version;
 use crate::engine::{Done, Outcome};
+use crate::error::{Error, ErrorKind, Result};
+use crate::keep::Keep;
 use crate::keep::Strays;
-use crate::{AWSPREVIOUS, Context, Error, ErrorKind, Keep, Login, Put, Result, Rotator, Sensitive, Slots, Version};
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
+use crate::sensitive::Sensitive;
+use crate::store::{AWSPREVIOUS, Put};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     // Where making a credential changes nothing, the store itself tells whether there is one already: it never
@@ -91,7 +98,7 @@ async fn store(text: &Sensitive, slots: Slots, cx: &Context<'_>) -> Result<Put> 
             Err(error) => error,
         };
         if let Ok(Some(value)) = cx.store().read(&cx.secret_id(), cx.token()).await {
-            let same = value.content == crate::StoredContent::Text(text.clone());
+            let same = value.content == crate::store::StoredContent::Text(text.clone());
             return Ok(if same { Put::Stored } else { Put::OtherValueStored });
         }
         // A rolled key lives in this memory only, so it is worth more attempts than the store made by itself.

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use crate::backoff::{Backoff, retry};
+use crate::context::Context;
 use crate::engine::{Done, Outcome};
+use crate::error::{Error, Result};
+use crate::keep::Keep;
 use crate::keep::Strays;
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
 use crate::settings::Retire;
-use crate::{AWSCURRENT, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots};
+use crate::store::{AWSCURRENT, AWSPREVIOUS};
 
 pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     let Some(pending) = cx.pending::<R::Secret>().await? else {
@@ -57,7 +62,7 @@ async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) 
     }
     let current = cx.current::<R::Secret>().await?;
     let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
-    let previous = previous.as_deref().map(crate::Version::secret);
+    let previous = previous.as_deref().map(crate::document::Version::secret);
     let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
     let keep = Keep {
         kept: [Some(current.secret()), kept].into_iter().flatten().collect(),

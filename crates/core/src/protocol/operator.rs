@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::finish;
 use super::reconcile::reconcile;
 use crate::backoff::retry;
+use crate::context::Context;
+use crate::document::Version;
 use crate::engine::{Done, Outcome};
-use crate::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Context, Error, ErrorKind, Put, Reply, Result, Rotator, Sensitive,
-    Slots, StoredContent, Tried, Version,
-};
+use crate::error::{Error, ErrorKind, Result};
+use crate::operator::{Action, Reply, Tried};
+use crate::rotator::{Rotator, Slots};
+use crate::sensitive::Sensitive;
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Put, StoredContent};
 
 /// Versions without a label that recover reads at the most, youngest first.
 const MOST_TRIED: usize = 20;

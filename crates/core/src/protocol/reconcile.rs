@@ -1,8 +1,10 @@
 //! reconcile: the target is made to hold what the labels name.
 
 use super::{finish, set};
+use crate::context::Context;
 use crate::engine::{Done, Outcome};
-use crate::{Context, Error, Result, Rotator, Slots};
+use crate::error::{Error, Result};
+use crate::rotator::{Rotator, Slots};
 
 /// Does what the last step that changed the target would do again: each derives all of it from the labels.
 pub(super) async fn reconcile<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {

@@ -5,7 +5,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::for_host;
-use crate::{Error, Result, Settings};
+use crate::error::{Error, Result};
+use crate::settings::Settings;
 
 /// Returns the roots that are trusted for a host beside Mozilla's, which the driver adds by itself, as PEM: those of
 /// Amazon RDS, and the owner's.

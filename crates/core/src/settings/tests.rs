@@ -1,7 +1,7 @@
 mod cases;
 
 use super::*;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 use cases::cases;
 
 fn read(variables: &[(&str, &str)], tags: &[(&str, &str)]) -> Result<Settings> {

@@ -1,7 +1,13 @@
+use crate::account::AccountSecret;
 use crate::accounts::own;
-use crate::{
-    AccountSecret, Accounts, Context, DualPassword, Keep, Login, Passwords, Result, Rotator, SingleUser, Slots,
-};
+use crate::accounts::{Accounts, Passwords};
+use crate::context::Context;
+use crate::dual_password::DualPassword;
+use crate::error::Result;
+use crate::keep::Keep;
+use crate::login::Login;
+use crate::rotator::{Rotator, Slots};
+use crate::single_user::SingleUser;
 
 /// Rotates one account by dual-password where the server and the account's rights allow it, else by single-user.
 ///

@@ -1,4 +1,4 @@
-use crate::Settings;
+use crate::settings::Settings;
 
 type Look = fn(&Settings) -> String;
 
