@@ -153,14 +153,14 @@ impl<A: Accounts + Default> World<A> {
         token
     }
 
-    /// Returns a rotation up as an operator does: AWSPENDING is removed.
+    /// Abandons a rotation as an operator does: removes AWSPENDING.
     pub fn abandon(&self, token: &str) {
         let request =
             UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };
         self.store.with(|model| model.update_secret_version_stage(request)).unwrap();
     }
 
-    /// Returns the rotation that is under way up.
+    /// Abandons the rotation that is under way.
     pub fn abandon_pending(&self) {
         let token = format!("{:0>36}", self.tokens);
         self.abandon(&token);

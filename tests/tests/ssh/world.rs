@@ -109,7 +109,7 @@ impl World {
         unreachable!("every step is in the list")
     }
 
-    /// Returns a rotation up as an operator does: AWSPENDING is removed.
+    /// Abandons a rotation as an operator does: removes AWSPENDING.
     pub(crate) fn abandon(&self, token: &str) {
         let request =
             UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };

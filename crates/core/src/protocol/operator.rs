@@ -106,7 +106,7 @@ async fn roll_back<R: Rotator>(rotator: &R, version: Option<&str>, cx: &Context<
     stage_value(&older, cx).await
 }
 
-/// Returns a rotation up that has not ended.
+/// Abandons a rotation that has not ended.
 async fn back_to_current<R: Rotator>(
     rotator: &R,
     pending: &str,
