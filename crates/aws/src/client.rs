@@ -1,4 +1,4 @@
-//! The one place that decides how Secrets Manager and Amazon RDS are called: credentials, TLS, time-outs and retries.
+//! The one place that decides how services of AWS are called: credentials, TLS, time-outs and retries.
 
 use std::time::Duration;
 
@@ -45,11 +45,6 @@ pub(crate) async fn from_environment() -> Client {
         builder = builder.endpoint_url(url);
     }
     Client::from_conf(builder.build())
-}
-
-/// Creates a client for Amazon RDS from the environment of a Lambda function.
-pub(crate) async fn rds_from_environment() -> aws_sdk_rds::Client {
-    aws_sdk_rds::Client::new(&shared_config().await)
 }
 
 /// Reads what Lambda gives as variables, and nothing else. The SDK's own loader looks for files, other credentials and a
@@ -128,19 +123,6 @@ pub(crate) mod tests {
             .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
             .endpoint_url(endpoint);
         Client::from_conf(config.build())
-    }
-
-    /// The same for Amazon RDS.
-    pub(crate) fn rds_client_at(endpoint: &str) -> aws_sdk_rds::Client {
-        let config = aws_sdk_rds::Config::builder()
-            .behavior_version(version())
-            .http_client(http_client())
-            .retry_config(retries())
-            .timeout_config(timeouts())
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
-            .endpoint_url(endpoint);
-        aws_sdk_rds::Client::from_conf(config.build())
     }
 
     /// A listener that nobody accepts from, and the connections that fill its queue: the kernel drops each further

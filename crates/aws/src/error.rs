@@ -88,22 +88,24 @@ const MEANINGS: &[(&str, Meaning)] = &[
 
 /// Explains what an error of `operation` on `subject`, a secret or a database, means, and what to do.
 ///
+/// The SDK has retried by then, so an `Unavailable` is marked as retried.
+///
 /// The text of the service is passed on where it is about rights and states. It is not where a request was
 /// malformed: that text repeats the field's value.
-pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation, subject: &str) -> Error
+pub fn classify<E>(error: &SdkError<E, HttpResponse>, operation: &Operation, subject: &str) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     match error {
         SdkError::ServiceError(refusal) => refused(refusal.err(), refusal.raw().status().as_u16(), operation, subject),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => unreachable(error, operation.service()),
+            Some(error) => unreachable(error, operation.service),
             None => no_answer(operation),
         },
         SdkError::TimeoutError(_) => no_answer(operation),
         SdkError::ResponseError(response) => foreign_answer(operation, response.raw().status().as_u16()),
-        SdkError::ConstructionFailure(_) => not_sent(error, operation.service()),
-        _ => Error::other(format!("{} failed in a way that is not known", operation.name())),
+        SdkError::ConstructionFailure(_) => not_sent(error, operation.service),
+        _ => Error::other(format!("{} failed in a way that is not known", operation.name)),
     }
 }
 
@@ -114,11 +116,11 @@ pub(crate) fn is_missing_value<E: ProvideErrorMetadata>(error: &SdkError<E, Http
         && error.message().is_some_and(|message| message.contains("secret value"))
 }
 
-fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operation, subject: &str) -> Error {
+fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: &Operation, subject: &str) -> Error {
     // Each service names all of its errors.
     let Some(code) = refusal.code() else { return foreign_answer(operation, status) };
-    let said = said(operation.service(), refusal.message());
-    let (service, prefix, name) = (operation.service().name(), operation.service().prefix(), operation.name());
+    let said = said(operation.service, refusal.message());
+    let (service, prefix, name) = (operation.service.name, operation.service.prefix, operation.name);
     let meaning = MEANINGS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning);
     // A new name is judged by its status.
     let meaning = meaning.or(match status {
@@ -141,7 +143,7 @@ fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operatio
         Some(Meaning::Denied) => {
             Error::forbidden(format!("the function may not call {prefix}:{name} on {subject}{said}")).next(format!(
                 "Allow {prefix}:{name} on {subject} to the function's role; if it is allowed there, look at the policies of {}the organisation and the VPC endpoint{}",
-                operation.service().further_policy(), operation.service().needed()
+                operation.service.further_policy, operation.service.needed
             ))
         }
         Some(Meaning::KeyUnusable) => key_unusable(operation, subject, code, &said),
@@ -176,16 +178,16 @@ fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: Operatio
     }
 }
 
-fn key_unusable(operation: Operation, subject: &str, code: &str, said: &str) -> Error {
-    let (name, permissions) = (operation.name(), operation.key_permissions());
+fn key_unusable(operation: &Operation, subject: &str, code: &str, said: &str) -> Error {
+    let (name, permissions) = (operation.name, operation.key_permissions);
     Error::forbidden(format!("{name} on {subject} may not use the secret's KMS key ({code}){said}")).next(format!(
         "Allow {permissions} to the function's role, in its policy and in the key's; see also that the key is enabled"
     ))
 }
 
 /// Returns why there was no connection. The texts of the layers below tell it, where their types are private.
-fn unreachable(error: &ConnectorError, service: Service) -> Error {
-    let name = service.name();
+fn unreachable(error: &ConnectorError, service: &Service) -> Error {
+    let name = service.name;
     let chain = DisplayErrorContext(error).to_string();
     let has = |part: &str| chain.contains(part);
     if error.is_timeout() && !has("connect timeout") {
@@ -219,41 +221,41 @@ fn unreachable(error: &ConnectorError, service: Service) -> Error {
     } else {
         "the connection broke"
     };
-    let (prefix, needed) = (service.prefix(), service.needed());
+    let (prefix, needed) = (service.prefix, service.needed);
     Error::unavailable(format!("{name} cannot be reached: {what}, also after retries"))
         .next(format!("If the function is in a VPC, give its subnets a VPC endpoint for {name} (com.amazonaws.<region>.{prefix}) or a NAT gateway, let the security groups of function and endpoint pass TCP 443, and see that DNS gives the endpoint's address{needed}"))
         .retried()
 }
 
-fn foreign_answer(operation: Operation, status: u16) -> Error {
-    let service = operation.service();
-    let (name, variable) = (service.name(), service.endpoint_variable());
-    Error::unavailable(format!("the answer to {} is not one of {name} (HTTP {status})", operation.name()))
+fn foreign_answer(operation: &Operation, status: u16) -> Error {
+    let service = operation.service;
+    let (name, variable) = (service.name, service.endpoint_variable);
+    Error::unavailable(format!("the answer to {} is not one of {name} (HTTP {status})", operation.name))
         .next(format!("Look at what stands between: a proxy, or the variables AWS_ENDPOINT_URL and {variable}"))
         .retried()
 }
 
-fn no_answer(operation: Operation) -> Error {
-    let service = operation.service().name();
-    Error::unavailable(format!("{service} gave no answer to {} in time, also after retries", operation.name()))
+fn no_answer(operation: &Operation) -> Error {
+    let service = operation.service.name;
+    Error::unavailable(format!("{service} gave no answer to {} in time, also after retries", operation.name))
         .next("Secrets Manager tries the rotation again by itself")
         .retried()
 }
 
 /// A request that was not made: no region, or a part of it that HTTP cannot carry.
-fn not_sent(error: &(dyn StdError + 'static), service: Service) -> Error {
+fn not_sent(error: &(dyn StdError + 'static), service: &Service) -> Error {
     let chain = DisplayErrorContext(error).to_string();
     if chain.to_ascii_lowercase().contains("region") {
         return Error::invalid("no AWS region is set").next("Set the variable AWS_REGION; Lambda does so by itself");
     }
-    Error::invalid(format!("the request to {} could not be made", service.name()))
+    Error::invalid(format!("the request to {} could not be made", service.name))
         .next("Look at the variables AWS_REGION and AWS_ENDPOINT_URL, and at SecretId of the event")
 }
 
 /// Returns the service's own words, to be put behind ours.
-fn said(service: Service, message: Option<&str>) -> String {
+fn said(service: &Service, message: Option<&str>) -> String {
     match message.map(|message| printable(message.trim().trim_end_matches('.'))) {
-        Some(message) if !message.is_empty() => format!("; {} says: {message}", service.name()),
+        Some(message) if !message.is_empty() => format!("; {} says: {message}", service.name),
         _ => String::new(),
     }
 }

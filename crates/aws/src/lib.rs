@@ -1,23 +1,38 @@
-//! Fourstep's secret store on AWS Secrets Manager, and its look-up of database servers in Amazon RDS.
+//! Fourstep's secret store on AWS Secrets Manager, and how services of AWS are called.
 //!
-//! [`SecretsManagerStore`] is the only part that calls Secrets Manager. It needs these permissions on the secret:
-//! `secretsmanager:DescribeSecret`, `GetSecretValue`, `PutSecretValue`, `UpdateSecretVersionStage` and
-//! `ListSecretVersionIds`; and `kms:Decrypt` and `kms:GenerateDataKey` where the secret has a key of its own. On an
-//! administrator's secret, which another secret names by `masterarn`, it needs `DescribeSecret` and `GetSecretValue`, and
-//! `kms:Decrypt`.
+//! | file | holds |
+//! | --- | --- |
+//! | `store` | [`SecretsManagerStore`]: the only part that calls Secrets Manager |
+//! | `error` | [`classify`]: what an error of the SDK means, for any service |
+//! | `operation` | [`Service`] and [`Operation`]: what is called, for messages |
+//! | `client` | [`configuration`]: region, credentials, TLS, time-outs and retries |
 //!
-//! [`RdsServers`] is the only part that calls Amazon RDS, and only where an administrator's secret is managed by Amazon
-//! RDS, or names another host than the secret that it is for. It then needs `rds:DescribeDBInstances`, and
-//! `rds:DescribeDBClusters` where the server is of a cluster.
+//! The store needs these permissions on the secret: `secretsmanager:DescribeSecret`, `GetSecretValue`, `PutSecretValue`,
+//! `UpdateSecretVersionStage` and `ListSecretVersionIds`; and `kms:Decrypt` and `kms:GenerateDataKey` where the secret has a
+//! key of its own. On an administrator's secret, which another secret names by `masterarn`, it needs `DescribeSecret` and
+//! `GetSecretValue`, and `kms:Decrypt`.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use fourstep::Engine;
+//! use fourstep::settings::Environment;
+//! use fourstep_aws::SecretsManagerStore;
+//!
+//! # async fn example() {
+//! let store = SecretsManagerStore::from_environment().await;
+//! let engine = Engine::new(Arc::new(store), Environment::from_process());
+//! # }
+//! ```
 
 mod client;
 mod error;
 mod operation;
-mod rds;
 mod store;
 
 pub use aws_config::SdkConfig;
-pub use rds::RdsServers;
+pub use error::classify;
+pub use operation::{Operation, Service};
 pub use store::SecretsManagerStore;
 
 /// Returns the configuration of every client that a function makes: region and credentials by Lambda's variables, TLS by

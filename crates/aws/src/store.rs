@@ -7,14 +7,14 @@ use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::StatusType;
-use fourstep::{
-    AWSCURRENT, AWSPENDING, Description, Error, Put, Result, SecretStore, Sensitive, StoredContent, StoredValue,
-    UnlabelledVersion,
-};
+use fourstep::store::{Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion};
+use fourstep::{AWSCURRENT, AWSPENDING, Error, Result, Sensitive};
 
 use crate::client;
 use crate::error::{classify, is_missing_value};
-use crate::operation::Operation;
+use crate::operation::{
+    DESCRIBE_SECRET, GET_SECRET_VALUE, LIST_SECRET_VERSION_IDS, PUT_SECRET_VALUE, UPDATE_SECRET_VERSION_STAGE,
+};
 
 /// Secrets in AWS Secrets Manager, by the AWS SDK.
 ///
@@ -46,7 +46,7 @@ impl SecretsManagerStore {
 impl SecretStore for SecretsManagerStore {
     async fn describe(&self, secret_id: &str) -> Result<Description> {
         let answer = self.client.describe_secret().secret_id(secret_id).send().await;
-        answer.map(description).map_err(|error| classify(&error, Operation::DescribeSecret, secret_id))
+        answer.map(description).map_err(|error| classify(&error, &DESCRIBE_SECRET, secret_id))
     }
 
     async fn read(&self, secret_id: &str, version_id: &str) -> Result<Option<StoredValue>> {
@@ -61,7 +61,7 @@ impl SecretStore for SecretsManagerStore {
                 Ok(Some(StoredValue { content, created }))
             }
             Err(error) if is_missing_value(&error) => Ok(None),
-            Err(error) => Err(classify(&error, Operation::GetSecretValue, secret_id)),
+            Err(error) => Err(classify(&error, &GET_SECRET_VALUE, secret_id)),
         }
     }
 
@@ -85,7 +85,7 @@ impl SecretStore for SecretsManagerStore {
             // The version has a value already, and it is not this one: for the same value the call succeeds.
             // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
             Err(error) if error.code() == Some("ResourceExistsException") => Ok(Put::OtherValueStored),
-            Err(error) => Err(classify(&error, Operation::PutSecretValue, secret_id)),
+            Err(error) => Err(classify(&error, &PUT_SECRET_VALUE, secret_id)),
         }
     }
 
@@ -105,14 +105,14 @@ impl SecretStore for SecretsManagerStore {
                 Err(Error::conflict(format!("AWSCURRENT of secret {secret_id} is not on version {from} any more"))
                     .next("Somebody else moved it; nothing was changed. Look at the versions of the secret"))
             }
-            Err(error) => Err(classify(&error, Operation::UpdateSecretVersionStage, secret_id)),
+            Err(error) => Err(classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id)),
         }
     }
 
     async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
         let request = self.client.update_secret_version_stage().secret_id(secret_id).version_stage(AWSPENDING);
         let answer = request.remove_from_version_id(version_id).send().await;
-        answer.map(drop).map_err(|error| classify(&error, Operation::UpdateSecretVersionStage, secret_id))
+        answer.map(drop).map_err(|error| classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id))
     }
 
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
@@ -120,7 +120,7 @@ impl SecretStore for SecretsManagerStore {
         let mut pages = request.into_paginator().send();
         let mut versions = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| classify(&error, Operation::ListSecretVersionIds, secret_id))?;
+            let page = page.map_err(|error| classify(&error, &LIST_SECRET_VERSION_IDS, secret_id))?;
             for version in page.versions.unwrap_or_default() {
                 let labels = version.version_stages.unwrap_or_default();
                 if let (Some(id), true) = (version.version_id, labels.is_empty()) {

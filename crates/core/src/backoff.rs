@@ -2,13 +2,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::context::Context;
-use crate::error::Result;
-
-/// Time that is kept back: for an attempt worth the name, and to say what happened before Lambda ends the function.
-const TO_ANSWER: Duration = Duration::from_millis(1_500);
-
-/// Growing, jittered waits that end in time to answer.
+/// Growing, jittered waits.
 pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
@@ -32,31 +26,14 @@ impl Backoff {
         let builder = ExponentialBuilder::new().with_min_delay(first).with_max_times(times).with_jitter();
         Self(builder.build())
     }
-
-    /// Returns the next wait, or none if it would not leave the time to answer.
-    pub(crate) fn next(&mut self, remaining: Duration) -> Option<Duration> {
-        self.0.next().filter(|delay| *delay + TO_ANSWER < remaining)
-    }
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or the waits are used up.
-pub(crate) async fn retry<T, F>(cx: &Context<'_>, mut attempt: impl FnMut() -> F) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    let mut backoff = Backoff::for_target();
-    loop {
-        match attempt().await {
-            Err(error) if error.is_retryable() => match backoff.next(cx.remaining()) {
-                Some(delay) => {
-                    tracing::info!(kind = error.kind().name(), message = %error, "no answer; trying again");
-                    cx.clock().sleep(delay).await;
-                    cx.attempted_again();
-                }
-                None => return Err(error),
-            },
-            result => return result,
-        }
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    /// Returns the next wait, or none where there were enough.
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next()
     }
 }
 
@@ -66,18 +43,9 @@ mod tests {
 
     #[test]
     fn waits_grow_with_jitter_and_end() {
-        let waits: Vec<_> = std::iter::from_fn({
-            let mut backoff = Backoff::for_target();
-            move || backoff.next(Duration::from_secs(900))
-        })
-        .collect();
+        let waits: Vec<_> = Backoff::for_target().collect();
         assert_eq!(waits.len(), 4);
         assert!(waits.windows(2).all(|pair| pair[0] < pair[1] * 2), "{waits:?}");
         assert!(waits.iter().sum::<Duration>() < Duration::from_secs(7), "{waits:?}");
-    }
-
-    #[test]
-    fn no_wait_takes_the_time_to_answer() {
-        assert_eq!(Backoff::for_target().next(TO_ANSWER + Duration::from_millis(100)), None);
     }
 }

@@ -10,6 +10,11 @@ pub trait Clock: Send + Sync {
 
     /// Waits.
     async fn sleep(&self, duration: Duration);
+
+    /// Waits until a moment comes: the end of a step. A modelled clock, in whose time nothing hangs, may never get there.
+    async fn until(&self, moment: SystemTime) {
+        self.sleep(moment.duration_since(self.now()).unwrap_or_default()).await;
+    }
 }
 
 /// The system's time.

@@ -1,98 +1,63 @@
-mod picture;
-mod versions;
-
-pub(crate) use versions::YOUNGEST;
+mod labels;
+pub(crate) mod versions;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backoff::Backoff;
-use crate::clock::Clock;
-use crate::engine::Engine;
+use crate::context::labels::Labels;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::operator::{Action, Reply};
-use crate::rotator::{Rotator, Slots};
+use crate::notes::Notes;
 use crate::sensitive::Sensitive;
-use crate::server_lookup::ServerLookup;
-use crate::settings::Settings;
+use crate::services::Services;
+use crate::settings::{Group, PasswordPolicy, Settings};
+use crate::slots::Slots;
 use crate::step::{Step, StepEvent};
 use crate::store::{AWSCURRENT, Description, SecretStore, StoredValue};
 
-use picture::Picture;
+/// What the engine keeps back of the time until the process ends, to log the step and to answer; a quarter at the most.
+pub(crate) const TO_REPORT: Duration = Duration::from_millis(300);
+
+/// What one wait leaves of the step's time, to say what happened.
+const TO_EXPLAIN: Duration = Duration::from_millis(250);
 
 /// What a rotator may know and ask during one step.
 pub struct Context<'a> {
-    engine: &'a Engine,
+    services: &'a Services,
+    notes: &'a Notes,
     event: &'a StepEvent,
-    action: Option<Action>,
-    reply: Mutex<Option<Reply>>,
-    staged: Mutex<Option<String>>,
     settings: Settings,
     deadline: SystemTime,
-    description: Mutex<Description>,
-    values: Mutex<BTreeMap<String, StoredValue>>,
-    tried: Mutex<BTreeMap<String, bool>>,
-    strategy: Mutex<Option<(&'static str, Slots)>>,
-    attempts: AtomicU32,
+    secret_id: String,
+    known: Mutex<Known>,
+}
+
+/// What was read so far.
+struct Known {
+    description: Description,
+    values: BTreeMap<String, StoredValue>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(
-        engine: &'a Engine,
+        services: &'a Services,
+        notes: &'a Notes,
         event: &'a StepEvent,
         settings: Settings,
         deadline: SystemTime,
         description: Description,
     ) -> Self {
-        Self {
-            engine,
-            event,
-            action: None,
-            reply: Mutex::default(),
-            staged: Mutex::default(),
-            settings,
-            deadline,
-            description: Mutex::new(description),
-            values: Mutex::default(),
-            tried: Mutex::default(),
-            strategy: Mutex::default(),
-            attempts: AtomicU32::new(1),
-        }
-    }
-
-    /// Turns it into that of an operator's action instead of a step.
-    pub(crate) fn for_operator(self, action: Action) -> Self {
-        Self { action: Some(action), ..self }
-    }
-
-    /// Returns what an operator asked for. `None`: Secrets Manager asked for the step.
-    pub(crate) fn action(&self) -> Option<&Action> {
-        self.action.as_ref()
-    }
-
-    /// Notes the reply to the operator.
-    pub(crate) fn answer(&self, reply: Reply) {
-        *lock(&self.reply) = Some(reply);
-    }
-
-    /// Notes the version that was staged for the operator.
-    pub(crate) fn stage(&self, token: String) {
-        *lock(&self.staged) = Some(token);
-    }
-
-    /// Returns the reply to the operator, and the version that was staged.
-    pub(crate) fn into_reply(self) -> (Option<Reply>, Option<String>) {
-        let reply = self.reply.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (reply, self.staged.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let secret_id = description.arn.clone();
+        let known = Mutex::new(Known { description, values: BTreeMap::new() });
+        Self { services, notes, event, settings, deadline, secret_id, known }
     }
 
     /// Returns the ARN of the secret that is rotated. Key the target's lock by it.
     #[must_use]
-    pub fn secret_id(&self) -> String {
-        self.description().arn.clone()
+    pub fn secret_id(&self) -> &str {
+        &self.secret_id
     }
 
     /// Returns the id of the version that this rotation makes.
@@ -107,16 +72,21 @@ impl<'a> Context<'a> {
         self.event.step
     }
 
-    /// Returns the settings: the function's, overridden by the secret's tags.
+    /// Returns a group of settings: the function's, overridden by the secret's tags.
+    ///
+    /// # Panics
+    ///
+    /// If the rotation does not name the group by [`Rotator::settings`](crate::Rotator::settings) or
+    /// [`Rotation::settings`](crate::Rotation::settings).
     #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    pub fn settings<G: Group>(&self) -> &G {
+        self.settings.group()
     }
 
-    /// Returns the time that is left for this step.
+    /// Returns the time of day.
     #[must_use]
-    pub fn remaining(&self) -> Duration {
-        self.deadline.duration_since(self.now()).unwrap_or_default()
+    pub fn now(&self) -> SystemTime {
+        self.services.clock.now()
     }
 
     /// Returns the moment at which this step ends at the latest.
@@ -125,24 +95,36 @@ impl<'a> Context<'a> {
         self.deadline
     }
 
-    /// Returns the time of day.
+    /// Returns the time that is left for this step.
     #[must_use]
-    pub fn now(&self) -> SystemTime {
-        self.engine.clock.now()
+    pub fn remaining(&self) -> Duration {
+        self.services.remaining(self.deadline)
+    }
+
+    /// Returns how long to wait for an answer: `limit`, or less where the step ends before, so that there is still time
+    /// to say what happened.
+    #[must_use]
+    pub fn wait_at_most(&self, limit: Duration) -> Duration {
+        limit.min(self.remaining().saturating_sub(TO_EXPLAIN))
+    }
+
+    /// Returns whether the step may wait that long and still has the time for another attempt.
+    #[must_use]
+    pub fn may_wait(&self, wait: Duration) -> bool {
+        self.services.may_wait(wait, self.deadline)
     }
 
     /// Checks that AWSCURRENT, AWSPENDING and AWSPREVIOUS are still where they were when the step began.
     ///
-    /// A check is a fence only inside of the target's lock: open the session, take the lock in it, call this, then
-    /// write, all in that session.
+    /// A fence outside the target's lock protects nothing: open the session, take the lock in it, call this, then write,
+    /// all in that session.
     ///
     /// # Errors
     ///
     /// `Conflict` if a label moved: somebody else acts on this secret. Write nothing then.
     pub async fn fence(&self) -> Result<()> {
-        let secret_id = self.secret_id();
-        let now = self.engine.store.describe(&secret_id).await?;
-        let (before, after) = (Picture::of(&self.description()), Picture::of(&now));
+        let now = self.store().describe(&self.secret_id).await?;
+        let (before, after) = (Labels::of(&self.lock().description), Labels::of(&now));
         if before == after {
             return Ok(());
         }
@@ -153,15 +135,42 @@ impl<'a> Context<'a> {
         .next("Nothing was written after that. If no other rotation is under way, start this one again"))
     }
 
-    /// Creates a password by the settings. Where they name no characters to exclude, `exclude` is excluded.
+    /// Makes a password by the settings. Where they name no characters to exclude, `exclude` is excluded.
     ///
     /// # Errors
     ///
     /// `Invalid` if the settings leave no password to choose.
+    ///
+    /// # Panics
+    ///
+    /// If the rotation does not name the group [`PasswordPolicy`].
     pub fn password(&self, exclude: &str) -> Result<Sensitive> {
-        let password = self.settings.password.generate(exclude)?;
+        let password = self.settings::<PasswordPolicy>().generate(exclude)?;
         self.learn(&password);
         Ok(password)
+    }
+
+    /// Runs `attempt` until it succeeds, fails for good, or the waits between two attempts are used up.
+    ///
+    /// # Errors
+    ///
+    /// The last one of `attempt`.
+    pub(crate) async fn retry<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut backoff = Backoff::for_target();
+        loop {
+            match attempt().await {
+                Err(error) if error.is_retryable() => {
+                    let Some(delay) = self.next_wait(&mut backoff) else { return Err(error) };
+                    tracing::info!(kind = error.kind().name(), message = %error, "no answer; trying again");
+                    self.sleep(delay).await;
+                    self.notes.attempted_again();
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Runs `attempt`, and again while the target refuses it: what was installed a moment ago may take up to `limit`
@@ -183,52 +192,67 @@ impl<'a> Context<'a> {
             if !answer.as_ref().is_err_and(Error::is_rejected) || waited >= limit {
                 return answer;
             }
-            let Some(delay) = backoff.next(self.remaining()) else {
+            let Some(delay) = self.next_wait(&mut backoff) else {
                 return Err(Error::unavailable("the target does not accept the new credential yet")
                     .retried()
                     .still_works("The pending version keeps it, and the next attempt tests it again")
                     .next("Secrets Manager tries again by itself. If this goes on, raise the function's time-out"));
             };
-            self.engine.clock.sleep(delay.min(limit.saturating_sub(waited))).await;
+            self.sleep(delay.min(limit.saturating_sub(waited))).await;
         }
+    }
+
+    /// Waits before the next attempt. `false`: there were enough, or the step has no time for another one.
+    pub(crate) async fn pause(&self, backoff: &mut Backoff) -> bool {
+        self.services.pause(backoff, self.deadline).await
+    }
+
+    fn next_wait(&self, backoff: &mut Backoff) -> Option<Duration> {
+        backoff.next().filter(|wait| self.may_wait(*wait))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.services.clock.sleep(duration).await;
     }
 
     /// Teaches the output filter a value: for secrets that come from elsewhere than a secret's JSON.
     pub fn learn(&self, secret: &Sensitive) {
-        self.engine.filter.learn(secret);
+        self.services.filter.learn(secret);
     }
 
     /// Returns whether this rotation's version is AWSCURRENT, as far as the description shows.
     pub(crate) fn is_promoted(&self) -> bool {
-        self.description().version_with(AWSCURRENT) == Some(self.token())
+        self.lock().description.version_with(AWSCURRENT) == Some(self.token())
     }
 
-    pub(crate) fn description(&self) -> MutexGuard<'_, Description> {
-        lock(&self.description)
+    /// Returns the id of the version with a label, as the step knows it.
+    pub(crate) fn id_of(&self, label: &str) -> Option<String> {
+        self.lock().description.version_with(label).map(str::to_owned)
+    }
+
+    /// Returns the labels of a version, as the step knows them.
+    pub(crate) fn labels_of(&self, version_id: &str) -> Vec<String> {
+        self.lock().description.labels_of(version_id).to_vec()
+    }
+
+    /// Returns what the store said of the secret when the step began, or since it was asked again.
+    pub(crate) fn description(&self) -> Description {
+        self.lock().description.clone()
     }
 
     /// Reads the labels anew, after the step itself moved one.
     pub(crate) async fn describe_again(&self) -> Result<()> {
-        let secret_id = self.secret_id();
-        let description = self.engine.store.describe(&secret_id).await?;
-        *self.description() = description;
+        let description = self.store().describe(&self.secret_id).await?;
+        self.lock().description = description;
         Ok(())
     }
 
     pub(crate) fn store(&self) -> &dyn SecretStore {
-        &*self.engine.store
-    }
-
-    pub(crate) fn servers(&self) -> &dyn ServerLookup {
-        &*self.engine.servers
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.engine.clock
+        &*self.services.store
     }
 
     pub(crate) fn filter(&self) -> &Filter {
-        &self.engine.filter
+        &self.services.filter
     }
 
     pub(crate) fn rotation_token(&self) -> Option<&Sensitive> {
@@ -236,53 +260,27 @@ impl<'a> Context<'a> {
     }
 
     /// Notes how the credentials are rotated. What the target told last holds.
-    pub(crate) fn set_strategy<R: Rotator>(&self) {
-        *lock(&self.strategy) = Some((R::NAME, R::SLOTS));
-    }
-
-    pub(crate) fn strategy(&self) -> Option<&'static str> {
-        lock(&self.strategy).map(|(name, _)| name)
+    pub(crate) fn strategy_is(&self, name: &'static str, slots: Slots) {
+        self.notes.strategy_is(name, slots);
     }
 
     /// Returns whether AWSCURRENT works at every moment of this rotation.
     pub(crate) fn overlaps(&self) -> bool {
-        lock(&self.strategy).is_some_and(|(_, slots)| slots.overlaps())
+        self.notes.overlaps()
     }
 
-    /// Counts one more attempt at what the target did not answer.
-    pub(crate) fn attempted_again(&self) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn attempts(&self) -> u32 {
-        self.attempts.load(Ordering::Relaxed)
-    }
-
-    /// Remembers whether the target accepted a version, for the error message, and passes the answer on. No answer is
-    /// none of both.
-    pub(crate) fn noted<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
-        if answer.is_ok() || answer.as_ref().is_err_and(Error::is_rejected) {
-            lock(&self.tried).insert(version_id.to_owned(), answer.is_ok());
-        }
-        answer
+    /// Notes whether the target accepted a version, for the error message, and passes the answer on.
+    pub(crate) fn tried<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
+        self.notes.tried(version_id, answer)
     }
 
     /// Describes which version opens the target, as far as this step learned it.
     pub(crate) fn what_works(&self) -> String {
-        let tried = lock(&self.tried);
-        let description = self.description();
-        let name = |id: &str| match description.labels_of(id).first() {
-            Some(label) => format!("{label} (version {id})"),
-            None => format!("version {id}, which has no label,"),
-        };
-        if let Some((id, _)) = tried.iter().find(|(_, accepted)| **accepted) {
-            return format!("{} opened the target in this step", name(id));
-        }
-        if tried.is_empty() {
-            return "This step changed nothing at the target, and did not learn which version opens it".to_owned();
-        }
-        let refused: Vec<_> = tried.keys().map(|id| name(id)).collect();
-        format!("Of the versions that were tried, none opened the target: {}", refused.join(", "))
+        self.notes.what_works(|id| self.labels_of(id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -290,8 +288,4 @@ impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("step", &self.event.step).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,3 +1,7 @@
+//! Keys that a service makes itself: what an author implements, and the rotator that it becomes.
+
+mod minted;
+
 use std::fmt;
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,15 +11,23 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::settings::Groups;
+
+pub use minted::Minted;
 
 /// The keys of a service that makes them itself: list, mint, delete, try.
 ///
-/// [`Minted`](crate::Minted) makes a [`Rotator`](crate::Rotator) of it, and owns the hard rules: when a key of an
+/// [`Minted`] makes a [`Rotator`](crate::Rotator) of it, and owns the hard rules: when a key of an
 /// earlier attempt may be deleted, which keys are strays, what to do at the service's limit. No implementation looks at
 /// a label, or decides which key goes.
 pub trait Keys: Send + Sync + 'static {
     /// The secret's JSON object: the key, and what tells it from others at the service.
     type Secret: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Returns the groups of settings that it reads, beside the engine's own.
+    fn settings() -> Groups {
+        Groups::none()
+    }
 
     /// Returns the id by which the service knows the secret's key. `None`: the secret does not say.
     fn id(&self, secret: &Self::Secret) -> Option<String>;
@@ -84,16 +96,16 @@ impl KeyName {
     #[must_use]
     pub fn new(cx: &Context<'_>) -> Self {
         let deadline = cx.deadline().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 1;
-        Self { secret: suffix(&cx.secret_id()), token: cx.token().to_owned(), deadline }
+        Self { secret: suffix(cx.secret_id()), token: cx.token().to_owned(), deadline }
     }
 
     /// Reads a name back. `None`: the key is not Fourstep's, or is another secret's.
     #[must_use]
     pub fn parse(name: &str, cx: &Context<'_>) -> Option<Self> {
-        let rest = name.strip_prefix(PREFIX)?.strip_prefix(&suffix(&cx.secret_id()))?.strip_prefix('-')?;
+        let rest = name.strip_prefix(PREFIX)?.strip_prefix(&suffix(cx.secret_id()))?.strip_prefix('-')?;
         let (token, deadline) = rest.rsplit_once('-')?;
         let deadline = deadline.parse().ok()?;
-        Some(Self { secret: suffix(&cx.secret_id()), token: token.to_owned(), deadline })
+        Some(Self { secret: suffix(cx.secret_id()), token: token.to_owned(), deadline })
     }
 
     /// Returns this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.

@@ -1,17 +1,76 @@
 //! Rotates secrets held in AWS Secrets Manager: the protocol, the strategies, and the rules that keep every
 //! credential alive.
 //!
-//! Fourstep is named after the protocol: createSecret, setSecret, testSecret, finishSecret. This crate knows neither AWS
-//! nor any driver. An author says what is special about a service, by the smallest trait that fits:
+//! Fourstep is named after the protocol's four steps: createSecret, setSecret, testSecret, finishSecret. This crate knows
+//! neither AWS nor any driver. An author says what is special about a service, by the smallest trait that fits; the crate
+//! does the rest:
 //!
-//! | trait | for | the engine and the strategies add |
+//! | trait | for | the crate adds |
 //! | --- | --- | --- |
-//! | [`Accounts`] | user names and passwords of a server | [`SingleUser`], [`AlternatingUsers`], [`DualPassword`], or [`Strategies`], which choose by the secret's tags |
-//! | [`Keys`] | keys that the service makes itself | [`Minted`] |
+//! | [`accounts::Accounts`] | user names and passwords of a server | the strategies of [`accounts`]: single-user, alternating-users, dual-password |
+//! | [`keys::Keys`] | keys that the service makes itself | [`keys::Minted`]: names that tell strays apart, the service's limit |
 //! | [`Rotator`] | anything else | labels, retries, repeated steps, older versions, redaction |
 //!
-//! [`Engine::run`] runs one step of one of them on a [`SecretStore`]. [`MemoryStore`] is one for tests.
-//! [`SETTINGS`] lists what can be set, and [`ErrorKind`] what can go wrong and who acts on it.
+//! A rotator in full, for a service that takes a new token from whoever knows the old one, and its rotation by the
+//! in-memory store:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use std::time::{Duration, SystemTime};
+//!
+//! use fourstep::memory::{MemoryStore, RotateSecret};
+//! use fourstep::settings::Environment;
+//! use fourstep::{Context, Engine, Error, Login, Result, Rotator, Sensitive, Slots, Step, StepEvent};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Token {
+//!     token: Sensitive,
+//! }
+//!
+//! /// The service keeps one token.
+//! struct Service(Arc<Mutex<String>>);
+//!
+//! impl Rotator for Service {
+//!     type Secret = Token;
+//!     const NAME: &'static str = "token";
+//!     const SLOTS: Slots = Slots::One;
+//!
+//!     async fn create(&self, _current: &Token, _login: &Login<'_, Token>, cx: &Context<'_>) -> Result<Token> {
+//!         Ok(Token { token: cx.password("")? })
+//!     }
+//!
+//!     async fn set(&self, pending: &Token, login: &Login<'_, Token>, cx: &Context<'_>) -> Result<()> {
+//!         login.working().await?;
+//!         cx.fence().await?;
+//!         *self.0.lock().unwrap() = pending.token.expose().to_owned();
+//!         Ok(())
+//!     }
+//!
+//!     async fn probe(&self, secret: &Token, _cx: &Context<'_>) -> Result<()> {
+//!         match *self.0.lock().unwrap() == secret.token.expose() {
+//!             true => Ok(()),
+//!             false => Err(Error::rejected("the service refused the token")),
+//!         }
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<()> {
+//! let store = Arc::new(MemoryStore::with_secret("app", r#"{"token":"first"}"#));
+//! let service = Service(Arc::new(Mutex::new("first".to_owned())));
+//! let request = RotateSecret { lambda_arn: Some("arn:…"), ..RotateSecret::now("app") };
+//! let token = store.with(|model| model.rotate_secret(request)).answer.expect("it may be rotated");
+//!
+//! let engine = Engine::new(store, Environment::default());
+//! for step in Step::ALL {
+//!     let event = StepEvent { step, secret_id: "app".into(), token: token.clone(), rotation_token: None };
+//!     engine.run(&service, &event, SystemTime::now() + Duration::from_secs(30)).await.result?;
+//! }
+//! assert_ne!(*service.0.lock().unwrap(), "first");
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+//! ```
 //!
 //! # What each step does
 //!
@@ -21,11 +80,11 @@
 //! | createSecret | Does nothing where the version has its value. Refuses while AWSCURRENT is younger than `min-age`. For [`Slots::Many`], first retires what AWSPREVIOUS opened and what dropped rotations left, if AWSCURRENT opens the target. Then: create, fence, store. If another value was stored meanwhile, that one is kept and ours is retired. If the answer was lost, the version is read back |
 //! | setSecret | Runs on every attempt, also if the pending credential opens already: a half-made account would be promoted otherwise. AWSCURRENT logs in first, so that the usual path has no refused login |
 //! | testSecret | Proves that the pending credential opens the target and may do what the other may. Without a pending value (RotateImmediately=false), it tests AWSCURRENT. It has no side effects |
-//! | finishSecret | Tests the pending credential once more, then moves AWSCURRENT by compare-and-swap. Then it retires what is named as gone. Called again, it does that clean-up only |
+//! | finishSecret | Tries the pending credential once more, then moves AWSCURRENT by compare-and-swap. Then it retires what is named as gone. Called again, it does that clean-up only |
 //!
 //! # The order of a write
 //!
-//! A fence that is not inside of a lock is no fence: an invocation may sleep between the two, through a whole later
+//! A fence outside the target's lock protects nothing: an invocation may sleep between the two, through a whole later
 //! rotation. So every write goes: open the session, take the target's lock in it, [`Context::fence`], observe, write, all
 //! in that session. Where a target offers no lock, as HTTP services do, that window stays, and is documented.
 //!
@@ -50,69 +109,67 @@
 //! - **A clean-up that failed is completed** by the next call.
 //! - **AWSPREVIOUS works** until the next rotation needs its place, unless `retire` is `at-finish`.
 //! - **A finished rotation that is run again** changes nothing in the target.
+//!
+//! # The files
+//!
+//! In reading order; each uses only files below it, and nothing uses the crate's root.
+//!
+//! ```text
+//! engine            runs a step or an operator's action so that it ends in time
+//! └ operator        what an operator asks: diagnose, rollback, recover, retire, reconcile
+//!   └ invocation    one step: describe the secret, read its settings, choose the rotator, run it
+//!     └ rotation    what an engine runs: one rotator, or the choice of one
+//!       └ protocol  the four steps with a rotator: create, set, test, finish
+//! accounts          user names and passwords: the traits, the strategies, what they share
+//! keys              keys that the service makes
+//! rotator           what an author implements; given login and keep
+//! context           what a rotator may know and ask during one step
+//! admission         which secrets and versions may be acted on
+//! services · notes · version · report · memory
+//! settings          groups of settings, and how values are read
+//! store             what the engine asks of Secrets Manager
+//! error · filter · step · sensitive · clock · slots · backoff
+//! ```
 
-mod account;
-mod accounts;
-mod alternating_users;
+pub mod accounts;
+mod admission;
 mod backoff;
 mod clock;
 mod context;
-mod document;
-mod dual_password;
 mod engine;
 mod error;
 mod filter;
+mod invocation;
 mod keep;
-mod keys;
+pub mod keys;
 mod login;
 pub mod memory;
-mod minted;
-mod operator;
-mod password;
+mod notes;
+pub mod operator;
 mod protocol;
-pub mod roots;
+mod report;
 mod rotation;
 mod rotator;
 mod sensitive;
-#[cfg(feature = "server")]
-mod server;
-mod server_lookup;
-mod settings;
-mod single_user;
+mod services;
+pub mod settings;
+mod slots;
 mod step;
-mod store;
-mod strategies;
+pub mod store;
+mod version;
 
-pub use account::{AccountSecret, same_name};
-pub use accounts::{Accounts, Claim, Mirrored, Passwords};
-pub use alternating_users::{AlternatingUsers, clone_of};
 pub use clock::{Clock, SystemClock};
 pub use context::Context;
-pub use document::Version;
-pub use dual_password::DualPassword;
-pub use engine::{Done, Engine, Outcome, Report};
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;
 pub use keep::Keep;
-pub use keys::{Key, KeyName, Keys, Mint};
 pub use login::Login;
-pub use memory::MemoryStore;
-pub use minted::Minted;
-pub use operator::{Action, OperatorEvent, Reply, Tried};
-pub use password::PasswordPolicy;
-pub use rotation::Rotation;
-pub use rotator::{Rotator, Slots};
+pub use report::{Done, Outcome, Report};
+pub use rotation::{Chosen, Rotation};
+pub use rotator::Rotator;
 pub use sensitive::{MaybeSensitive, Sensitive};
-#[cfg(feature = "server")]
-pub use server::{Deadline, Operation, Server};
-pub use server_lookup::{FoundServer, ServerLookup};
-pub use settings::{
-    Endpoint, Environment, Grants, HostsTag, Retire, SETTINGS, Setting, Settings, SshKeyFormat, SshKeyType, SshTest,
-    SshTransport, StrategyChoice,
-};
-pub use single_user::SingleUser;
+pub use slots::Slots;
 pub use step::{Step, StepEvent};
-pub use store::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion,
-};
-pub use strategies::Strategies;
+pub use store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+pub use version::{OtherSecret, Version};

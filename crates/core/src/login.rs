@@ -1,46 +1,55 @@
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::context::Context;
-use crate::context::YOUNGEST;
-use crate::document::Version;
+use crate::context::versions::YOUNGEST;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rotator::Rotator;
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+use crate::version::Version;
+
+/// Tries credentials: the rotator, of which a [`Login`] needs to know no more.
+#[async_trait]
+pub(crate) trait Probe<S>: Send + Sync {
+    /// Tries whether the service accepts a secret.
+    async fn probe(&self, secret: &S, cx: &Context<'_>) -> Result<()>;
+}
 
 /// Finds the version of the secret that the service accepts, lazily.
 ///
 /// The order is AWSCURRENT, AWSPENDING, AWSPREVIOUS, and only when all of these are refused the three youngest
 /// versions without a label: where a rotation was abandoned or cancelled, one of them is the live one. Only a refusal
 /// by the service leads to the next version; any other error ends the search.
-pub struct Login<'a, R: Rotator> {
-    rotator: &'a R,
+pub struct Login<'a, S> {
+    probe: &'a dyn Probe<S>,
     cx: &'a Context<'a>,
-    working: OnceCell<Arc<Version<R::Secret>>>,
+    working: OnceCell<Arc<Version<S>>>,
 }
 
-impl<'a, R: Rotator> Login<'a, R> {
-    pub(crate) fn new(rotator: &'a R, cx: &'a Context<'a>) -> Self {
-        Self { rotator, cx, working: OnceCell::new() }
+impl<'a, S: Serialize + DeserializeOwned + Send + Sync> Login<'a, S> {
+    pub(crate) fn new(probe: &'a dyn Probe<S>, cx: &'a Context<'a>) -> Self {
+        Self { probe, cx, working: OnceCell::new() }
     }
 
-    /// Finds the version that [`Rotator::probe`] finds accepted. Asks once.
+    /// Finds the version that the rotator's `probe` finds accepted. Asks once.
     ///
     /// # Errors
     ///
-    /// `Rejected` if the service refuses every version; whatever else `test` reports.
-    pub async fn working(&self) -> Result<&Arc<Version<R::Secret>>> {
+    /// `Rejected` if the service refuses every version; whatever else `probe` reports.
+    pub async fn working(&self) -> Result<&Arc<Version<S>>> {
         let find = async || {
-            let opened = self.open(|version| async move { self.rotator.probe(version.secret(), self.cx).await });
+            let opened = self.open(|version| async move { self.probe.probe(version.secret(), self.cx).await });
             opened.await.map(|(version, ())| version)
         };
         self.working.get_or_try_init(find).await
     }
 
     /// Returns whether the current version opens the service, without trying another one.
-    pub(crate) async fn current_opens(&self, current: &Arc<Version<R::Secret>>) -> Result<bool> {
-        match self.cx.noted(current.id(), self.rotator.probe(current.secret(), self.cx).await) {
+    pub(crate) async fn current_opens(&self, current: &Arc<Version<S>>) -> Result<bool> {
+        match self.cx.tried(current.id(), self.probe.probe(current.secret(), self.cx).await) {
             Ok(()) => {
                 // Whoever asks for the working version next need not ask the service again.
                 let _ = self.working.set(Arc::clone(current));
@@ -56,17 +65,16 @@ impl<'a, R: Rotator> Login<'a, R> {
     /// # Errors
     ///
     /// `Rejected` if `attempt` is refused with every version; any other error of `attempt` as it is.
-    pub async fn open<T, F, A>(&self, attempt: A) -> Result<(Arc<Version<R::Secret>>, T)>
+    pub async fn open<T, F, A>(&self, attempt: A) -> Result<(Arc<Version<S>>, T)>
     where
-        A: Fn(Arc<Version<R::Secret>>) -> F + Send + Sync,
+        A: Fn(Arc<Version<S>>) -> F + Send + Sync,
         F: Future<Output = Result<T>> + Send,
         T: Send,
     {
         let mut refusal = None;
         let mut seen = Vec::new();
         for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
-            let id = self.cx.description().version_with(label).map(str::to_owned);
-            let Some(id) = id.filter(|id| !seen.contains(id)) else { continue };
+            let Some(id) = self.cx.id_of(label).filter(|id| !seen.contains(id)) else { continue };
             let version = self.candidate(&id, label == AWSCURRENT).await?;
             seen.push(id);
             let Some(version) = version else { continue };
@@ -91,7 +99,7 @@ impl<'a, R: Rotator> Login<'a, R> {
     }
 
     /// Reads a version to try. An older one of another shape is no candidate; the current one has to be right.
-    async fn candidate(&self, id: &str, current: bool) -> Result<Option<Arc<Version<R::Secret>>>> {
+    async fn candidate(&self, id: &str, current: bool) -> Result<Option<Arc<Version<S>>>> {
         match self.cx.version(id).await {
             Err(error) if !current && error.kind() == ErrorKind::Invalid => Ok(None),
             version => version,
@@ -100,16 +108,16 @@ impl<'a, R: Rotator> Login<'a, R> {
 
     async fn attempt<T, F, A>(
         &self,
-        version: &Arc<Version<R::Secret>>,
+        version: &Arc<Version<S>>,
         attempt: &A,
         refusal: &mut Option<Error>,
     ) -> Result<Option<T>>
     where
-        A: Fn(Arc<Version<R::Secret>>) -> F + Send + Sync,
+        A: Fn(Arc<Version<S>>) -> F + Send + Sync,
         F: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        match self.cx.noted(version.id(), attempt(Arc::clone(version)).await) {
+        match self.cx.tried(version.id(), attempt(Arc::clone(version)).await) {
             Ok(session) => Ok(Some(session)),
             Err(error) if error.is_rejected() => {
                 refusal.get_or_insert(error);
@@ -120,7 +128,7 @@ impl<'a, R: Rotator> Login<'a, R> {
     }
 }
 
-impl<R: Rotator> std::fmt::Debug for Login<'_, R> {
+impl<S> std::fmt::Debug for Login<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Login").finish_non_exhaustive()
     }

@@ -29,8 +29,8 @@ pub use exception::{Exception, ExceptionName};
 pub use lifecycle::CreateSecret;
 pub use model::Model;
 pub use put::PutSecretValue;
-pub use rotation::{RotateSecret, Rotated, RotationConfiguration, RotationRules, Run};
-pub use secret::{Secret, SecretValue, SecretVersion};
+pub use rotation::{RotateSecret, Rotated, Run};
+pub use secret::{RotationConfiguration, RotationRules, Secret, SecretValue, SecretVersion};
 pub use servers::MemoryServers;
 pub use stage::UpdateSecretVersionStage;
 

@@ -1,9 +1,22 @@
+//! What an operator asks of a function, and is answered.
+
+pub(crate) mod act;
+mod diagnose;
+mod reconcile;
+mod recover;
+mod retire;
+mod rollback;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::engine::Report;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::protocol::Protocol;
+use crate::report::{Outcome, Report};
+use crate::store::AWSCURRENT;
 
 /// What an operator asks a function to do with a secret that it rotates.
 ///
@@ -99,21 +112,55 @@ pub struct Tried {
     pub opens: Option<bool>,
 }
 
-impl Report {
+impl Reply {
+    /// Creates a reply with the labels that the versions have now.
+    pub(crate) fn new(
+        cx: &Context<'_>,
+        changed: bool,
+        message: String,
+        next: Option<String>,
+        tried: Vec<(String, Option<bool>)>,
+    ) -> Self {
+        let versions = tried.into_iter();
+        let versions = versions.map(|(id, opens)| Tried { labels: cx.labels_of(&id), version_id: id, opens });
+        Self { changed, message, next, versions: versions.collect() }
+    }
+}
+
+/// What an action did, and what the operator is told beside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What the action did.
+    pub outcome: Outcome,
+    /// What is true now. `None` for reconcile, whose outcome says all.
+    pub reply: Option<Reply>,
+}
+
+impl Report<Answer> {
     /// Returns what an operator is answered: an object of `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a
     /// text, and `DurationMs`; but for reconcile, also what [`Reply`] has.
     #[must_use]
     pub fn answer(&self, action: &Action) -> Value {
+        let answered = self.result.as_ref().ok();
         let mut answer = json!({
             "Action": action.name(),
             "Secret": self.secret_name,
-            "Outcome": self.result.as_ref().map(|done| done.outcome.name()).unwrap_or_default(),
+            "Outcome": answered.map(|answer| answer.outcome.name()).unwrap_or_default(),
             "Strategy": self.strategy,
             "DurationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
         });
-        if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), json!(self.reply)) {
+        let reply = json!(answered.and_then(|answer| answer.reply.as_ref()));
+        if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), reply) {
             answer.extend(more);
         }
         answer
     }
+}
+
+/// Returns the id of AWSCURRENT, where it has a value.
+pub(crate) async fn current(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<String> {
+    let missing = || Error::unavailable("AWSCURRENT is not visible yet");
+    let current = cx.id_of(AWSCURRENT).ok_or_else(missing)?;
+    rotator.made(&current, cx).await?.ok_or_else(missing)?;
+    Ok(current)
 }

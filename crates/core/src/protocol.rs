@@ -2,33 +2,83 @@
 
 mod create;
 mod finish;
-mod operator;
-mod reconcile;
 
-use crate::backoff::retry;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
 use crate::context::Context;
-use crate::engine::{Done, Outcome};
 use crate::error::{Error, Result};
 use crate::login::Login;
+use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
+use crate::slots::Slots;
 use crate::step::Step;
-use crate::store::AWSCURRENT;
 
-/// Runs the context's step, or an operator's action, with `rotator`.
-pub(crate) async fn run<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
-    cx.set_strategy::<R>();
-    if let Some(action) = cx.action() {
-        return operator::act(rotator, action, cx).await;
+/// What the engine can do with a rotator, whatever its secret is: every rotator has it, and nothing else does.
+///
+/// Its futures are boxed: those of a rotator nest so deep that rustc gives up on the sum of all layers. What is built on
+/// it is compiled once, and not for each rotator.
+#[async_trait]
+pub(crate) trait Protocol: Send + Sync {
+    /// Returns the name of the strategy, and how old and new credentials live together.
+    fn strategy(&self) -> (&'static str, Slots);
+
+    /// Runs a step.
+    async fn run(&self, step: Step, cx: &Context<'_>) -> Result<Done>;
+
+    /// Returns whether a version opens the target. Only the target's own word is a no.
+    async fn opens(&self, version: &str, cx: &Context<'_>) -> Result<bool>;
+
+    /// Returns when a version was made. `None`: it has no value. `Invalid`: its value is of another shape.
+    async fn made(&self, version: &str, cx: &Context<'_>) -> Result<Option<SystemTime>>;
+
+    /// Refuses what is not needed any more, once AWSCURRENT is this rotation's version.
+    async fn tidy(&self, cx: &Context<'_>) -> Result<()>;
+
+    /// Refuses what AWSPREVIOUS opened, whenever the settings would do so.
+    async fn refuse_previous(&self, cx: &Context<'_>) -> Result<()>;
+}
+
+#[async_trait]
+impl<R: Rotator> Protocol for R {
+    fn strategy(&self) -> (&'static str, Slots) {
+        (R::NAME, R::SLOTS)
     }
-    let promoted = cx.is_promoted();
-    match cx.step() {
-        // Secrets Manager repeats a rotation from its first step, also when it was finished already.
-        Step::Create | Step::Set | Step::Test if promoted => Ok(Outcome::AlreadyDone.into()),
-        Step::Create => create::create(rotator, cx).await,
-        Step::Set => set(rotator, cx).await,
-        Step::Test => test(rotator, cx).await,
-        Step::Finish if promoted => finish::tidy(rotator, cx).await.map(|()| Outcome::AlreadyDone.into()),
-        Step::Finish => finish::finish(rotator, cx).await,
+
+    async fn run(&self, step: Step, cx: &Context<'_>) -> Result<Done> {
+        let promoted = cx.is_promoted();
+        match step {
+            // Secrets Manager repeats a rotation from its first step, also when it was finished already.
+            Step::Create | Step::Set | Step::Test if promoted => Ok(Outcome::AlreadyDone.into()),
+            Step::Create => create::create(self, cx).await,
+            Step::Set => set(self, cx).await,
+            Step::Test => test(self, cx).await,
+            Step::Finish if promoted => finish::tidy(self, cx).await.map(|()| Outcome::AlreadyDone.into()),
+            Step::Finish => finish::finish(self, cx).await,
+        }
+    }
+
+    async fn opens(&self, version: &str, cx: &Context<'_>) -> Result<bool> {
+        let found = cx.version::<R::Secret>(version).await?;
+        let found = found.ok_or_else(|| Error::conflict(format!("version {version} has no value")))?;
+        match cx.tried(version, cx.retry(|| self.probe(found.secret(), cx)).await) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_rejected() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn made(&self, version: &str, cx: &Context<'_>) -> Result<Option<SystemTime>> {
+        Ok(cx.version::<R::Secret>(version).await?.map(|version| version.created()))
+    }
+
+    async fn tidy(&self, cx: &Context<'_>) -> Result<()> {
+        finish::tidy(self, cx).await
+    }
+
+    async fn refuse_previous(&self, cx: &Context<'_>) -> Result<()> {
+        finish::refuse_previous(self, cx).await
     }
 }
 
@@ -37,7 +87,7 @@ async fn set<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
         return Err(Error::unavailable(format!("the pending version {} has no value that is visible yet", cx.token()))
             .next("Secrets Manager tries again by itself. If this goes on, createSecret never stored a value: remove AWSPENDING from that version and start the rotation again"));
     };
-    retry(cx, async || {
+    cx.retry(async || {
         // An attempt whose answer was lost may have changed what the target accepts, so each looks anew.
         let login = Login::new(rotator, cx);
         rotator.set(pending.secret(), &login, cx).await
@@ -48,11 +98,11 @@ async fn set<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
 
 async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     if let Some(pending) = cx.pending::<R::Secret>().await? {
-        let proof = retry(cx, async || {
+        let proof = cx.retry(async || {
             let login = Login::new(rotator, cx);
             rotator.test(pending.secret(), &login, cx).await
         });
-        return match cx.noted(pending.id(), proof.await) {
+        return match cx.tried(pending.id(), proof.await) {
             Err(error) if error.is_rejected() => {
                 Err(error.next("setSecret had installed it: since then it was changed at the target, or the target's name leads to another one. Secrets Manager starts again from createSecret, which installs it anew"))
             }
@@ -61,14 +111,7 @@ async fn test<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     }
     // RotateSecret with RotateImmediately=false runs this step alone, to check the configuration.
     // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
-    let current = current::<R>(cx).await?;
-    cx.noted(current.id(), retry(cx, || rotator.probe(current.secret(), cx)).await)?;
+    let current = cx.first_value::<R::Secret>().await?;
+    cx.tried(current.id(), cx.retry(|| rotator.probe(current.secret(), cx)).await)?;
     Ok(Outcome::CurrentTested.into())
-}
-
-async fn current<R: Rotator>(cx: &Context<'_>) -> Result<std::sync::Arc<crate::document::Version<R::Secret>>> {
-    cx.labelled(AWSCURRENT).await?.ok_or_else(|| {
-        Error::invalid("the secret has no AWSCURRENT version with a value")
-            .next("Store a first value in the secret, then start the rotation")
-    })
 }

@@ -1,41 +1,13 @@
-use std::future::Future;
-
+use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::keep::Keep;
-use crate::login::Login;
-
-/// How a target's old and new credentials live together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slots {
-    /// The target has one slot: set replaces the old credential. Single-user passwords, pushed keys.
-    One,
-    /// The target has two slots: set pushes the oldest credential out. Alternating users, dual passwords.
-    Two,
-    /// Each credential has an identity of its own, and create adds one. Minted keys.
-    Many,
-    /// The target holds a list of credentials. Set and finish each say what the whole list is. SSH keys.
-    List,
-    /// Create makes the new credential and kills the old one in the same call. Rolled keys.
-    InPlace,
-}
-
-impl Slots {
-    /// Returns whether createSecret changes the target.
-    #[must_use]
-    pub(crate) fn create_touches_target(self) -> bool {
-        matches!(self, Self::Many | Self::InPlace)
-    }
-
-    /// Returns whether AWSCURRENT works at every moment of a rotation.
-    #[must_use]
-    pub(crate) fn overlaps(self) -> bool {
-        matches!(self, Self::Two | Self::Many | Self::List)
-    }
-}
+use crate::login::{Login, Probe};
+use crate::settings::{Groups, PasswordPolicy};
+use crate::slots::Slots;
 
 /// What is special about rotating the credentials of one kind of service.
 ///
@@ -57,6 +29,14 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     /// How old and new credentials live together at the target.
     const SLOTS: Slots;
 
+    /// Returns the groups of settings that it reads, beside the engine's own. By default those of a password, which
+    /// [`Context::password`] needs.
+    ///
+    /// A `fourstep:` tag in none of them is refused, so that no tag is ignored in silence.
+    fn settings() -> Groups {
+        Groups::of::<PasswordPolicy>()
+    }
+
     /// createSecret: makes the next secret from the current one. It is stored before anything else happens.
     ///
     /// - Called once for a version, but again if the answer did not reach the store.
@@ -64,7 +44,7 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     fn create(
         &self,
         current: &Self::Secret,
-        login: &Login<'_, Self>,
+        login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<Self::Secret>> + Send;
 
@@ -75,7 +55,7 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     fn set(
         &self,
         pending: &Self::Secret,
-        login: &Login<'_, Self>,
+        login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -88,7 +68,7 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     fn test(
         &self,
         pending: &Self::Secret,
-        login: &Login<'_, Self>,
+        login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = login;
@@ -103,10 +83,17 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     fn retire(
         &self,
         keep: &Keep<'_, Self::Secret>,
-        login: &Login<'_, Self>,
+        login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = (keep, login, cx);
         async { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl<R: Rotator> Probe<R::Secret> for R {
+    async fn probe(&self, secret: &R::Secret, cx: &Context<'_>) -> Result<()> {
+        Rotator::probe(self, secret, cx).await
     }
 }

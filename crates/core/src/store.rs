@@ -1,3 +1,5 @@
+//! Where secrets are: what the engine asks of it, and is answered.
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -13,7 +15,7 @@ pub const AWSPENDING: &str = "AWSPENDING";
 /// The label of the version that was current before.
 pub const AWSPREVIOUS: &str = "AWSPREVIOUS";
 
-/// Where secrets are: AWS Secrets Manager, or [`MemoryStore`](crate::MemoryStore) in tests.
+/// Where secrets are: AWS Secrets Manager, or [`MemoryStore`](crate::memory::MemoryStore) in tests.
 ///
 /// A store answers for one call at a time and keeps nothing. Errors: `Unavailable` for no answer and for throttling,
 /// `Forbidden` for a missing right (of Secrets Manager or KMS), `Invalid` for a secret that is absent, deleted or not

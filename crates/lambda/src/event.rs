@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use fourstep::{Action, Error, OperatorEvent, Result, Sensitive, Step, StepEvent};
+use fourstep::operator::{Action, OperatorEvent};
+use fourstep::{Error, Result, Sensitive, Step, StepEvent};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 

@@ -1,17 +1,12 @@
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fourstep::{Engine, Error, Filter, Report, Rotation};
-use futures_util::FutureExt;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 
 use crate::event::{Event, Payload};
 use crate::{log, metrics};
-
-/// The time that is kept back to log the step and to answer.
-const TO_ANSWER: Duration = Duration::from_millis(300);
 
 /// A rotation function: it answers one invocation after the other.
 pub(crate) struct Function<R> {
@@ -28,47 +23,36 @@ impl<R: Rotation> Function<R> {
 
     /// Runs what an invocation asks for; logs it and measures it. Secrets Manager gets `null`, an operator an object.
     pub(crate) async fn answer(&self, payload: Payload, context: &Context) -> Result<Option<Value>, Diagnostic> {
-        let (event, report) = match payload.parse() {
+        let (event, report, answer) = match payload.parse() {
             Ok(event) => {
                 drop(payload);
-                let report = self.run(&event, context).await;
-                (Some(event), report)
+                let (report, answer) = self.run(&event, context).await;
+                (Some(event), report, answer)
             }
-            Err(error) => (None, failed(error, Duration::ZERO)),
+            Err(error) => (None, not_an_event(error), None),
         };
         self.tell(event.as_ref(), &report, context);
         // This was the invocation's last line.
         self.filter.forget();
-        match &report.result {
-            Ok(_) => Ok(match &event {
-                Some(Event::Operator(event)) => Some(report.answer(&event.action)),
-                _ => None,
-            }),
+        match report.result {
+            Ok(_) => Ok(answer),
             Err(error) => {
                 Err(Diagnostic { error_type: error.kind().name().to_owned(), error_message: error.to_string() })
             }
         }
     }
 
-    /// Runs a step or an action so that it ends, whatever it does, while there is still time to say so.
-    async fn run(&self, event: &Event, context: &Context) -> Report {
-        let (started, deadline) = (SystemTime::now(), context.deadline());
-        let given = deadline.duration_since(started).unwrap_or_default();
-        let kept_back = TO_ANSWER.min(given / 4);
-        let deadline = deadline - kept_back;
-        let work = match event {
-            Event::Step(event) => self.engine.run(&self.rotation, event, deadline).boxed(),
+    /// Runs a step or an action. An action has an answer beside its report.
+    async fn run(&self, event: &Event, context: &Context) -> (Report, Option<Value>) {
+        match event {
+            Event::Step(event) => (self.engine.run(&self.rotation, event, context.deadline()).await, None),
             Event::Operator(event) => {
-                self.engine.operate(&self.rotation, event, &context.invoked_function_arn, deadline).boxed()
+                let function = &context.invoked_function_arn;
+                let report = self.engine.operate(&self.rotation, event, function, context.deadline()).await;
+                let answer = report.answer(&event.action);
+                (report.map(|answer| answer.outcome.into()), Some(answer))
             }
-        };
-        let error = match tokio::time::timeout(given - kept_back, AssertUnwindSafe(work).catch_unwind()).await {
-            Ok(Ok(report)) => return report,
-            Ok(Err(_)) => panicked(),
-            Err(_) => timed_out(given),
-        };
-        let error = if let Event::Step(event) = event { error.at(event.step) } else { error };
-        failed(error, started.elapsed().unwrap_or_default())
+        }
     }
 
     /// Writes the line of the step or action, and its metrics.
@@ -99,24 +83,6 @@ impl<R: Rotation> Function<R> {
     }
 }
 
-fn failed(error: Error, duration: Duration) -> Report {
-    Report { strategy: None, secret_name: None, attempts: 1, duration, reply: None, result: Err(error) }
-}
-
-fn panicked() -> Error {
-    Error::other("the rotator panicked; its message is left out, since it may hold a secret")
-        .still_works("What was done before stays, and the next attempt finds it")
-        .next("The log names the place in the code: report it to the rotator's author")
-}
-
-fn timed_out(given: Duration) -> Error {
-    // Rounded, since the time-out began some milliseconds before.
-    let tenths = (given.as_millis() + 50) / 100;
-    let seconds = match (tenths / 10, tenths % 10) {
-        (seconds, 0) => seconds.to_string(),
-        (seconds, tenth) => format!("{seconds}.{tenth}"),
-    };
-    Error::unavailable(format!("no answer within the function's time-out of {seconds} s"))
-        .still_works("What was done before stays, and the next attempt finds it")
-        .next("Secrets Manager tries the rotation again by itself. If this goes on, look at the way to the target, or raise the function's time-out")
+fn not_an_event(error: Error) -> Report {
+    Report { secret_name: None, strategy: None, attempts: 1, duration: Duration::ZERO, result: Err(error) }
 }

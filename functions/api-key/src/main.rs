@@ -3,7 +3,7 @@
 //! Settings: `API_PROVIDER` or `API_PROVIDER_FILE` names the provider files; see the crates `fourstep-api-key` and
 //! `fourstep`.
 
-use fourstep::Environment;
+use fourstep::settings::Environment;
 use fourstep_api_key::ApiKeys;
 
 #[tokio::main(flavor = "current_thread")]

@@ -2,10 +2,14 @@
 //!
 //! Settings: the environment variables of AWS's own functions, and those of Fourstep; see the crate `fourstep`.
 
-use fourstep::Strategies;
+use std::sync::Arc;
+
+use fourstep::accounts::Strategies;
 use fourstep_postgres::Postgres;
+use fourstep_rds::RdsServers;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), fourstep_lambda::Error> {
-    fourstep_lambda::run(Strategies(Postgres::new())).await
+    let rotation = Strategies::from(Postgres::new()).with_servers(Arc::new(RdsServers::from_environment()));
+    fourstep_lambda::run(rotation).await
 }

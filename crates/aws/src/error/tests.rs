@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use fourstep::{Description, Put, SecretStore, Sensitive};
+use fourstep::store::{Description, Put, SecretStore};
+use fourstep::Sensitive;
 use tokio::net::TcpListener;
 
 use super::*;

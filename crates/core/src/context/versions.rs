@@ -5,32 +5,24 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Context, lock};
 use crate::backoff::Backoff;
-use crate::document::Version;
+use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{AWSCURRENT, Description, UnlabelledVersion};
+use crate::store::{AWSCURRENT, UnlabelledVersion};
+use crate::version::{OtherSecret, Version};
 
 /// How many versions without a label are looked at, youngest first. Older ones were retired by the rotations before, and
 /// each attempt may count against an account lock at the service.
 pub(crate) const YOUNGEST: usize = 3;
 
 impl Context<'_> {
-    /// Reads the current version of another secret, as an administrator's.
+    /// Reads the current version of another secret, such as the administrator's, and its tags.
     ///
     /// # Errors
     ///
     /// `Forbidden` if the function may not read it; `Invalid` if it is absent, deleted, or not of the shape of `T`.
-    pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<Arc<Version<T>>> {
-        self.read_described(secret_id).await.map(|(_, version)| version)
-    }
-
-    /// Reads the current version of another secret, together with what describes that secret.
-    pub(crate) async fn read_described<T: Serialize + DeserializeOwned>(
-        &self,
-        secret_id: &str,
-    ) -> Result<(Description, Arc<Version<T>>)> {
-        let description = self.engine.store.describe(secret_id).await?;
+    pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<OtherSecret<T>> {
+        let description = self.store().describe(secret_id).await?;
         if description.arn == self.secret_id() {
             return Err(Error::invalid(format!(
                 "the secret names itself ({secret_id}) where it has to name another one"
@@ -46,9 +38,10 @@ impl Context<'_> {
                 .next("Store a value in that secret")
         };
         let id = description.version_with(AWSCURRENT).ok_or_else(missing)?;
-        let value = self.engine.store.read(secret_id, id).await?.ok_or_else(missing)?;
-        let version = Version::parse(id, &value, &self.engine.filter);
-        Ok((description, version.map_err(|error| error.about(format!("secret {secret_id}")))?))
+        let value = self.store().read(secret_id, id).await?.ok_or_else(missing)?;
+        let version = Version::parse(id, &value, self.filter());
+        let version = version.map_err(|error| error.about(format!("secret {secret_id}")))?;
+        Ok(OtherSecret { tags: description.tags, version })
     }
 
     /// Returns whether this rotation's version has a value by now, asking the store again.
@@ -57,7 +50,7 @@ impl Context<'_> {
     ///
     /// Those of the store.
     pub async fn pending_is_stored(&self) -> Result<bool> {
-        Ok(self.engine.store.read(&self.secret_id(), self.token()).await?.is_some())
+        Ok(self.store().read(self.secret_id(), self.token()).await?.is_some())
     }
 
     /// Reads the version with `label`, by the id that the step's description gives. `None`: there is none with a
@@ -67,11 +60,18 @@ impl Context<'_> {
     ///
     /// Those of the store, and `Invalid` if the version is not of the rotator's shape.
     pub async fn labelled<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
-        let id = self.description().version_with(label).map(str::to_owned);
-        match id {
+        match self.id_of(label) {
             Some(id) => self.version(&id).await,
             None => Ok(None),
         }
+    }
+
+    /// Reads AWSCURRENT, from which a rotation starts.
+    pub(crate) async fn first_value<S: Serialize + DeserializeOwned>(&self) -> Result<Arc<Version<S>>> {
+        self.labelled(AWSCURRENT).await?.ok_or_else(|| {
+            Error::invalid("the secret has no AWSCURRENT version with a value")
+                .next("Store a first value in the secret, then start the rotation")
+        })
     }
 
     /// Reads AWSCURRENT where there has to be one, since createSecret made the pending version from it.
@@ -97,14 +97,14 @@ impl Context<'_> {
 
     /// Reads a version by its id. A value never changes, so each is read once in a step.
     pub(crate) async fn version<S: Serialize + DeserializeOwned>(&self, id: &str) -> Result<Option<Arc<Version<S>>>> {
-        let known = lock(&self.values).get(id).cloned();
+        let known = self.lock().values.get(id).cloned();
         let value = match known {
             Some(value) => Some(value),
-            None => self.engine.store.read(&self.secret_id(), id).await?,
+            None => self.store().read(self.secret_id(), id).await?,
         };
         let Some(value) = value else { return Ok(None) };
-        let version = Version::parse(id, &value, &self.engine.filter)?;
-        lock(&self.values).insert(id.to_owned(), value);
+        let version = Version::parse(id, &value, self.filter())?;
+        self.lock().values.insert(id.to_owned(), value);
         Ok(Some(version))
     }
 
@@ -115,9 +115,8 @@ impl Context<'_> {
             if let Some(version) = self.version(self.token()).await? {
                 return Ok(Some(version));
             }
-            match backoff.next(self.remaining()) {
-                Some(delay) => self.engine.clock.sleep(delay).await,
-                None => return Ok(None),
+            if !self.pause(&mut backoff).await {
+                return Ok(None);
             }
         }
     }
@@ -125,7 +124,7 @@ impl Context<'_> {
     /// Lists the youngest versions without a label. None where the function may not list them: the roles that were made
     /// for AWS's own functions do not allow it, and nothing but a rare repair needs it.
     pub(crate) async fn unlabelled(&self, most: usize) -> Result<Vec<UnlabelledVersion>> {
-        match self.engine.store.unlabelled(&self.secret_id()).await {
+        match self.store().unlabelled(self.secret_id()).await {
             Err(error) if error.kind() == ErrorKind::Forbidden => {
                 tracing::warn!(message = %error, "versions without a label are left out");
                 Ok(Vec::new())

@@ -1,33 +1,8 @@
-use std::time::SystemTime;
-
 use crate::store::{AWSCURRENT, AWSPENDING};
 
 use super::exception::Exception;
 use super::model::Model;
-
-/// How a secret is rotated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RotationConfiguration {
-    /// Whether rotation is turned on. CancelRotateSecret turns it off.
-    pub enabled: bool,
-    /// ARN of the function.
-    pub lambda_arn: Option<String>,
-    /// When to rotate.
-    pub rules: RotationRules,
-    /// When a rotation last ended well.
-    pub last_rotated: Option<SystemTime>,
-}
-
-/// When a secret is rotated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RotationRules {
-    /// Days from one rotation to the next, 1 to 1000.
-    pub automatically_after_days: Option<u32>,
-    /// How long the window is, such as `3h`.
-    pub duration: Option<String>,
-    /// A `rate()` or `cron()` expression, in UTC.
-    pub schedule_expression: Option<String>,
-}
+use super::secret::RotationRules;
 
 /// What RotateSecret is asked.
 #[derive(Clone, Debug)]

@@ -5,7 +5,6 @@ use crate::sensitive::Sensitive;
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description};
 
 use super::exception::Exception;
-use super::rotation::RotationConfiguration;
 
 /// A secret: its versions, and which labels are on them.
 #[derive(Clone, Debug)]
@@ -85,6 +84,30 @@ impl SecretVersion {
             Some(SecretValue::Binary(_)) | None => None,
         }
     }
+}
+
+/// How a secret is rotated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RotationConfiguration {
+    /// Whether rotation is turned on. CancelRotateSecret turns it off.
+    pub enabled: bool,
+    /// ARN of the function.
+    pub lambda_arn: Option<String>,
+    /// When to rotate.
+    pub rules: RotationRules,
+    /// When a rotation last ended well.
+    pub last_rotated: Option<SystemTime>,
+}
+
+/// When a secret is rotated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RotationRules {
+    /// Days from one rotation to the next, 1 to 1000.
+    pub automatically_after_days: Option<u32>,
+    /// How long the window is, such as `3h`.
+    pub duration: Option<String>,
+    /// A `rate()` or `cron()` expression, in UTC.
+    pub schedule_expression: Option<String>,
 }
 
 /// The most labels that may be on one version.

@@ -3,9 +3,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 
-use crate::account::same_name;
+use crate::accounts::{FoundServer, ServerLookup, same_host};
 use crate::error::{Error, Result};
-use crate::server_lookup::{FoundServer, ServerLookup};
 
 /// Database servers that a test made up.
 #[derive(Debug, Default)]
@@ -46,6 +45,6 @@ impl ServerLookup for MemoryServers {
 
     async fn follows(&self, follower: &str, primary: &str) -> Result<bool> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(self.followers.iter().any(|(one, other)| same_name(one, follower) && same_name(other, primary)))
+        Ok(self.followers.iter().any(|(one, other)| same_host(one, follower) && same_host(other, primary)))
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::current;
-use crate::backoff::{Backoff, retry};
+use crate::backoff::Backoff;
 use crate::context::Context;
-use crate::document::Version;
-use crate::engine::{Done, Outcome};
 use crate::error::{Error, ErrorKind, Result};
-use crate::keep::Keep;
-use crate::keep::Strays;
+use crate::keep::{Keep, Strays};
 use crate::login::Login;
-use crate::rotator::{Rotator, Slots};
+use crate::report::{Done, Outcome};
+use crate::rotator::Rotator;
 use crate::sensitive::Sensitive;
-use crate::store::{AWSPREVIOUS, Put};
+use crate::settings::EngineSettings;
+use crate::slots::Slots;
+use crate::store::{AWSPREVIOUS, Put, StoredContent};
+use crate::version::{Version, learn};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     // Where making a credential changes nothing, the store itself tells whether there is one already: it never
@@ -21,7 +21,7 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     if R::SLOTS.create_touches_target() && cx.pending_is_stored().await? {
         return Ok(Outcome::AlreadyDone.into());
     }
-    let current = current::<R>(cx).await?;
+    let current = cx.first_value::<R::Secret>().await?;
     old_enough(&current, cx)?;
     let login = Login::new(rotator, cx);
     if R::SLOTS == Slots::Many {
@@ -31,9 +31,9 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         // A repetition could leave a second credential behind: Secrets Manager repeats the step, which looks first.
         rotator.create(current.secret(), &login, cx).await?
     } else {
-        retry(cx, || rotator.create(current.secret(), &login, cx)).await?
+        cx.retry(|| rotator.create(current.secret(), &login, cx)).await?
     };
-    crate::document::learn(&next, cx.filter())?;
+    learn(&next, cx.filter())?;
     let stored = match current.overlay(&next) {
         Ok(text) => store(&text, R::SLOTS, cx).await,
         Err(error) => Err(error),
@@ -62,17 +62,17 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
 async fn make_room<R: Rotator>(
     rotator: &R,
     current: &Arc<Version<R::Secret>>,
-    login: &Login<'_, R>,
+    login: &Login<'_, R::Secret>,
     cx: &Context<'_>,
 ) -> Result<()> {
     // Never retire what may be the only login.
-    if !retry(cx, || login.current_opens(current)).await? {
+    if !cx.retry(|| login.current_opens(current)).await? {
         return Ok(());
     }
     let mut old = Vec::from_iter(cx.older::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
     old.extend(cx.abandoned::<R::Secret>().await?);
-    let description = cx.description().clone();
+    let description = cx.description();
     let keep = Keep {
         kept: vec![current.secret()],
         gone: old.iter().map(|old| old.secret()).collect(),
@@ -81,7 +81,7 @@ async fn make_room<R: Rotator>(
             labelled: description.stages.keys().map(String::as_str).collect(),
         },
     };
-    retry(cx, || rotator.retire(&keep, login, cx)).await
+    cx.retry(|| rotator.retire(&keep, login, cx)).await
 }
 
 /// Stores the new value, and learns what became of it where the answer was lost.
@@ -93,18 +93,17 @@ async fn store(text: &Sensitive, slots: Slots, cx: &Context<'_>) -> Result<Put> 
     }
     let mut backoff = Backoff::for_target();
     loop {
-        let error = match cx.store().put_pending(&cx.secret_id(), cx.token(), text, cx.rotation_token()).await {
+        let error = match cx.store().put_pending(cx.secret_id(), cx.token(), text, cx.rotation_token()).await {
             Ok(put) => return Ok(put),
             Err(error) => error,
         };
-        if let Ok(Some(value)) = cx.store().read(&cx.secret_id(), cx.token()).await {
-            let same = value.content == crate::store::StoredContent::Text(text.clone());
+        if let Ok(Some(value)) = cx.store().read(cx.secret_id(), cx.token()).await {
+            let same = value.content == StoredContent::Text(text.clone());
             return Ok(if same { Put::Stored } else { Put::OtherValueStored });
         }
         // A rolled key lives in this memory only, so it is worth more attempts than the store made by itself.
-        match backoff.next(cx.remaining()) {
-            Some(delay) if slots == Slots::InPlace => cx.clock().sleep(delay).await,
-            _ => return Err(error),
+        if slots != Slots::InPlace || !cx.pause(&mut backoff).await {
+            return Err(error);
         }
     }
 }
@@ -114,7 +113,7 @@ async fn give_up<R: Rotator>(
     rotator: &R,
     current: &Version<R::Secret>,
     ours: &R::Secret,
-    login: &Login<'_, R>,
+    login: &Login<'_, R::Secret>,
     cx: &Context<'_>,
 ) -> Result<Done> {
     match R::SLOTS {
@@ -139,14 +138,14 @@ async fn give_up<R: Rotator>(
 }
 
 /// Refuses what this attempt made beside the stored value. What stays for now is refused by finishSecret.
-async fn tidy_own<R: Rotator>(rotator: &R, keep: &Keep<'_, R::Secret>, login: &Login<'_, R>, cx: &Context<'_>) {
+async fn tidy_own<R: Rotator>(rotator: &R, keep: &Keep<'_, R::Secret>, login: &Login<'_, R::Secret>, cx: &Context<'_>) {
     if let Err(error) = rotator.retire(keep, login, cx).await {
         tracing::warn!(kind = error.kind().name(), message = %error, "a credential that is not needed could not be removed yet");
     }
 }
 
 fn old_enough<S>(current: &Version<S>, cx: &Context<'_>) -> Result<()> {
-    let least = cx.settings().min_age;
+    let least = cx.settings::<EngineSettings>().min_age;
     let age = cx.now().duration_since(current.created()).unwrap_or_default();
     if age >= least {
         return Ok(());

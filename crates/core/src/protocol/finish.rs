@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::backoff::{Backoff, retry};
+use crate::backoff::Backoff;
 use crate::context::Context;
-use crate::engine::{Done, Outcome};
 use crate::error::{Error, Result};
-use crate::keep::Keep;
-use crate::keep::Strays;
+use crate::keep::{Keep, Strays};
 use crate::login::Login;
-use crate::rotator::{Rotator, Slots};
-use crate::settings::Retire;
+use crate::report::{Done, Outcome};
+use crate::rotator::Rotator;
+use crate::settings::{EngineSettings, Retire};
+use crate::slots::Slots;
 use crate::store::{AWSCURRENT, AWSPREVIOUS};
+use crate::version::Version;
 
 pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
     let Some(pending) = cx.pending::<R::Secret>().await? else {
@@ -19,7 +20,7 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
             .next("Start the rotation again: createSecret stores a value"));
     };
     // The last look before consumers get it: a pending credential may have died since testSecret.
-    match cx.noted(pending.id(), retry(cx, || rotator.probe(pending.secret(), cx)).await) {
+    match cx.tried(pending.id(), cx.retry(|| rotator.probe(pending.secret(), cx)).await) {
         Ok(()) => {}
         Err(error) if error.is_rejected() => {
             return Err(Error::conflict(format!("the target no longer accepts the pending version {}", cx.token()))
@@ -43,7 +44,7 @@ pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()
         return Ok(());
     }
     // What to do next is the error's own word: it names the right that is missing.
-    let at_finish = cx.settings().retire == Retire::AtFinish;
+    let at_finish = cx.settings::<EngineSettings>().retire == Retire::AtFinish;
     retire_old(rotator, at_finish, cx).await.map_err(|error| {
         error.still_works(
             "AWSCURRENT is promoted and works; what AWSPREVIOUS opened may still be open until finishSecret is called again, or until the next rotation",
@@ -62,14 +63,14 @@ async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) 
     }
     let current = cx.current::<R::Secret>().await?;
     let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
-    let previous = previous.as_deref().map(crate::document::Version::secret);
+    let previous = previous.as_deref().map(Version::secret);
     let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
     let keep = Keep {
         kept: [Some(current.secret()), kept].into_iter().flatten().collect(),
         gone: gone.into_iter().collect(),
         strays: Strays::Own { token: cx.token() },
     };
-    retry(cx, async || {
+    cx.retry(async || {
         let login = Login::new(rotator, cx);
         rotator.retire(&keep, &login, cx).await
     })
@@ -78,10 +79,9 @@ async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) 
 
 /// Moves AWSCURRENT, and learns what became of it where the answer was lost.
 async fn promote(cx: &Context<'_>) -> Result<()> {
-    let from = cx.description().version_with(AWSCURRENT).map(str::to_owned);
-    let from = from.ok_or_else(|| Error::conflict("no version has AWSCURRENT"))?;
-    let Err(error) = cx.store().promote(&cx.secret_id(), cx.token(), &from).await else { return Ok(()) };
-    let before = cx.description().clone();
+    let from = cx.id_of(AWSCURRENT).ok_or_else(|| Error::conflict("no version has AWSCURRENT"))?;
+    let Err(error) = cx.store().promote(cx.secret_id(), cx.token(), &from).await else { return Ok(()) };
+    let before = cx.description();
     cx.describe_again().await?;
     if cx.is_promoted() {
         return Ok(());
@@ -89,7 +89,7 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
     if before.stages == cx.description().stages {
         return Err(error);
     }
-    let now = cx.description().version_with(AWSCURRENT).map(str::to_owned);
+    let now = cx.id_of(AWSCURRENT);
     Err(Error::conflict(format!(
         "AWSCURRENT was to move from version {from}, and is on {}",
         now.as_deref().unwrap_or("no version")
@@ -105,14 +105,11 @@ async fn see_promoted(cx: &Context<'_>) -> Result<()> {
         if cx.is_promoted() {
             return Ok(());
         }
-        match backoff.next(cx.remaining()) {
-            Some(delay) => cx.clock().sleep(delay).await,
-            None => {
-                return Err(Error::unavailable("the promotion is not visible yet")
-                    .retried()
-                    .still_works("AWSCURRENT is promoted and works")
-                    .next("The next call of finishSecret refuses what AWSPREVIOUS opened"));
-            }
+        if !cx.pause(&mut backoff).await {
+            return Err(Error::unavailable("the promotion is not visible yet")
+                .retried()
+                .still_works("AWSCURRENT is promoted and works")
+                .next("The next call of finishSecret refuses what AWSPREVIOUS opened"));
         }
     }
 }
@@ -121,20 +118,15 @@ async fn see_promoted(cx: &Context<'_>) -> Result<()> {
 async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
     let mut backoff = Backoff::for_target();
     loop {
-        let behind = cx.description().replicas_behind.clone();
+        let behind = cx.description().replicas_behind;
         if behind.is_empty() {
             return Ok(());
         }
-        match backoff.next(cx.remaining()) {
-            Some(delay) => cx.clock().sleep(delay).await,
-            None => {
-                let regions: Vec<_> = behind.iter().map(|(region, status)| format!("{region} ({status})")).collect();
-                return Err(Error::unavailable(format!(
-                    "replicas have not the new version yet: {}",
-                    regions.join(", ")
-                ))
-                .retried());
-            }
+        if !cx.pause(&mut backoff).await {
+            let regions: Vec<_> = behind.iter().map(|(region, status)| format!("{region} ({status})")).collect();
+            return Err(
+                Error::unavailable(format!("replicas have not the new version yet: {}", regions.join(", "))).retried()
+            );
         }
         cx.describe_again().await?;
     }
@@ -144,7 +136,7 @@ async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
 fn has_old_credentials(slots: Slots, cx: &Context<'_>) -> bool {
     match slots {
         Slots::Many | Slots::List => true,
-        Slots::Two => cx.settings().retire == Retire::AtFinish,
+        Slots::Two => cx.settings::<EngineSettings>().retire == Retire::AtFinish,
         Slots::One | Slots::InPlace => false,
     }
 }

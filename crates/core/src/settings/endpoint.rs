@@ -21,7 +21,7 @@ impl Endpoint {
     ///
     /// Hosts must be equal. An entry without a port admits every port; an entry with one admits that port only.
     #[must_use]
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         self.host == other.host && self.port.is_none_or(|port| other.port == Some(port))
     }
 }

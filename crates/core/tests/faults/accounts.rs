@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwords, Result, Sensitive};
+use fourstep::accounts::{
+    AccountSecret, Accounts, Base, Claim, Clones, Mark, Mirrored, Old, Passwords, Swapped, TwoPasswords,
+};
+use fourstep::{Context, Error, Result, Sensitive};
 
 use crate::database::{Database, Statement};
 use crate::world::{Call, State, World};
@@ -92,7 +95,7 @@ impl ModelAccounts {
     /// Installs a pending account as a naive rotator would: no lock, no fence, the password first.
     pub async fn install(&self, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let admin = cx.read::<AccountSecret>("admin").await?;
-        let mut session = self.log_in(admin.secret(), cx).await?;
+        let mut session = self.log_in(admin.version.secret(), cx).await?;
         let (base, clone) = ("app".to_owned(), pending.username.clone());
         if clone != base {
             self.write(&mut session, "create account", Statement::Create { base: base.clone(), clone: clone.clone() })
@@ -111,7 +114,6 @@ impl Accounts for ModelAccounts {
     const ENGINES: &'static [&'static str] = &["model"];
     const DEFAULT_PORT: u16 = 1;
     const EXCLUDE_CHARACTERS: &'static str = "\"\\";
-    const TWO_PASSWORDS: bool = true;
 
     fn check_name(&self, _secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {
         Ok(())
@@ -164,6 +166,25 @@ impl Accounts for ModelAccounts {
         self.write(session, "set password", statement).await
     }
 
+    async fn commit(&self, mut session: Session) -> Result<()> {
+        let writes = std::mem::take(&mut session.writes);
+        if writes.is_empty() {
+            return self.world.call(Call::TargetRead, "unlock", |_| Ok(())).await;
+        }
+        let commit = |state: &mut State<Database>| {
+            session.lasts(&state.target)?;
+            writes.iter().for_each(|statement| statement.run(&mut state.target));
+            Ok(())
+        };
+        self.world.call(Call::TargetWrite, "commit", commit).await
+    }
+
+    async fn close(&self, session: Session) {
+        drop(session);
+    }
+}
+
+impl Clones for ModelAccounts {
     async fn mirror(
         &self,
         session: &mut Session,
@@ -182,22 +203,19 @@ impl Accounts for ModelAccounts {
         Ok(Mirrored::Equal)
     }
 
-    async fn marked_base(&self, _session: &mut Session, account: &str) -> Result<Option<String>> {
-        let base = |state: &mut State<Database>| {
-            Ok(state.target.accounts.get(account).and_then(|account| account.clone_of.clone()))
+    async fn mark(&self, _session: &mut Session, account: &str) -> Result<Mark> {
+        let mark = |state: &mut State<Database>| {
+            let base = state.target.accounts.get(account).and_then(|account| account.clone_of.clone());
+            Ok(base.map_or(Mark::None, Mark::Of))
         };
-        self.world.call(Call::TargetRead, "read mark", base).await
-    }
-
-    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        Ok(Some(self.marked_base(session, clone).await?.as_deref() == Some(base)))
+        self.world.call(Call::TargetRead, "read mark", mark).await
     }
 
     async fn check_rights(
         &self,
         _session: &mut Session,
         account: &str,
-        _of_base: Option<&mut Session>,
+        _base: &Base<'_, Self>,
         _cx: &Context<'_>,
     ) -> Result<()> {
         let check = |state: &mut State<Database>| {
@@ -210,7 +228,9 @@ impl Accounts for ModelAccounts {
         };
         self.world.call(Call::TargetRead, "check rights", check).await
     }
+}
 
+impl TwoPasswords for ModelAccounts {
     async fn passwords(&self, _session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
         self.world.call(Call::TargetRead, "ask for rights", |state| Ok(state.target.passwords.clone())).await
     }
@@ -220,25 +240,25 @@ impl Accounts for ModelAccounts {
         session: &mut Session,
         from: &Sensitive,
         to: &Sensitive,
-        retain: bool,
+        old: Old,
         _cx: &Context<'_>,
-    ) -> Result<bool> {
+    ) -> Result<Swapped> {
         let (account, password) = (session.account.clone(), to.expose().to_owned());
         let swap = |state: &mut State<Database>| {
             session.lasts(&state.target)?;
-            if retain {
+            if old == Old::Retained {
                 state.target.may_keep_two()?;
             }
             if state.target.accounts[&account].password != from.expose() {
-                return Ok(false);
+                return Ok(Swapped::NotPrimary);
             }
-            let statement = if retain {
+            let statement = if old == Old::Retained {
                 Statement::Retain { account, password }
             } else {
                 Statement::Password { account, password }
             };
             statement.run(&mut state.target);
-            Ok(true)
+            Ok(Swapped::Done)
         };
         self.world.call(Call::TargetWrite, "swap password", swap).await
     }
@@ -252,22 +272,5 @@ impl Accounts for ModelAccounts {
             Ok(())
         };
         self.world.call(Call::TargetWrite, "discard password", discard).await
-    }
-
-    async fn commit(&self, mut session: Session) -> Result<()> {
-        let writes = std::mem::take(&mut session.writes);
-        if writes.is_empty() {
-            return self.world.call(Call::TargetRead, "unlock", |_| Ok(())).await;
-        }
-        let commit = |state: &mut State<Database>| {
-            session.lasts(&state.target)?;
-            writes.iter().for_each(|statement| statement.run(&mut state.target));
-            Ok(())
-        };
-        self.world.call(Call::TargetWrite, "commit", commit).await
-    }
-
-    async fn close(&self, session: Session) {
-        drop(session);
     }
 }

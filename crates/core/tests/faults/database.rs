@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use fourstep::{AccountSecret, Error, Passwords, Result, Sensitive};
+use fourstep::accounts::{AccountSecret, Passwords};
+use fourstep::{Error, Result, Sensitive};
 
 use crate::world::Target;
 

@@ -5,10 +5,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fourstep::memory::RotateSecret;
-use fourstep::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Action, Engine, Environment, Error, ErrorKind, OperatorEvent, Report, Step,
-    StepEvent,
-};
+use fourstep::operator::{Action, OperatorEvent};
+use fourstep::settings::Environment;
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Engine, Error, ErrorKind, Report, Step, StepEvent};
 
 use crate::database::GRANT;
 use crate::kinds::{Kind, Remedy};
@@ -34,13 +33,14 @@ pub fn operate<K: Kind>(
     let (engine, rotator) = (engine::<K>(world, variables), K::rotator(world));
     let event = OperatorEvent { action, secret_id: "app".into() };
     let deadline = world.state().now + Duration::from_secs(30);
-    Box::pin(async move { engine.operate(&rotator, &event, function, deadline).await })
+    Box::pin(async move {
+        engine.operate(&rotator, &event, function, deadline).await.map(|answer| answer.outcome.into())
+    })
 }
 
 fn engine<K: Kind>(world: &Arc<World<K::Target>>, variables: &[(&str, &str)]) -> Engine {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Engine::new(Arc::new(WorldStore(Arc::clone(world))), variables.collect::<Environment>())
-        .with_servers(Arc::clone(&world.state().servers) as _)
         .with_clock(Arc::new(WorldClock(Arc::clone(world))))
 }
 

@@ -100,13 +100,13 @@ impl Rotator for ModelFleet {
     const NAME: &'static str = "fleet";
     const SLOTS: Slots = Slots::List;
 
-    async fn create(&self, _current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
+    async fn create(&self, _current: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<KeyPair> {
         // In the model a public key is its private key.
         let private = format!("{MADE}{}", cx.password("\"\\")?.expose());
         Ok(KeyPair { public: private.clone(), private: Sensitive::new(private) })
     }
 
-    async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSPENDING).await?;
         let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
         let mut keys = vec![pending.public.clone()];
@@ -131,7 +131,7 @@ impl Rotator for ModelFleet {
         Ok(())
     }
 
-    async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
         let generation = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?.created();
         let kept: Vec<_> = keep.kept().map(|secret| secret.public.clone()).collect();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use fourstep::{Action, Step};
+use fourstep::Step;
+use fourstep::operator::Action;
 
 use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, operate, retire, rotate, start};
 use crate::kinds::{FUNCTION, Kind};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use fourstep::{Context, Error, Key, KeyName, Keys, Mint, Result, Sensitive};
+use fourstep::keys::{Key, KeyName, Keys, Mint};
+use fourstep::{Context, Error, Result, Sensitive};
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Call, Target, World};

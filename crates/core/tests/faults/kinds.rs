@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use fourstep::accounts::{AlternatingUsers, DualPassword, ServerLookup, SingleUser, Strategies};
+use fourstep::keys::Minted;
 use fourstep::memory::{CreateSecret, Model, RotateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPENDING, AlternatingUsers, DualPassword, Minted, Rotation, SingleUser, Strategies};
+use fourstep::{AWSCURRENT, AWSPENDING, Rotation};
 
 use crate::accounts::{ModelAccounts, Writes};
 use crate::database::Database;
@@ -78,7 +80,8 @@ impl Kind for Single {
         State::new(model(ACCOUNT), Database::new(), Self::MOST, one_slot)
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+        SingleUser::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+            .with_servers(servers(world))
     }
 }
 
@@ -92,7 +95,8 @@ impl Kind for SingleAtOnce {
         Single::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+        SingleUser::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+            .with_servers(servers(world))
     }
 }
 
@@ -107,7 +111,8 @@ impl Kind for Alternating {
         State::new(model(ACCOUNT), Database::new(), Self::MOST, whole_rights)
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        AlternatingUsers(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+        AlternatingUsers::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtCommit, locks: true })
+            .with_servers(servers(world))
     }
 }
 
@@ -122,7 +127,8 @@ impl Kind for AlternatingAtOnce {
         Alternating::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        AlternatingUsers(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+        AlternatingUsers::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+            .with_servers(servers(world))
     }
 }
 
@@ -135,7 +141,8 @@ impl Kind for Dual {
         State::new(model(ACCOUNT), Database::new(), Self::MOST, current_opens)
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        DualPassword(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+        DualPassword::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+            .with_servers(servers(world))
     }
 }
 
@@ -148,7 +155,10 @@ impl Kind for Auto {
         Dual::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        Strategies(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+        Strategies::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
+            .with_alternating_users()
+            .with_dual_password()
+            .with_servers(servers(world))
     }
 }
 
@@ -267,6 +277,11 @@ impl Kind for Roll {
     }
 }
 
+/// Returns where the world's servers are looked up.
+pub fn servers(world: &Arc<World<Database>>) -> Arc<dyn ServerLookup> {
+    Arc::clone(&world.state().servers) as _
+}
+
 fn model(value: &str) -> Model {
     let mut model = Model::default();
     for (name, value) in [("admin", ADMIN), ("app", value)] {
@@ -303,7 +318,7 @@ fn one_slot<T: Target>(state: &State<T>) -> Result<(), String> {
 /// I1 for two accounts: AWSCURRENT opens, and may do what the base may.
 fn whole_rights(state: &State<Database>) -> Result<(), String> {
     current_opens(state)?;
-    let current: fourstep::AccountSecret =
+    let current: fourstep::accounts::AccountSecret =
         serde_json::from_str(&state.labelled(AWSCURRENT).unwrap_or_default()).map_err(|error| error.to_string())?;
     match state.target.accounts[&current.username].rights == state.target.accounts["app"].rights {
         true => Ok(()),

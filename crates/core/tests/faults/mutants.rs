@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use fourstep::{
-    AccountSecret, Accounts as _, AlternatingUsers, Context, DualPassword, Keep, Keys as _, Login, Minted, Result,
-    Rotator, SingleUser, Slots,
+use fourstep::accounts::{
+    AccountSecret, Accounts as _, AlternatingUsers, DualPassword, Old, SingleUser, Swapped, TwoPasswords as _,
 };
+use fourstep::keys::{Keys as _, Minted};
+use fourstep::{Context, Keep, Login, Result, Rotator, Slots};
 
 use crate::accounts::{ModelAccounts, Writes};
 use crate::database::Database;
@@ -31,7 +32,7 @@ impl Kind for NoLock {
         Single::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        SingleUser(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: false })
+        SingleUser::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: false })
     }
 }
 
@@ -43,7 +44,7 @@ fn a_lock_that_is_none_is_found() {
 /// Finding F6: a set that is skipped because the pending credential opens promotes a half-made clone.
 struct SkipsSet;
 
-struct SkippingRotator(AlternatingUsers<ModelAccounts>);
+struct SkippingRotator(ModelAccounts);
 
 impl Kind for SkipsSet {
     type Target = Database;
@@ -55,7 +56,7 @@ impl Kind for SkipsSet {
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
         let accounts = ModelAccounts { world: Arc::clone(world), writes: Writes::PasswordFirst, locks: true };
-        SkippingRotator(AlternatingUsers(accounts))
+        SkippingRotator(accounts)
     }
 }
 
@@ -64,7 +65,12 @@ impl Rotator for SkippingRotator {
     const NAME: &'static str = "skipping";
     const SLOTS: Slots = Slots::Two;
 
-    async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        _: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
         let username = match current.username.as_str() {
             "app" => "app_clone".to_owned(),
             _ => "app".to_owned(),
@@ -72,15 +78,15 @@ impl Rotator for SkippingRotator {
         Ok(AccountSecret { username, password: cx.password("")?, ..current.clone() })
     }
 
-    async fn set(&self, pending: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &AccountSecret, _: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
         match self.probe(pending, cx).await {
-            Err(error) if error.is_rejected() => self.0.0.install(pending, cx).await,
+            Err(error) if error.is_rejected() => self.0.install(pending, cx).await,
             opens => opens,
         }
     }
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        self.0.probe(secret, cx).await
+        AlternatingUsers::new(self.0.clone()).probe(secret, cx).await
     }
 }
 
@@ -115,15 +121,15 @@ impl Rotator for LabelRotator {
     const NAME: &'static str = "by label";
     const SLOTS: Slots = Slots::Many;
 
-    async fn create(&self, _: &KeySecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeySecret> {
+    async fn create(&self, _: &KeySecret, login: &Login<'_, KeySecret>, cx: &Context<'_>) -> Result<KeySecret> {
         let with = login.working().await?;
-        match self.keys.0.mint(&fourstep::KeyName::new(cx), with.secret(), cx).await? {
-            fourstep::Mint::Made(secret) => Ok(secret),
-            fourstep::Mint::LimitReached => Err(fourstep::Error::unavailable("no more keys")),
+        match self.keys.0.mint(&fourstep::keys::KeyName::new(cx), with.secret(), cx).await? {
+            fourstep::keys::Mint::Made(secret) => Ok(secret),
+            fourstep::keys::Mint::LimitReached => Err(fourstep::Error::unavailable("no more keys")),
         }
     }
 
-    async fn set(&self, _: &KeySecret, _: &Login<'_, Self>, _: &Context<'_>) -> Result<()> {
+    async fn set(&self, _: &KeySecret, _: &Login<'_, KeySecret>, _: &Context<'_>) -> Result<()> {
         Ok(())
     }
 
@@ -131,7 +137,7 @@ impl Rotator for LabelRotator {
         self.keys.probe(secret, cx).await
     }
 
-    async fn retire(&self, _: &Keep<'_, KeySecret>, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn retire(&self, _: &Keep<'_, KeySecret>, login: &Login<'_, KeySecret>, cx: &Context<'_>) -> Result<()> {
         if !self.retires || cx.step() != fourstep::Step::Create {
             return Ok(());
         }
@@ -172,6 +178,10 @@ fn a_third_credential_is_found_when_it_is_made() {
     assert_eq!(end, Err(expected.to_owned()));
 }
 
+fn two_passwords(world: &Arc<World<Database>>) -> ModelAccounts {
+    ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true }
+}
+
 /// Finding F2: RETAIN keeps the password that is primary, which need not be AWSCURRENT's.
 struct Retains<const WHEN: u8>;
 
@@ -190,7 +200,7 @@ impl<const WHEN: u8> Kind for Retains<WHEN> {
         Dual::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        RetainingRotator(Dual::rotator(world).0)
+        RetainingRotator(two_passwords(world))
     }
 }
 
@@ -208,11 +218,16 @@ impl<const WHEN: u8> Rotator for RetainingRotator<WHEN> {
     const NAME: &'static str = "retaining";
     const SLOTS: Slots = Slots::Two;
 
-    async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        _: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
         Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
     }
 
-    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
         let (working, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
         self.0.lock(&mut session, cx).await?;
         cx.fence().await?;
@@ -220,7 +235,10 @@ impl<const WHEN: u8> Rotator for RetainingRotator<WHEN> {
         let retain = match WHEN {
             ALWAYS => true,
             WITHOUT_COMPARING => self.refuses(pending, cx).await?,
-            _ => !self.0.swap_password(&mut session, from, to, true, cx).await? && self.refuses(pending, cx).await?,
+            _ => {
+                let swapped = self.0.swap_password(&mut session, from, to, Old::Retained, cx).await?;
+                swapped == Swapped::NotPrimary && self.refuses(pending, cx).await?
+            }
         };
         if retain {
             self.0.retain(&mut session, pending).await?;
@@ -253,7 +271,7 @@ fn a_password_that_is_retained_after_an_abandoned_attempt_is_found() {
 /// Finding F2: the statement that discards names no password.
 struct Discards<const LOOKS: bool>;
 
-struct DiscardingRotator<const LOOKS: bool>(DualPassword<ModelAccounts>);
+struct DiscardingRotator<const LOOKS: bool>(ModelAccounts);
 
 impl<const LOOKS: bool> Kind for Discards<LOOKS> {
     type Target = Database;
@@ -264,7 +282,7 @@ impl<const LOOKS: bool> Kind for Discards<LOOKS> {
         Dual::start()
     }
     fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        DiscardingRotator(Dual::rotator(world))
+        DiscardingRotator(two_passwords(world))
     }
 }
 
@@ -273,26 +291,36 @@ impl<const LOOKS: bool> Rotator for DiscardingRotator<LOOKS> {
     const NAME: &'static str = "discarding";
     const SLOTS: Slots = Slots::Two;
 
-    async fn create(&self, current: &AccountSecret, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<AccountSecret> {
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        _: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
         Ok(AccountSecret { password: cx.password("")?, ..current.clone() })
     }
 
-    async fn set(&self, pending: &AccountSecret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
-        let (working, mut session) = login.open(async |version| self.0.0.log_in(version.secret(), cx).await).await?;
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        let (working, mut session) = login.open(async |version| self.0.log_in(version.secret(), cx).await).await?;
         let from = &working.secret().password;
-        self.0.0.swap_password(&mut session, from, &pending.password, true, cx).await.map(drop)
+        self.0.swap_password(&mut session, from, &pending.password, Old::Retained, cx).await.map(drop)
     }
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        self.0.probe(secret, cx).await
+        DualPassword::new(self.0.clone()).probe(secret, cx).await
     }
 
-    async fn retire(&self, keep: &Keep<'_, AccountSecret>, _: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn retire(
+        &self,
+        keep: &Keep<'_, AccountSecret>,
+        _: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<()> {
         for gone in keep.gone(|secret| secret.password.clone()) {
             if LOOKS && self.probe(gone, cx).await.is_err_and(|error| error.is_rejected()) {
                 continue;
             }
-            self.0.0.discard(keep.kept().next().expect("AWSCURRENT is kept"), cx).await?;
+            self.0.discard(keep.kept().next().expect("AWSCURRENT is kept"), cx).await?;
         }
         Ok(())
     }

@@ -49,11 +49,11 @@ impl Rotator for Pushed {
     const NAME: &'static str = "pushed";
     const SLOTS: Slots = Slots::One;
 
-    async fn create(&self, _current: &Token, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Token> {
+    async fn create(&self, _current: &Token, _login: &Login<'_, Token>, cx: &Context<'_>) -> Result<Token> {
         Ok(Token { value: cx.password("\"\\")? })
     }
 
-    async fn set(&self, pending: &Token, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &Token, _login: &Login<'_, Token>, cx: &Context<'_>) -> Result<()> {
         cx.fence().await?;
         let push = |state: &mut State<Slot>| {
             state.target.value = pending.value.expose().to_owned();
@@ -75,7 +75,7 @@ impl Rotator for Rolled {
     const NAME: &'static str = "rolled";
     const SLOTS: Slots = Slots::InPlace;
 
-    async fn create(&self, _current: &Token, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Token> {
+    async fn create(&self, _current: &Token, login: &Login<'_, Token>, cx: &Context<'_>) -> Result<Token> {
         let with = login.working().await?;
         cx.fence().await?;
         let roll = |state: &mut State<Slot>| {
@@ -88,7 +88,7 @@ impl Rotator for Rolled {
         self.0.call(Call::TargetWrite, "roll", roll).await
     }
 
-    async fn set(&self, _pending: &Token, _login: &Login<'_, Self>, _cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, _pending: &Token, _login: &Login<'_, Token>, _cx: &Context<'_>) -> Result<()> {
         Ok(())
     }
 

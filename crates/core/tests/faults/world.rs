@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fourstep::memory::{MemoryServers, MemoryStore, Model};
-use fourstep::{Clock, Description, Error, Put, Result, SecretStore, Sensitive, StoredValue, UnlabelledVersion};
+use fourstep::store::{Description, Put, SecretStore, StoredValue, UnlabelledVersion};
+use fourstep::{Clock, Error, Result, Sensitive};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,5 +322,10 @@ impl<T: Target> Clock for WorldClock<T> {
 
     async fn sleep(&self, duration: Duration) {
         self.0.state().now += duration;
+    }
+
+    /// Nothing in this world hangs: an invocation that does not go on crashed.
+    async fn until(&self, _moment: SystemTime) {
+        std::future::pending().await
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fourstep::FoundServer;
+use fourstep::accounts::FoundServer;
 use fourstep::memory::MemoryServers;
 
 use super::*;

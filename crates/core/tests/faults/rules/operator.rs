@@ -1,6 +1,7 @@
 //! An operator's events: whom the function obeys, and what it then does.
 
-use fourstep::{Action, Report};
+use fourstep::Report;
+use fourstep::operator::Action;
 
 use super::*;
 use crate::driver::{operate, retire};

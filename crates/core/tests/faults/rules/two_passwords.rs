@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fourstep::Report;
+use fourstep::accounts::Passwords;
 use fourstep::memory::UpdateSecretVersionStage;
-use fourstep::{Passwords, Report};
 
 use super::*;
 use crate::database::{Database, GRANT};

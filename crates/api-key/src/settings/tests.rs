@@ -1,0 +1,42 @@
+use fourstep_testkit::settings::{Case, hold};
+
+use super::*;
+
+#[test]
+fn each_setting_is_read_and_refused() {
+    let cases = [
+        Case {
+            tag: Some("fourstep:provider"),
+            variable: None,
+            look: |group| group.provider.clone().unwrap_or_default(),
+            default: "",
+            good: &[("gitlab", "gitlab"), ("my_own-1", "my_own-1")],
+            bad: &["../gitlab", "a b", "gitlab,grafana"],
+        },
+        Case {
+            tag: None,
+            variable: Some("API_PROVIDER"),
+            look: |group| group.providers.join("+"),
+            default: "",
+            good: &[("gitlab", "gitlab"), ("gitlab, my_own-1", "gitlab+my_own-1")],
+            bad: &["../gitlab", "a b", "gitlab,"],
+        },
+        Case {
+            tag: None,
+            variable: Some("API_PROVIDER_FILE"),
+            look: |group| format!("{:?}", group.provider_files),
+            default: "[]",
+            good: &[("/opt/p.toml", "[\"/opt/p.toml\"]"), ("a.toml, b.toml", "[\"a.toml\", \"b.toml\"]")],
+            bad: &[],
+        },
+        Case {
+            tag: None,
+            variable: Some("API_LOOPBACK"),
+            look: |group| group.loopback.to_string(),
+            default: "false",
+            good: &[("on", "true"), ("off", "false")],
+            bad: &["true", "ON"],
+        },
+    ];
+    hold::<ApiKeySettings>(&cases, &[]);
+}

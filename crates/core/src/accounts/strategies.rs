@@ -1,0 +1,137 @@
+pub(super) mod alternating_users;
+mod dual_or_single;
+pub(super) mod dual_password;
+mod own_account;
+pub(super) mod single_user;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::accounts::clones::base_of_pair;
+use crate::accounts::strategies::alternating_users::AlternatingUsers;
+use crate::accounts::strategies::dual_or_single::DualOrSingle;
+use crate::accounts::strategies::dual_password::DualPassword;
+use crate::accounts::strategies::single_user::SingleUser;
+use crate::accounts::target::Target;
+use crate::accounts::{
+    AccountSecret, AccountSettings, Accounts, Clones, Passwords, ServerLookup, StrategyChoice, TwoPasswords,
+};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::rotation::{Chosen, Rotation};
+use crate::settings::Groups;
+use crate::step::Step;
+use crate::store::{AWSCURRENT, AWSPREVIOUS};
+
+/// Rotates accounts by the strategy that the secret asks for: its tag `fourstep:strategy`, or the variable `STRATEGY`.
+///
+/// Every kind of server has single-user; the others are added where it can do them. A plugin's own `From` adds all that
+/// its server has.
+///
+/// `auto` goes on with alternating-users where the secret's versions already alternate. Otherwise it is dual-password
+/// where the server keeps two passwords for the account and the account may use them, and single-user where not: then
+/// setSecret logs why, and which right would change it. A `dual-password` that is asked for and not possible is
+/// `Invalid` (the server keeps one) or `Forbidden` (the account lacks the right).
+///
+/// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
+/// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
+/// that one goes on working until the next rotation by dual-password.
+pub struct Strategies<A> {
+    target: Target<A>,
+    alternating_users: Option<Choice<A>>,
+    dual_password: Option<Choice<A>>,
+    dual_or_single: Option<Choice<A>>,
+}
+
+/// Chooses one strategy. As a function, so that only a server that has the strategy needs its trait.
+type Choice<A> = fn(Target<A>) -> Chosen<'static>;
+
+impl<A: Accounts> Strategies<A> {
+    /// Creates the choice of a kind of server, with single-user alone.
+    #[must_use]
+    pub fn new(accounts: A) -> Self {
+        let target = Target::new(accounts);
+        Self { target, alternating_users: None, dual_password: None, dual_or_single: None }
+    }
+
+    /// Sets how database servers are looked up. Without it, an administrator's secret has to name its host, and the same
+    /// one as the secret that is rotated.
+    #[must_use]
+    pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
+        Self { target: Target { servers, ..self.target }, ..self }
+    }
+
+    /// Adds alternating-users.
+    #[must_use]
+    pub fn with_alternating_users(self) -> Self
+    where
+        A: Clones,
+    {
+        Self { alternating_users: Some(|target| Chosen::new(AlternatingUsers(target))), ..self }
+    }
+
+    /// Adds dual-password.
+    #[must_use]
+    pub fn with_dual_password(self) -> Self
+    where
+        A: TwoPasswords,
+    {
+        let dual_password: Option<Choice<A>> = Some(|target| Chosen::new(DualPassword(target)));
+        Self { dual_password, dual_or_single: Some(|target| Chosen::new(DualOrSingle(target))), ..self }
+    }
+}
+
+impl<A: Accounts> Rotation for Strategies<A> {
+    fn settings(&self) -> Groups {
+        Target::<A>::settings()
+    }
+
+    async fn choose(&self, cx: &Context<'_>) -> Result<Chosen<'_>> {
+        let target = self.target.clone();
+        match (cx.settings::<AccountSettings>().strategy, self.alternating_users) {
+            (StrategyChoice::SingleUser, _) => Ok(Chosen::new(SingleUser(target))),
+            (StrategyChoice::AlternatingUsers, Some(chosen)) => Ok(chosen(target)),
+            (StrategyChoice::AlternatingUsers, None) => Err(no_alternating_users()),
+            (StrategyChoice::DualPassword, _) => match self.dual_password {
+                Some(chosen) => Ok(chosen(target)),
+                None => Err(Passwords::none_of_this_kind().refusal()),
+            },
+            (StrategyChoice::Auto, Some(chosen)) if alternates(cx).await? => Ok(chosen(target)),
+            (StrategyChoice::Auto, _) => Ok(match self.dual_or_single {
+                Some(chosen) => chosen(target),
+                None => Chosen::new(SingleUser(target)),
+            }),
+        }
+    }
+}
+
+impl<A> fmt::Debug for Strategies<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Strategies").finish_non_exhaustive()
+    }
+}
+
+fn no_alternating_users() -> Error {
+    Error::invalid("the setting strategy is `alternating-users`, and on this kind of server no two accounts take turns")
+        .next("Set the tag fourstep:strategy to single-user")
+}
+
+/// Returns whether the versions of the secret already take turns between an account and its clone.
+async fn alternates(cx: &Context<'_>) -> Result<bool> {
+    let (newer, older) = match cx.step() {
+        Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),
+        Step::Set | Step::Test | Step::Finish => {
+            (cx.pending().await?, if cx.is_promoted() { AWSPREVIOUS } else { AWSCURRENT })
+        }
+    };
+    // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.
+    let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
+    let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
+    let alternates = base_of_pair(&newer.secret().username, &older.secret().username).is_some();
+    if !alternates && cx.step() == Step::Create {
+        tracing::info!(
+            "the secret names an administrator by masterarn, and one account is rotated; the tag fourstep:strategy=alternating-users chooses two"
+        );
+    }
+    Ok(alternates)
+}

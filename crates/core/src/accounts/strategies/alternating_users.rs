@@ -1,0 +1,238 @@
+mod ownership;
+
+use std::sync::Arc;
+
+use crate::accounts::administrator::{self, Administrator};
+use crate::accounts::clones::{base_by_name, base_of_pair};
+use crate::accounts::probe::{opens, try_login};
+use crate::accounts::target::Target;
+use crate::accounts::{AccountSecret, AccountSettings, Base, Clones, Grants, Mark, ServerLookup, clone_of};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::keep::Keep;
+use crate::login::Login;
+use crate::rotator::Rotator;
+use crate::settings::Groups;
+use crate::slots::Slots;
+use crate::store::AWSPREVIOUS;
+use crate::version::Version;
+
+/// Rotates between two accounts, of which one always stays as consumers know it.
+///
+/// The **base** account is the one that the owner made; the other is its clone, named after it with `_clone`. Each
+/// time the clone is pending it is made equal to the base; when the base is pending, only its password changes. An
+/// administrator's secret, named by `masterarn`, does the changes. Consumers have to read the user name from the
+/// secret each time.
+#[derive(Clone, Debug)]
+pub struct AlternatingUsers<A>(pub(super) Target<A>);
+
+impl<A: Clones> AlternatingUsers<A> {
+    /// Creates the strategy for one kind of server.
+    #[must_use]
+    pub fn new(accounts: A) -> Self {
+        Self(Target::new(accounts))
+    }
+
+    /// Sets how database servers are looked up. Without it, an administrator's secret has to name its host, and the same
+    /// one as the secret that is rotated.
+    #[must_use]
+    pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
+        Self(Target { servers, ..self.0 })
+    }
+}
+
+impl<A: Clones> Rotator for AlternatingUsers<A> {
+    type Secret = AccountSecret;
+    const NAME: &'static str = "alternating-users";
+    const SLOTS: Slots = Slots::Two;
+
+    fn settings() -> Groups {
+        Target::<A>::settings()
+    }
+
+    async fn create(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<AccountSecret> {
+        current.check(A::ENGINES)?;
+        administrator::arn(current)?;
+        let username = self.other_account(current, login, cx).await?;
+        let next = AccountSecret { username, ..current.clone() };
+        self.0.accounts.check_name(&next, cx)?;
+        Ok(AccountSecret { password: cx.password(A::EXCLUDE_CHARACTERS)?, ..next })
+    }
+
+    async fn set(&self, pending: &AccountSecret, login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let current = cx.current::<AccountSecret>().await?;
+        let current = current.secret();
+        let base = base_of_pair(&current.username, &pending.username).ok_or_else(|| not_a_pair(current, pending))?;
+        if !pending.same_server(current, A::DEFAULT_PORT) {
+            return Err(Error::conflict(
+                "field `host` or `port` of the pending version differs from that of AWSCURRENT",
+            )
+            .next(START_ANEW));
+        }
+        // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
+        let by_clone = match self.open_pair(current, login, cx).await {
+            Ok((version, session)) => {
+                self.0.accounts.close(session).await;
+                version.secret().username != base
+            }
+            Err(error) if error.is_rejected() => {
+                administrator::may_reset_lost(pending, error, cx)?;
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        let Administrator { mut session, ahead } = administrator::open(&self.0, current, cx).await?;
+        self.0.accounts.lock(&mut session, cx).await?;
+        cx.fence().await?;
+        if cx.settings::<AccountSettings>().grants == Grants::Mirror {
+            if by_clone {
+                self.check_clone(&mut session, base, current, cx).await?;
+            }
+            if pending.username != base {
+                self.mirror(&mut session, base, pending, cx).await?;
+            }
+        }
+        self.0.accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+        self.0.accounts.commit(session).await?;
+        if ahead { administrator::wait_for_replica(&self.0.accounts, pending, cx).await } else { Ok(()) }
+    }
+
+    async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+        try_login(&self.0.accounts, secret, cx).await
+    }
+
+    /// As in [`SingleUser`](crate::accounts::SingleUser), the password itself proves that this is the server at which it was set.
+    async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let mut session = cx.tried(cx.token(), self.0.accounts.log_in(pending, cx).await)?;
+        let proof = match cx.settings::<AccountSettings>().grants {
+            Grants::Mirror => {
+                let base = Base::new(&self.0.accounts, &pending.username, cx);
+                self.0.accounts.check_rights(&mut session, &pending.username, &base, cx).await
+            }
+            Grants::Leave => Ok(()),
+        };
+        let writable = self.0.accounts.check_writable(&session);
+        self.0.accounts.close(session).await;
+        proof?;
+        match writable {
+            Ok(()) => Ok(()),
+            Err(error) => self.read_only_as_ever(error, cx).await,
+        }
+    }
+
+    /// Sets a password that nobody knows for the account of a secret that is gone: no lock, no drop, so that the next
+    /// rotation finds it as it was.
+    async fn retire(
+        &self,
+        keep: &Keep<'_, AccountSecret>,
+        _login: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        for gone in keep.gone(|secret| secret.username.clone()) {
+            // The other account of the pair, and no third one that an edit by hand left in AWSPREVIOUS.
+            let Some(current) = keep.kept().find(|kept| base_of_pair(&kept.username, &gone.username).is_some()) else {
+                continue;
+            };
+            if !opens(&self.0.accounts, gone, cx).await? {
+                continue;
+            }
+            let Administrator { mut session, .. } = administrator::open(&self.0, current, cx).await?;
+            self.0.accounts.lock(&mut session, cx).await?;
+            cx.fence().await?;
+            // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
+            if opens(&self.0.accounts, gone, cx).await? {
+                let unknown = cx.password(A::EXCLUDE_CHARACTERS)?;
+                self.0.accounts.set_password(&mut session, &gone.username, &unknown, cx).await?;
+                self.0.accounts.commit(session).await?;
+            } else {
+                self.0.accounts.close(session).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<A: Clones> AlternatingUsers<A> {
+    /// Lets a session be read only where that of AWSCURRENT is so too: then `host` names a replica on purpose, and the
+    /// administrator's secret its primary. Else a failover came in between.
+    async fn read_only_as_ever(&self, error: Error, cx: &Context<'_>) -> Result<()> {
+        let current = cx.current::<AccountSecret>().await?;
+        let Ok(session) = cx.tried(current.id(), self.0.accounts.log_in(current.secret(), cx).await) else {
+            return Err(error);
+        };
+        let writable = self.0.accounts.check_writable(&session);
+        self.0.accounts.close(session).await;
+        if writable.is_ok() { Err(error) } else { Ok(()) }
+    }
+
+    /// Returns the name of the account that is not current.
+    async fn other_account(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<String> {
+        let name = &current.username;
+        // A name that ends in `_clone` may be a base account's own: the older version tells, or only our mark.
+        if let Some(base) = base_by_name(name) {
+            let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
+            if let Some(previous) = previous
+                && base_of_pair(name, &previous.secret().username).is_some()
+            {
+                return Ok(previous.secret().username.clone());
+            }
+            let (version, mut session) = self.open_pair(current, login, cx).await?;
+            let mark = match version.secret().username == *name {
+                true => self.0.accounts.mark(&mut session, name).await,
+                // Only a session as the account itself, or an administrator's, sees its mark.
+                false => Ok(Mark::None),
+            };
+            self.0.accounts.close(session).await;
+            if mark? == Mark::Of(base.to_owned()) {
+                return Ok(base.to_owned());
+            }
+        }
+        Ok(clone_of(name))
+    }
+
+    /// Opens a session as either account, at AWSCURRENT's own server. What another account or another server accepts
+    /// proves nothing: whoever may write the secret chooses what is in its older versions.
+    async fn open_pair(
+        &self,
+        current: &AccountSecret,
+        login: &Login<'_, AccountSecret>,
+        cx: &Context<'_>,
+    ) -> Result<(Arc<Version<AccountSecret>>, A::Session)> {
+        login
+            .open(async |version| {
+                let candidate = version.secret();
+                let of_pair = candidate.username == current.username
+                    || base_of_pair(&candidate.username, &current.username).is_some();
+                if !of_pair || !candidate.same_server(current, A::DEFAULT_PORT) {
+                    return Err(Error::rejected("the version is of another account, or of another server"));
+                }
+                self.0.accounts.log_in(candidate, cx).await
+            })
+            .await
+    }
+}
+
+fn not_a_pair(current: &AccountSecret, pending: &AccountSecret) -> Error {
+    let (current, pending) = (&current.username, &pending.username);
+    let what = if current == pending {
+        format!("the pending version names AWSCURRENT's own account `{current}`")
+    } else {
+        format!("the pending version names account `{pending}`, which is not the other one of `{current}`")
+    };
+    Error::conflict(what).next(START_ANEW)
+}
+
+const START_ANEW: &str =
+    "Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again";

@@ -1,0 +1,114 @@
+//! An account that changes its own password: what its strategies share.
+
+use std::sync::Arc;
+
+use crate::accounts::administrator::{self, Administrator};
+use crate::accounts::target::Target;
+use crate::accounts::{AccountSecret, Accounts};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::login::Login;
+use crate::version::Version;
+
+/// Creates the next secret of the same account.
+pub(super) fn next_secret<A: Accounts>(
+    accounts: &A,
+    current: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<AccountSecret> {
+    current.check(A::ENGINES)?;
+    accounts.check_name(current, cx)?;
+    Ok(AccountSecret { password: cx.password(A::EXCLUDE_CHARACTERS)?, ..current.clone() })
+}
+
+/// A session as the account itself, with the lock taken and the labels fenced.
+pub(super) struct Own<A: Accounts> {
+    /// The version whose password opened it: another than the pending one.
+    pub(super) working: Arc<Version<AccountSecret>>,
+    pub(super) session: A::Session,
+}
+
+/// Opens the account's session with the version that the server accepts. None: there is nothing left to do in it.
+///
+/// - Where AWSCURRENT is refused and the pending password opens, an earlier attempt installed it. It is not set again:
+///   a server that keeps a history of passwords would refuse that.
+/// - Where no version opens, the administrator sets the password, if a tag allows it.
+pub(super) async fn open<A: Accounts>(
+    target: &Target<A>,
+    pending: &AccountSecret,
+    login: &Login<'_, AccountSecret>,
+    cx: &Context<'_>,
+) -> Result<Option<Own<A>>> {
+    let accounts = &target.accounts;
+    pending.check(A::ENGINES)?;
+    match login.open(async |version| accounts.log_in(version.secret(), cx).await).await {
+        Ok((working, session)) if working.id() == cx.token() => {
+            accounts.close(session).await;
+            Ok(None)
+        }
+        Ok((working, mut session)) => {
+            same_account::<A>(pending, working.secret())?;
+            accounts.lock(&mut session, cx).await?;
+            cx.fence().await?;
+            Ok(Some(Own { working, session }))
+        }
+        Err(error) if error.is_rejected() => {
+            administrator::may_reset_lost(pending, error, cx)?;
+            same_account::<A>(pending, cx.current::<AccountSecret>().await?.secret())?;
+            set_by_administrator(target, pending, cx).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets the pending password in the account's own session, or where the account may not, the administrator's.
+pub(super) async fn set<A: Accounts>(
+    target: &Target<A>,
+    mut session: A::Session,
+    pending: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let accounts = &target.accounts;
+    match accounts.set_password(&mut session, &pending.username, &pending.password, cx).await {
+        // As on Amazon RDS with rds.restrict_password_commands.
+        Err(error) if error.kind() == ErrorKind::Forbidden && pending.masterarn.is_some() => {
+            tracing::info!(message = %error, "the administrator changes the password");
+            // It holds the lock that the administrator needs.
+            accounts.close(session).await;
+            set_by_administrator(target, pending, cx).await
+        }
+        Err(error) => Err(error),
+        Ok(()) => accounts.commit(session).await,
+    }
+}
+
+/// Lets the administrator set the pending password.
+async fn set_by_administrator<A: Accounts>(
+    target: &Target<A>,
+    pending: &AccountSecret,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let accounts = &target.accounts;
+    let Administrator { mut session, ahead } = administrator::open(target, pending, cx).await?;
+    accounts.lock(&mut session, cx).await?;
+    cx.fence().await?;
+    accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
+    accounts.commit(session).await?;
+    if ahead { administrator::wait_for_replica(accounts, pending, cx).await } else { Ok(()) }
+}
+
+/// Refuses to change another account, or one elsewhere, than the one that the secret opened.
+fn same_account<A: Accounts>(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
+    let field = if pending.username != working.username {
+        "`username`"
+    } else if !pending.same_server(working, A::DEFAULT_PORT) {
+        "`host` or `port`"
+    } else {
+        return Ok(());
+    };
+    Err(Error::conflict(format!(
+        "field {field} of the pending version differs from that of the version that opens the server"
+    ))
+    .next("Nothing was changed. Remove AWSPENDING from the pending version, then start the rotation again"))
+}

@@ -1,0 +1,76 @@
+//! One step: describe the secret, read its settings, choose its rotator, run it. For the engine, and for an operator's
+//! rollback, which goes forward by the same steps.
+
+use std::time::SystemTime;
+
+use crate::admission::not_staged;
+use crate::backoff::Backoff;
+use crate::context::Context;
+use crate::error::Result;
+use crate::notes::Notes;
+use crate::report::Done;
+use crate::rotation::{Chosen, Rotation};
+use crate::services::Services;
+use crate::settings::Settings;
+use crate::step::StepEvent;
+use crate::store::{AWSCURRENT, AWSPENDING, Description};
+
+/// What an engine was asked once, and by when it has to answer.
+pub(crate) struct Invocation<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) notes: &'a Notes,
+    pub(crate) deadline: SystemTime,
+}
+
+impl<'a> Invocation<'a> {
+    /// Runs a step, if `admit` lets the secret pass.
+    pub(crate) async fn step(
+        &self,
+        rotation: &impl Rotation,
+        event: &StepEvent,
+        admit: fn(&Description) -> Result<()>,
+    ) -> Result<Done> {
+        let description = self.describe(event, admit).await?;
+        let cx = self.context(rotation, event, description)?;
+        let result = async { choose(rotation, &cx).await?.protocol().run(event.step, &cx).await };
+        result.await.map_err(|error| error.still_works(cx.what_works()))
+    }
+
+    /// Creates the context of a step, with the settings of the secret.
+    pub(crate) fn context<'c>(
+        &'c self,
+        rotation: &impl Rotation,
+        event: &'c StepEvent,
+        description: Description,
+    ) -> Result<Context<'c>> {
+        self.notes.secret_is(&description.name);
+        self.notes.forget_tried();
+        let settings = Settings::read(rotation.settings(), &self.services.environment, &description.tags)?;
+        Ok(Context::new(self.services, self.notes, event, settings, self.deadline, description))
+    }
+
+    /// Describes the secret and checks that it may be rotated, to this token, now.
+    async fn describe(&self, event: &StepEvent, admit: fn(&Description) -> Result<()>) -> Result<Description> {
+        let mut backoff = Backoff::for_visibility();
+        loop {
+            let description = self.services.store.describe(&event.secret_id).await?;
+            admit(&description)?;
+            let labels = description.labels_of(&event.token);
+            if labels.iter().any(|label| label == AWSCURRENT || label == AWSPENDING) {
+                return Ok(description);
+            }
+            // RotateSecret staged the version a moment ago, and the description may not show it yet.
+            if !self.services.pause(&mut backoff, self.deadline).await {
+                return Err(not_staged(&description, event));
+            }
+        }
+    }
+}
+
+/// Chooses the rotator of the context's secret, and notes which it is.
+pub(crate) async fn choose<'r>(rotation: &'r impl Rotation, cx: &Context<'_>) -> Result<Chosen<'r>> {
+    let chosen = rotation.choose(cx).await?;
+    let (name, slots) = chosen.protocol().strategy();
+    cx.strategy_is(name, slots);
+    Ok(chosen)
+}

@@ -1,0 +1,89 @@
+//! What an invocation learns on its way. It outlives the invocation, so that a step that hung or panicked is reported
+//! with what was known by then.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::slots::Slots;
+
+/// What is known of an invocation so far.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Noted>);
+
+#[derive(Default)]
+struct Noted {
+    secret_name: Option<String>,
+    strategy: Option<(&'static str, Slots)>,
+    repeated: u32,
+    tried: BTreeMap<String, bool>,
+}
+
+impl Notes {
+    /// Notes the name of the secret.
+    pub(crate) fn secret_is(&self, name: &str) {
+        self.lock().secret_name = Some(name.to_owned());
+    }
+
+    pub(crate) fn secret_name(&self) -> Option<String> {
+        self.lock().secret_name.clone()
+    }
+
+    /// Notes how the credentials are rotated. What the target told last holds.
+    pub(crate) fn strategy_is(&self, name: &'static str, slots: Slots) {
+        self.lock().strategy = Some((name, slots));
+    }
+
+    pub(crate) fn strategy(&self) -> Option<&'static str> {
+        self.lock().strategy.map(|(name, _)| name)
+    }
+
+    /// Returns whether AWSCURRENT works at every moment of this rotation.
+    pub(crate) fn overlaps(&self) -> bool {
+        self.lock().strategy.is_some_and(|(_, slots)| slots.overlaps())
+    }
+
+    /// Forgets which versions were tried: a new step begins, and the ones before may have changed the target.
+    pub(crate) fn forget_tried(&self) {
+        self.lock().tried.clear();
+    }
+
+    /// Counts one more attempt at what the target did not answer.
+    pub(crate) fn attempted_again(&self) {
+        self.lock().repeated += 1;
+    }
+
+    /// Returns how often the step was attempted, the first time included.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.lock().repeated + 1
+    }
+
+    /// Notes whether the target accepted a version, and passes the answer on. A failed call counts as neither.
+    pub(crate) fn tried<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
+        if answer.is_ok() || answer.as_ref().is_err_and(Error::is_rejected) {
+            self.lock().tried.insert(version_id.to_owned(), answer.is_ok());
+        }
+        answer
+    }
+
+    /// Describes which version opens the target, as far as that is known. `labels_of` returns a version's labels.
+    pub(crate) fn what_works(&self, labels_of: impl Fn(&str) -> Vec<String>) -> String {
+        let name = |id: &str| match labels_of(id).first() {
+            Some(label) => format!("{label} (version {id})"),
+            None => format!("version {id}, which has no label,"),
+        };
+        let tried = &self.lock().tried;
+        if let Some((id, _)) = tried.iter().find(|(_, accepted)| **accepted) {
+            return format!("{} opened the target in this step", name(id));
+        }
+        if tried.is_empty() {
+            return "This step changed nothing at the target, and did not learn which version opens it".to_owned();
+        }
+        let refused: Vec<_> = tried.keys().map(|id| name(id)).collect();
+        format!("Of the versions that were tried, none opened the target: {}", refused.join(", "))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,95 @@
+use std::collections::BTreeMap;
+
+use crate::admission::{exists_here, rotated_by};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::invocation::{Invocation, choose};
+use crate::operator::diagnose::diagnose;
+use crate::operator::reconcile::reconcile;
+use crate::operator::recover::recover;
+use crate::operator::retire::retire;
+use crate::operator::rollback::{Rolled, install, roll_back};
+use crate::operator::{Action, Answer, OperatorEvent, Reply};
+use crate::report::Outcome;
+use crate::rotation::Rotation;
+use crate::settings::{EngineSettings, read};
+use crate::step::{Step, StepEvent};
+use crate::store::{AWSCURRENT, AWSPENDING, Description};
+
+/// Does what an operator asks, with the rotator of the secret: by the rules of the four steps, and by no label that the
+/// target contradicts.
+pub(crate) async fn act(
+    invocation: &Invocation<'_>,
+    rotation: &impl Rotation,
+    event: &OperatorEvent,
+    function_arn: &str,
+) -> Result<Answer> {
+    allowed(invocation)?;
+    let description = invocation.services.store.describe(&event.secret_id).await?;
+    exists_here(&description)?;
+    rotated_by(function_arn, &description)?;
+    invocation.notes.secret_is(&description.name);
+    let step = as_if_called_once_more(&event.action, &description)?;
+    let cx = invocation.context(rotation, &step, description)?;
+    let done = perform(rotation, &event.action, &cx).await.map_err(|error| error.still_works(cx.what_works()))?;
+    match done {
+        Performed::Answered(answer) => Ok(answer),
+        Performed::Staged(token) => install(invocation, rotation, cx.secret_id(), &token).await,
+    }
+}
+
+/// What an action came to.
+enum Performed {
+    Answered(Answer),
+    /// An older value waits under this token to be installed.
+    Staged(String),
+}
+
+async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) -> Result<Performed> {
+    let chosen = choose(rotation, cx).await?;
+    let rotator = chosen.protocol();
+    let reply = match action {
+        Action::Reconcile => {
+            let outcome = reconcile(rotator, cx).await?;
+            return Ok(Performed::Answered(Answer { outcome, reply: None }));
+        }
+        Action::Diagnose => diagnose(rotator, cx).await?,
+        Action::Rollback { version } => match roll_back(rotator, version.as_deref(), cx).await? {
+            Rolled::Back(reply) => reply,
+            Rolled::Staged(token) => return Ok(Performed::Staged(token)),
+        },
+        Action::Recover { attempts, skip } => recover(rotator, *attempts, skip, cx).await?,
+        Action::Retire => retire(rotator, cx).await?,
+    };
+    Ok(Performed::Answered(answered(action, reply)))
+}
+
+fn answered(action: &Action, reply: Reply) -> Answer {
+    let outcome = if reply.changed || *action == Action::Diagnose { Outcome::Done } else { Outcome::AlreadyDone };
+    Answer { outcome, reply: Some(reply) }
+}
+
+fn allowed(invocation: &Invocation<'_>) -> Result<()> {
+    let settings = read::group::<EngineSettings>(&invocation.services.environment, &BTreeMap::new())?;
+    if settings.operator_events {
+        return Ok(());
+    }
+    Err(Error::forbidden("this function answers no operator events: its variable OPERATOR_EVENTS is off")
+        .next("Set OPERATOR_EVENTS to on, or act on the secret without the function"))
+}
+
+/// Returns the step that an action is like. What reconcile does is what finishSecret of the newest version would do. The
+/// others begin with what is current, as if the rotation that made it were called once more after its end.
+fn as_if_called_once_more(action: &Action, description: &Description) -> Result<StepEvent> {
+    let of: &[&str] = if *action == Action::Reconcile { &[AWSPENDING, AWSCURRENT] } else { &[AWSCURRENT] };
+    let token = of.iter().find_map(|label| description.version_with(label)).ok_or_else(|| {
+        Error::invalid(format!("secret {} has no AWSCURRENT version", description.name))
+            .next("Store a first value in the secret, or put AWSCURRENT on the version that the target accepts")
+    })?;
+    Ok(StepEvent {
+        step: Step::Finish,
+        secret_id: description.arn.clone(),
+        token: token.to_owned(),
+        rotation_token: None,
+    })
+}

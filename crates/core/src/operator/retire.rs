@@ -1,0 +1,33 @@
+//! retire: the target is made to refuse what AWSPREVIOUS opened.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::operator::{Reply, current};
+use crate::protocol::Protocol;
+use crate::slots::Slots;
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+
+pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Reply> {
+    let pending = cx.id_of(AWSPENDING);
+    if pending.is_some() && pending != cx.id_of(AWSCURRENT) {
+        return Err(Error::conflict("a rotation is under way, and may need AWSPREVIOUS")
+            .next("Let it end, or cancel it, before retiring AWSPREVIOUS"));
+    }
+    let current = current(rotator, cx).await?;
+    if !rotator.opens(&current, cx).await? {
+        return Err(Error::conflict("the target refuses AWSCURRENT, so AWSPREVIOUS may be the only one that works")
+            .next("Find the version that works first: fourstep recover"));
+    }
+    if cx.id_of(AWSPREVIOUS).is_none() {
+        let message = "The secret has no AWSPREVIOUS: there is nothing to retire.".to_owned();
+        return Ok(Reply::new(cx, false, message, None, vec![(current, Some(true))]));
+    }
+    let (changed, message) = match rotator.strategy().1 {
+        Slots::One | Slots::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
+        Slots::Two | Slots::Many | Slots::List => {
+            rotator.refuse_previous(cx).await?;
+            (true, "AWSCURRENT opens the target, and what AWSPREVIOUS opened is refused.")
+        }
+    };
+    Ok(Reply::new(cx, changed, message.to_owned(), None, vec![(current, Some(true))]))
+}

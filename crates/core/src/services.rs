@@ -1,0 +1,42 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::filter::Filter;
+use crate::settings::Environment;
+use crate::store::SecretStore;
+
+/// What an engine is made of, and what each of its invocations works with.
+pub(crate) struct Services {
+    pub(crate) store: Arc<dyn SecretStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) filter: Arc<Filter>,
+    pub(crate) environment: Environment,
+}
+
+/// What a wait leaves for the attempt after it: a shorter one is not worth the name.
+const FOR_AN_ATTEMPT: Duration = Duration::from_millis(1_500);
+
+impl Services {
+    /// Returns the time that is left until a deadline.
+    pub(crate) fn remaining(&self, deadline: SystemTime) -> Duration {
+        deadline.duration_since(self.clock.now()).unwrap_or_default()
+    }
+
+    /// Returns whether there is time to wait that long, and for another attempt after it.
+    pub(crate) fn may_wait(&self, wait: Duration, deadline: SystemTime) -> bool {
+        wait + FOR_AN_ATTEMPT < self.remaining(deadline)
+    }
+
+    /// Waits before the next attempt. `false`: there were enough, or there is no time for another one.
+    pub(crate) async fn pause(&self, backoff: &mut Backoff, deadline: SystemTime) -> bool {
+        match backoff.next().filter(|wait| self.may_wait(*wait, deadline)) {
+            Some(wait) => {
+                self.clock.sleep(wait).await;
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What plugins share that reach a server by TCP and TLS: who is trusted, where a session goes, how long a wait lasts, and
+//! what each failure means.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `server` | [`Server`]: where a server is, and what its failures mean |
+//! | `deadline` | [`Deadline`]: how long a session waits for an answer |
+//! | `operation` | [`Operation`]: what is asked of a server, for messages |
+//! | `destination` | [`Destination`]: where a session goes, as which account |
+//! | `roots` | the certificate authorities of Amazon RDS, and the owner's |
+//! | `settings` | [`TlsSettings`]: the setting `TLS_CA_BUNDLE` |
+//!
+//! ```
+//! use fourstep_server::{Operation, Server};
+//!
+//! let server = Server::new("PostgreSQL", "db.example.com", 5432);
+//! let error = server.network_failed(std::io::ErrorKind::ConnectionRefused, &Operation::log_in());
+//! assert!(error.message().ends_with("at db.example.com:5432: nothing listens there"));
+//! ```
+
+mod deadline;
+mod destination;
+mod operation;
+pub mod roots;
+mod server;
+mod settings;
+
+pub use deadline::{CLOSE_LIMIT, Deadline, LOGIN_LIMIT, STATEMENT_LIMIT};
+pub use destination::Destination;
+pub use operation::Operation;
+pub use server::Server;
+pub use settings::TlsSettings;

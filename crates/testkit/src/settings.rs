@@ -1,0 +1,109 @@
+//! Rules that hold for every group of settings, so that the tests of a group have its cases alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "what tests call is a test too, and panics where the test is to fail"
+)]
+
+use std::collections::BTreeMap;
+
+use fourstep::settings::{Empty, Environment, Group, read};
+use fourstep::{ErrorKind, Result};
+
+/// A setting, with what its values mean.
+#[derive(Debug)]
+pub struct Case<G> {
+    /// The tag, if there is one.
+    pub tag: Option<&'static str>,
+    /// The variable, if there is one.
+    pub variable: Option<&'static str>,
+    /// Returns what of the group this setting decides, in words.
+    pub look: fn(&G) -> String,
+    /// What it is without a tag and a variable.
+    pub default: &'static str,
+    /// Values with what they mean. The first is for the variable, the second for the tag that overrides it.
+    pub good: &'static [(&'static str, &'static str)],
+    /// Values that are refused.
+    pub bad: &'static [&'static str],
+}
+
+/// Reads a group from variables and tags.
+///
+/// # Errors
+///
+/// As [`read::group`].
+pub fn group<G: Group>(variables: &[(&str, &str)], tags: &[(&str, &str)]) -> Result<G> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let environment: Environment = variables.iter().map(owned).collect();
+    read::group(&environment, &tags.iter().map(owned).collect::<BTreeMap<_, _>>())
+}
+
+/// Returns why a group is refused.
+#[track_caller]
+#[must_use]
+pub fn refusal<G: Group>(variables: &[(&str, &str)], tags: &[(&str, &str)]) -> String {
+    let Err(error) = group::<G>(variables, tags) else { panic!("{variables:?} {tags:?} are taken") };
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    error.to_string()
+}
+
+/// Holds a group to the rules of all settings. `elsewhere` names tags and variables that have tests of their own.
+#[track_caller]
+pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
+    no_setting_is_without_a_case(cases, elsewhere);
+    let defaults = group::<G>(&[], &[]).unwrap();
+    for Case { tag, variable, look, default, good, bad } in cases {
+        let place = variable.or(*tag).unwrap();
+        assert_eq!(look(&defaults), *default, "{place}");
+        for (value, meaning) in *good {
+            for (variables, tags) in [(variable, &None), (&None, tag)] {
+                let set = |name: &Option<&'static str>| Vec::from_iter(name.map(|name| (name, *value)));
+                let (variables, tags) = (set(variables), set(tags));
+                if variables.len() + tags.len() == 1 {
+                    let read = group::<G>(&variables, &tags).unwrap_or_else(|error| panic!("{place}={value}: {error}"));
+                    assert_eq!(look(&read), *meaning, "{place}={value}");
+                }
+            }
+        }
+        if let (Some(tag), Some(variable)) = (tag, variable) {
+            let [(by_variable, _), (by_tag, meaning), ..] = good else { panic!("{tag} needs two values") };
+            let read = group::<G>(&[(variable, by_variable)], &[(tag, by_tag)]).unwrap();
+            assert_eq!(look(&read), *meaning, "{tag} overrides {variable}");
+        }
+        for value in *bad {
+            for name in variable {
+                let message = refusal::<G>(&[(name, value)], &[]);
+                assert!(message.contains(name), "{name}={value}: {message}");
+            }
+            for name in tag {
+                let message = refusal::<G>(&[], &[(name, value)]);
+                assert!(message.contains(name), "{name}={value}: {message}");
+            }
+        }
+    }
+    an_empty_variable_is_as_good_as_none(cases, &defaults);
+}
+
+#[track_caller]
+fn no_setting_is_without_a_case<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
+    for row in G::TABLE.iter().map(|setting| &setting.row) {
+        if let Some(variable) = row.variable.filter(|variable| !elsewhere.contains(variable)) {
+            assert!(cases.iter().any(|case| case.variable == Some(variable)), "{variable} has no case");
+        }
+        if let Some(tag) = row.tag.filter(|tag| !elsewhere.contains(tag)) {
+            assert!(cases.iter().any(|case| case.tag == Some(tag)), "{tag} has no case");
+        }
+    }
+}
+
+/// As the parameters of CloudFormation need it.
+#[track_caller]
+fn an_empty_variable_is_as_good_as_none<G: Group>(cases: &[Case<G>], defaults: &G) {
+    for row in G::TABLE.iter().map(|setting| &setting.row).filter(|row| row.empty == Empty::Unset) {
+        let Some(variable) = row.variable else { continue };
+        let read = group::<G>(&[(variable, "")], &[]).unwrap();
+        for case in cases {
+            assert_eq!((case.look)(&read), (case.look)(defaults), "{variable} is empty");
+        }
+    }
+}
