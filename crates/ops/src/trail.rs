@@ -44,7 +44,9 @@ impl Operator {
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value("RotationFailed")
             .build()
-            .map_err(|_| crate::Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep"))?;
+            .map_err(|_| {
+                crate::error::Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep")
+            })?;
         let request = self.trail.lookup_events().lookup_attributes(attribute).start_time(since.into());
         let mut pages = request.into_paginator().send();
         let mut failures = Vec::new();
