@@ -1,25 +1,10 @@
-use std::fmt;
 use std::io;
 
-use fourstep::{Error, Operation, Server};
+use fourstep::{Error, Operation};
 use sqlx::postgres::PgDatabaseError;
 
+use crate::destination::Destination;
 use crate::identifier::quote;
-
-/// Where a session is or was to be, for messages.
-#[derive(Debug)]
-pub(crate) struct Destination {
-    pub(crate) server: Server,
-    pub(crate) account: String,
-    pub(crate) database: String,
-    pub(crate) tls: bool,
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.server.fmt(f)
-    }
-}
 
 /// Explains what an error of the driver means.
 ///
@@ -28,7 +13,7 @@ impl fmt::Display for Destination {
 /// | shape | what it is |
 /// | --- | --- |
 /// | `Database` | the server's own answer, by its SQLSTATE: see [`by_sqlstate`] |
-/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`] |
+/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`](fourstep::Server::failed) |
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than PostgreSQL answered. Later: the stream broke |
 /// | anything else | a defect of ours |

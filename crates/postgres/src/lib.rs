@@ -17,6 +17,7 @@
 mod accounts;
 #[cfg(test)]
 mod against_server;
+mod destination;
 mod error;
 mod identifier;
 mod mirror;

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use crate::accounts::Postgres;
-use crate::error::{Destination, classify, driver_cannot};
+use crate::destination::Destination;
+use crate::error::{classify, driver_cannot};
 use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
