@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use crate::accounts::Postgres;
 use crate::destination::Destination;
-use crate::error::{classify, driver_cannot};
+use crate::error::{classify, explain};
 use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
@@ -258,17 +258,4 @@ fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) 
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })
-}
-
-/// Explains why a login failed.
-async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
-    if let Some(limit) = driver_cannot(error, destination) {
-        return limit;
-    }
-    if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = destination.server.unresolved(io).await
-    {
-        return unresolved;
-    }
-    classify(error, destination, &Operation::log_in())
 }
