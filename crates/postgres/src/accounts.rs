@@ -1,11 +1,10 @@
 use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Operation, Result, Sensitive};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use crate::error::read_only;
 use crate::identifier::{self, literal, quote};
 use crate::mirror;
-use crate::session::Session;
+use crate::session::{Session, optional};
 use crate::verifier::{md5, salt, scram};
 
 /// The accounts of a PostgreSQL server.
@@ -38,15 +37,12 @@ impl Accounts for Postgres {
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
-        Session::open(secret, cx).await
+        Session::open(secret, Self::DEFAULT_PORT, cx).await
     }
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
-        let key = lock_key(&cx.secret_id());
-        let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
-        let rows = session.begin(&lock, &Operation::new("take the lock of the secret")).await?;
-        if rows.last().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() == Some("true") {
+        if session.lock(lock_key(&cx.secret_id())).await? {
             return Ok(());
         }
         Err(Error::unavailable(format!(
@@ -88,7 +84,7 @@ impl Accounts for Postgres {
             literal(account)
         ));
         let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
-        let column = |at| rows.last().and_then(|row| row.try_get::<Option<String>, _>(at).ok()).flatten();
+        let column = |at| rows.last().and_then(|row| optional(row, at));
         mirror::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
     }
 
@@ -146,7 +142,7 @@ async fn stores_md5(session: &mut Session) -> Result<bool> {
     }
     // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
     let rows = session.run("SELECT system_user", &Operation::new("look up the method of the login")).await?;
-    let method = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+    let method = rows.last().and_then(|row| optional(row, 0));
     Ok(!method.is_some_and(|method| method.starts_with("scram-sha-256:")))
 }
 

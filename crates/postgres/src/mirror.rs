@@ -8,10 +8,9 @@ mod statement;
 use std::ops::Range;
 
 use fourstep::{Error, ErrorKind, Mirrored, Operation, Result};
-use sqlx::Row;
 
 use crate::identifier::{literal, quote, unquote};
-use crate::session::Session;
+use crate::session::{Session, optional};
 use pair::{Objects, Pair};
 pub(crate) use rights::check_rights;
 #[cfg(test)]
@@ -130,7 +129,7 @@ pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<
         literal(account)
     );
     let rows = session.run(&query, &Operation::new("read the comment on a role")).await?;
-    let comment = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+    let comment = rows.last().and_then(|row| optional(row, 0));
     Ok(comment.as_deref().and_then(base_in))
 }
 

@@ -1,11 +1,10 @@
 use std::fmt;
 
 use fourstep::{Error, Operation, Result};
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::identifier::{literal, quote};
-use crate::session::Session;
+use crate::session::{Session, optional, text};
 
 /// What the server knows of a base and its clone.
 pub(super) struct Pair {
@@ -222,12 +221,4 @@ pub(super) fn acts_as(base: &str, memberships_have_options: bool) -> String {
                               AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}'))
               THEN value ELSE {base} END"
     )
-}
-
-pub(super) fn text(row: &PgRow, column: usize) -> String {
-    optional(row, column).unwrap_or_default()
-}
-
-pub(super) fn optional(row: &PgRow, column: usize) -> Option<String> {
-    row.try_get(column).ok().flatten()
 }

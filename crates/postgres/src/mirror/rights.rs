@@ -1,9 +1,9 @@
 use fourstep::{Error, Operation, Result};
 
-use super::pair::{NOT_ITS_OWN, acts_as, optional, text};
+use super::pair::{NOT_ITS_OWN, acts_as};
 use super::{base_in, marks};
 use crate::identifier::{literal, quote};
-use crate::session::Session;
+use crate::session::{Session, optional, text};
 
 /// How many objects of an account are looked at: more than any database of ours has, and few enough for a second.
 const MOST: u32 = 200_000;
