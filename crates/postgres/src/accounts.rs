@@ -1,9 +1,9 @@
 use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Operation, Result, Sensitive};
 use sha2::{Digest, Sha256};
 
+use crate::clones;
 use crate::error::read_only;
 use crate::identifier::{self, literal, quote};
-use crate::mirror;
 use crate::session::{Session, optional};
 use crate::verifier::{md5, salt, scram};
 
@@ -85,7 +85,7 @@ impl Accounts for Postgres {
         ));
         let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
         let column = |at| rows.last().and_then(|row| optional(row, at));
-        mirror::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
+        clones::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
     }
 
     async fn mirror(
@@ -98,15 +98,15 @@ impl Accounts for Postgres {
     ) -> Result<Mirrored> {
         identifier::check(base)?;
         identifier::check(clone)?;
-        mirror::make_equal(session, base, clone, claim.known || cx.settings().adopt).await
+        clones::make_equal(session, base, clone, claim.known || cx.settings().adopt).await
     }
 
     async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
-        mirror::marked_base(session, account).await
+        clones::marked_base(session, account).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        Ok(Some(mirror::marked_base(session, clone).await?.as_deref() == Some(base)))
+        Ok(Some(clones::marked_base(session, clone).await?.as_deref() == Some(base)))
     }
 
     async fn check_rights(
@@ -116,7 +116,7 @@ impl Accounts for Postgres {
         _of_base: Option<&mut Session>,
         _cx: &Context<'_>,
     ) -> Result<()> {
-        mirror::check_rights(session, account).await
+        clones::check_rights(session, account).await
     }
 
     fn check_writable(&self, session: &Session) -> Result<()> {

@@ -17,10 +17,10 @@
 mod accounts;
 #[cfg(test)]
 mod against_server;
+mod clones;
 mod destination;
 mod error;
 mod identifier;
-mod mirror;
 mod session;
 mod verifier;
 
