@@ -1,11 +1,12 @@
 use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Operation, Result, Sensitive};
 use sha2::{Digest, Sha256};
 
-use crate::clones;
+use crate::account::check_usable;
 use crate::error::read_only;
 use crate::identifier::{self, literal, quote};
 use crate::session::{Session, optional};
 use crate::verifier::{md5, salt, scram};
+use crate::{clones, mark, rights};
 
 /// The accounts of a PostgreSQL server.
 ///
@@ -85,7 +86,7 @@ impl Accounts for Postgres {
         ));
         let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
         let column = |at| rows.last().and_then(|row| optional(row, at));
-        clones::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
+        check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
     }
 
     async fn mirror(
@@ -98,15 +99,15 @@ impl Accounts for Postgres {
     ) -> Result<Mirrored> {
         identifier::check(base)?;
         identifier::check(clone)?;
-        clones::make_equal(session, base, clone, claim.known || cx.settings().adopt).await
+        clones::make_equal(session, base, clone, claim, cx).await
     }
 
     async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
-        clones::marked_base(session, account).await
+        mark::marked_base(session, account).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        Ok(Some(clones::marked_base(session, clone).await?.as_deref() == Some(base)))
+        Ok(Some(mark::marked_base(session, clone).await?.as_deref() == Some(base)))
     }
 
     async fn check_rights(
@@ -116,7 +117,7 @@ impl Accounts for Postgres {
         _of_base: Option<&mut Session>,
         _cx: &Context<'_>,
     ) -> Result<()> {
-        clones::check_rights(session, account).await
+        rights::check_rights(session, account).await
     }
 
     fn check_writable(&self, session: &Session) -> Result<()> {

@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use sqlx::{AssertSqlSafe, Column, Connection, Row};
 
-use crate::clones::{quote_parameter, quote_value};
+use crate::clones::setting::{quote_parameter, quote_value};
 use crate::identifier::{literal, quote};
 use crate::verifier::{md5, scram};
 

@@ -1,21 +1,17 @@
 //! The clone of an account: made, marked, and given what its base may, no more and no less.
 
 mod pair;
-mod rights;
-mod setting;
+pub(crate) mod setting;
 mod statement;
 
-use std::ops::Range;
+use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result};
 
-use fourstep::{Error, ErrorKind, Mirrored, Operation, Result};
-
-use crate::identifier::{literal, quote, unquote};
-use crate::session::{Session, optional};
-use pair::{Objects, Pair};
-pub(crate) use rights::check_rights;
-#[cfg(test)]
-pub(crate) use setting::{quote_parameter, quote_value};
-use statement::missing;
+use crate::account::{Role, check_usable};
+use crate::clones::pair::{Objects, Pair};
+use crate::clones::statement::{Statement, Writer};
+use crate::identifier::quote;
+use crate::mark::has_mark;
+use crate::session::Session;
 
 /// How often somebody else may change the base while the clone is made equal to it.
 const ROUNDS: usize = 3;
@@ -33,10 +29,16 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 ///
-/// `Invalid` if there is no base or it is a
-/// superuser; `Forbidden` if the base may not log in or has expired, if the clone owns objects, and with the statement
-/// that gives a missing right.
-pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, ours: bool) -> Result<Mirrored> {
+/// `Invalid` if there is no base or it is a superuser; `Forbidden` if the base may not log in or has expired, if the
+/// clone owns objects, and with the statement that gives a missing right.
+pub(crate) async fn make_equal(
+    session: &mut Session,
+    base: &str,
+    clone: &str,
+    claim: &Claim,
+    cx: &Context<'_>,
+) -> Result<Mirrored> {
+    let ours = claim.known || cx.settings().adopt;
     let mut left = None;
     for round in 0..ROUNDS {
         let pair = Pair::read(session, base, clone).await?;
@@ -74,7 +76,7 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
         ));
     }
     if let Some(found) = &pair.clone {
-        if !ours && !marks(found.comment.as_deref(), base) {
+        if !ours && !has_mark(found.comment.as_deref(), base) {
             return Err(Error::conflict(format!("the role `{clone}` of {destination} exists, and this secret never used it"))
                 .next("Nothing was changed. Rename that role; or, if it is the second account of this secret, set the tag fourstep:adopt=true"));
         }
@@ -102,95 +104,29 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
     )))
 }
 
-/// Refuses an account to which no password gives entry.
-///
-/// # Errors
-///
-/// `Forbidden` if the role may not log in or has expired, with the date.
-pub(crate) fn check_usable(session: &Session, account: &str, logs_in: bool, end: Option<&str>) -> Result<()> {
-    let (destination, role) = (session.destination(), quote(account));
-    if !logs_in {
-        return Err(Error::forbidden(format!("the role `{account}` of {destination} may not log in: it is NOLOGIN"))
-            .next(format!("Nothing was changed. Run: ALTER ROLE {role} LOGIN")));
+/// Returns the statements that are missing: none where the clone is equal to its base.
+fn missing(pair: &Pair, session: &Session, base: &str, clone: &str) -> Vec<Statement> {
+    let writer = Writer::new(session, base, clone);
+    let mut statements = Vec::new();
+    if pair.clone.is_none() {
+        statements.push(writer.create());
     }
-    if let Some(end) = end {
-        return Err(Error::forbidden(format!(
-            "the role `{account}` of {destination} has expired: it is VALID UNTIL {end}"
-        ))
-        .next(format!("Nothing was changed. Run: ALTER ROLE {role} VALID UNTIL 'infinity'; or set a later date")));
+    statements.extend(writer.attributes(&pair.base, pair.clone.as_ref().unwrap_or(&Role::new())));
+    let comment = pair.clone.as_ref().and_then(|clone| clone.comment.as_deref());
+    if !has_mark(comment, base) {
+        statements.push(writer.comment(comment));
     }
-    Ok(())
+    if !pair.member {
+        statements.push(writer.grant());
+    }
+    statements.extend(pair.settings.iter().map(|setting| writer.set(setting)));
+    statements.extend(pair.memberships.iter().map(|membership| writer.revoke(membership)));
+    statements
 }
 
-/// Returns the base whose clone the account is by its mark.
-pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<Option<String>> {
-    let query = format!(
-        "SELECT pg_catalog.shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = {}",
-        literal(account)
-    );
-    let rows = session.run(&query, &Operation::new("read the comment on a role")).await?;
-    let comment = rows.last().and_then(|row| optional(row, 0));
-    Ok(comment.as_deref().and_then(base_in))
-}
-
+/// Names in the log what was granted to the clone by name.
 fn name_grants(objects: &Objects, base: &str, clone: &str) {
     // Only grants are left: what the clone owns was refused.
     let run = format!("REASSIGN OWNED BY {0} TO {1}; DROP OWNED BY {0}", quote(clone), quote(base));
     tracing::warn!(%objects, run, "rights were granted to the clone and not to its base");
-}
-
-const MARK: &str = "Fourstep: clone of ";
-
-/// Returns whether a comment has the mark of a base's clone.
-fn marks(comment: Option<&str>, base: &str) -> bool {
-    comment.and_then(base_in).is_some_and(|marked| marked == base)
-}
-
-/// Returns the comment of a clone: what the owner wrote, without an older mark of ours, and our line.
-fn mark(base: &str, comment: Option<&str>) -> String {
-    let mut others = comment.unwrap_or_default().to_owned();
-    while let Some((at, _)) = find_mark(&others) {
-        others.replace_range(at, "");
-    }
-    let others = others.trim_end_matches('\n');
-    let line = if others.is_empty() { "" } else { "\n" };
-    format!("{others}{line}{MARK}{}", quote(base))
-}
-
-fn base_in(comment: &str) -> Option<String> {
-    find_mark(comment).map(|(_, base)| base)
-}
-
-/// Finds a mark, which begins and ends where a line does, and the name in it. The name itself may have line breaks.
-fn find_mark(comment: &str) -> Option<(Range<usize>, String)> {
-    let starts = comment.match_indices(MARK).map(|(at, _)| at);
-    starts.filter(|at| *at == 0 || comment[..*at].ends_with('\n')).find_map(|at| {
-        let name = at + MARK.len();
-        let ends = comment[name..].match_indices('"').map(|(quote, _)| name + quote + 1);
-        let end =
-            ends.skip(1).find(|end| unquote(&comment[name..*end]).is_some() && !comment[*end..].starts_with('"'))?;
-        let base = unquote(&comment[name..end])?;
-        (end == comment.len() || comment[end..].starts_with('\n')).then_some((at..end, base))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_is_read_back_whatever_the_name() {
-        for base in ["app", "it's \"app\"; \\", "größe", "two\nlines", "\"\n", "\nFourstep: clone of \"x\"\n"] {
-            assert_eq!(base_in(&mark(base, None)).as_deref(), Some(base));
-            assert_eq!(mark("app", Some(&mark(base, None))), "Fourstep: clone of \"app\"");
-        }
-    }
-
-    #[test]
-    fn the_owners_comment_stays_and_an_older_mark_goes() {
-        let comment = mark("app", Some("of team one\nFourstep: clone of \"old\""));
-        assert_eq!(comment, "of team one\nFourstep: clone of \"app\"");
-        assert_eq!(base_in("made as a Fourstep: clone of \"app\""), None);
-        assert_eq!(base_in("Fourstep: clone of app"), None);
-    }
 }

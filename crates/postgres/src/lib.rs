@@ -14,6 +14,7 @@
 //! `pg_hba.conf` lets in by `trust` proves neither that the password is right nor that the server is the one at which it
 //! was set. By SCRAM, the server proves in turn that it has the verifier.
 
+mod account;
 mod accounts;
 #[cfg(test)]
 mod against_server;
@@ -21,6 +22,8 @@ mod clones;
 mod destination;
 mod error;
 mod identifier;
+mod mark;
+mod rights;
 mod session;
 mod verifier;
 

@@ -1,8 +1,8 @@
 use fourstep::{Error, Operation, Result};
 
-use super::pair::{NOT_ITS_OWN, acts_as};
-use super::{base_in, marks};
+use crate::account::{NOT_ITS_OWN, acts_as};
 use crate::identifier::{literal, quote};
+use crate::mark::{base_in, has_mark};
 use crate::session::{Session, optional, text};
 
 /// How many objects of an account are looked at: more than any database of ours has, and few enough for a second.
@@ -37,7 +37,7 @@ pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result
         return if lacking.is_empty() { Ok(()) } else { Err(less_than_base(session, account, &base, &lacking)) };
     }
     let Some(comment) = comment(&clone) else { return Ok(()) };
-    let ours = marks(comment.as_deref(), account);
+    let ours = has_mark(comment.as_deref(), account);
     let lacking = lacking(session, &clone, !ours).await?;
     if lacking.is_empty() { Ok(()) } else { Err(less_than_clone(session, account, &clone, &lacking)) }
 }
