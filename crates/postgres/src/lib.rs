@@ -23,6 +23,7 @@ mod destination;
 mod error;
 mod identifier;
 mod mark;
+mod password;
 mod rights;
 mod session;
 mod verifier;
