@@ -164,11 +164,11 @@ fn query(other: &str, granted: bool) -> String {
                WHERE deptype IN ('o', 'a') LIMIT {MOST}),
               lacking AS ({kinds}),
               placed AS (
-              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS destination
+              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS place
                 FROM lacking)
          SELECT lacks, datname::text, count(*)::text,
-                string_agg(CASE WHEN destination <= {NAMED} AND (dbid = 0 OR datname = current_database())
-                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
+                string_agg(CASE WHEN place <= {NAMED} AND (dbid = 0 OR datname = current_database())
+                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
            FROM placed LEFT JOIN pg_database ON pg_database.oid = dbid
           GROUP BY lacks, datname ORDER BY datname, lacks"
     )

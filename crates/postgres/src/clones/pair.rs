@@ -135,9 +135,9 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
           ORDER BY 2, 3;
 
          SELECT 'objects', datname::text, (deptype = 'o')::text, pg_catalog.count(*)::text,
-                pg_catalog.string_agg(CASE WHEN destination <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
-                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
-           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS destination
+                pg_catalog.string_agg(CASE WHEN place <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
+                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
+           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
                    FROM pg_catalog.pg_shdepend
                   WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}
                     AND (deptype = 'a' OR deptype = 'o' AND {NOT_ITS_OWN})) dependent

@@ -138,7 +138,7 @@ impl<'a> Writer<'a> {
     pub(super) fn set(&self, Setting { database, name, value }: &Setting) -> Statement {
         let Self { by, base_role, clone, .. } = self;
         let parameter = quote_parameter(name);
-        let destination =
+        let in_database =
             database.as_deref().map(|database| format!(" IN DATABASE {}", quote(database))).unwrap_or_default();
         let change = match value {
             Some(value) => format!("SET {parameter} TO {}", quote_value(name, value)),
@@ -150,11 +150,11 @@ impl<'a> Writer<'a> {
                 format!("GRANT SET ON PARAMETER {parameter} TO {by}; {}", self.right_over(clone))
             }
             _ if self.parameters_have_grants => format!("GRANT SET ON PARAMETER {parameter} TO {by}"),
-            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{destination} RESET {parameter}"),
+            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{in_database} RESET {parameter}"),
         };
         // The value may be secret, as that of an extension's key.
-        let what = format!("change the setting {parameter} of role {clone}{destination}");
-        statement(what, right, format!("ALTER ROLE {clone}{destination} {change}"))
+        let what = format!("change the setting {parameter} of role {clone}{in_database}");
+        statement(what, right, format!("ALTER ROLE {clone}{in_database} {change}"))
     }
 
     pub(super) fn revoke(&self, Membership { role, grantor, only_admin_option }: &Membership) -> Statement {
