@@ -37,6 +37,7 @@
 
 mod accounts;
 mod change;
+mod destination;
 mod entry;
 mod error;
 mod grants;

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use crate::accounts::Mysql;
-use crate::error::{Destination, classify, explain, has_code};
+use crate::destination::Destination;
+use crate::error::{classify, explain, has_code};
 use crate::identifier::{Account, literal};
 
 /// For the whole of name, connection, TLS and login: what AWS's functions allow too.
