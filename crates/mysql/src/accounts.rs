@@ -35,7 +35,7 @@ impl Accounts for Mysql {
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
-        Session::open(secret, cx).await
+        Session::open(secret, Self::DEFAULT_PORT, cx).await
     }
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {

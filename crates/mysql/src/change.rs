@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::grants::{self, Object};
 use crate::identifier::{Account, literal, quote};
 use crate::policy::Policy;
-use crate::session::{Product, Session, text};
+use crate::session::{Product, Session, optional};
 use crate::verifier::{Plugin, Salt, Storage, native};
 
 /// "You need to specify the current password": the account has PASSWORD REQUIRE CURRENT.
@@ -159,7 +159,7 @@ impl Variables {
                          OR Variable_name LIKE 'caching\\_sha2\\_password\\_%'";
         let rows = session.run(query, &Operation::new("read the server's rules for passwords")).await?;
         let variables: Vec<(String, String)> =
-            rows.iter().filter_map(|row| Some((text(row, 0)?, text(row, 1)?))).collect();
+            rows.iter().filter_map(|row| Some((optional(row, 0)?, optional(row, 1)?))).collect();
         Ok(Self { storage: Storage::from_variables(&variables), policy: Policy::from_variables(&variables) })
     }
 

@@ -88,7 +88,7 @@ pub(crate) async fn read(session: &mut Session, entries: &[Entry]) -> Result<Vec
         Operation::new("read the rights of accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
     let mut found: Vec<Grants> = entries.iter().map(Entry::grants).collect();
     for row in session.run(query.trim_end_matches("; "), &operation).await? {
-        let row = text(&row, 0).unwrap_or_default();
+        let row = text(&row, 0);
         let Some((account, grants)) = parsed(&row, session)? else { continue };
         let Some(at) = entries.iter().position(|entry| entry.account == account) else { continue };
         add(&mut found[at], grants);
@@ -102,7 +102,7 @@ pub(crate) async fn read_own(session: &mut Session, roles: Option<&str>) -> Resu
     let operation = Operation::new("read the account's own rights");
     let mut found = Grants::new();
     for row in session.run(&format!("SHOW GRANTS FOR CURRENT_USER(){using}"), &operation).await? {
-        if let Some((_, grants)) = parsed(&text(&row, 0).unwrap_or_default(), session)? {
+        if let Some((_, grants)) = parsed(&text(&row, 0), session)? {
             add(&mut found, grants);
         }
     }

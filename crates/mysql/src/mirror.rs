@@ -10,7 +10,7 @@ use crate::change::Variables;
 use crate::entry::Entry;
 use crate::grants::{self, Grants, Object, Rights};
 use crate::identifier::{Account, hex, quote};
-use crate::session::{Product, Session, text};
+use crate::session::{Product, Session, optional};
 use crate::verifier::native;
 use statement::{Statement, Writer};
 
@@ -204,7 +204,7 @@ pub(crate) async fn marked_base(session: &mut Session) -> Result<Option<String>>
     let query =
         "SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE CONCAT(USER, '@', HOST) = CURRENT_USER()";
     let rows = session.run(query, &fourstep::Operation::new("read the attributes of the account")).await?;
-    let attributes = rows.last().and_then(|row| text(row, 0));
+    let attributes = rows.last().and_then(|row| optional(row, 0));
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
