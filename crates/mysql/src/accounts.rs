@@ -3,7 +3,7 @@ use sha2::{Digest, Sha256};
 
 use crate::identifier::{self, hex};
 use crate::session::Session;
-use crate::{change, mirror};
+use crate::{clones, password};
 
 /// The accounts of a MySQL or MariaDB server.
 ///
@@ -57,9 +57,9 @@ impl Accounts for Mysql {
         cx: &Context<'_>,
     ) -> Result<()> {
         if account == session.account().name {
-            change::own(session, password, cx).await
+            password::own(session, password, cx).await
         } else {
-            change::of_all_hosts(session, account, password, cx).await
+            password::of_all_hosts(session, account, password, cx).await
         }
     }
 
@@ -71,15 +71,15 @@ impl Accounts for Mysql {
         claim: &Claim,
         cx: &Context<'_>,
     ) -> Result<Mirrored> {
-        mirror::make_equal(session, base, clone, claim, cx).await
+        clones::make_equal(session, base, clone, claim, cx).await
     }
 
     async fn marked_base(&self, session: &mut Session, _account: &str) -> Result<Option<String>> {
-        mirror::marked_base(session).await
+        clones::marked_base(session).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        mirror::is_marked(session, base, clone).await
+        clones::is_marked(session, base, clone).await
     }
 
     async fn check_rights(
@@ -90,13 +90,13 @@ impl Accounts for Mysql {
         _cx: &Context<'_>,
     ) -> Result<()> {
         match of_base {
-            Some(of_base) => mirror::check_rights(session, of_base).await,
+            Some(of_base) => clones::check_rights(session, of_base).await,
             None => Ok(()),
         }
     }
 
     async fn passwords(&self, session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
-        change::passwords(session).await
+        password::passwords(session).await
     }
 
     async fn swap_password(
@@ -107,11 +107,11 @@ impl Accounts for Mysql {
         retain: bool,
         _cx: &Context<'_>,
     ) -> Result<bool> {
-        change::swap(session, from, to, retain).await
+        password::swap(session, from, to, retain).await
     }
 
     async fn discard_password(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
-        change::discard(session).await
+        password::discard(session).await
     }
 
     async fn commit(&self, session: Session) -> Result<()> {

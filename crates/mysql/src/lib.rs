@@ -35,15 +35,15 @@
 //! What cannot work is named, with the way round it, the tag `fourstep:endpoint`: a proxy that shares sessions between
 //! clients; that has a list of accounts of its own, as ProxySQL; or that opens the session of another account.
 
+mod account;
 mod accounts;
-mod change;
+mod clones;
 mod destination;
-mod entry;
 mod error;
-mod grants;
 mod identifier;
-mod mirror;
+mod password;
 mod policy;
+mod rights;
 mod session;
 mod verifier;
 

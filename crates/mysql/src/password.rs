@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use fourstep::{Context, Error, Operation, Passwords, Result, Sensitive};
 use zeroize::Zeroizing;
 
-use crate::entry::Entry;
-use crate::grants::{self, Object};
+use crate::account::Entry;
 use crate::identifier::{Account, literal, quote};
 use crate::policy::Policy;
+use crate::rights::{self, Object};
 use crate::session::{Product, Session, optional};
 use crate::verifier::{Plugin, Salt, Storage, native};
 
@@ -77,9 +77,9 @@ pub(crate) async fn passwords(session: &mut Session) -> Result<Passwords> {
         return Ok(Passwords::One { server: Cow::Owned(format!("{} {number}", session.product().name())) });
     }
     let roles = session.roles().map(str::to_owned);
-    let rights = grants::read_own(session, roles.as_deref()).await?;
+    let rights = rights::read_own(session, roles.as_deref()).await?;
     let dynamic = Object::Dynamic("APPLICATION_PASSWORD_ADMIN".to_owned());
-    let creates = |rights: &grants::Rights| rights.privileges.contains(&("CREATE USER".to_owned(), None));
+    let creates = |rights: &rights::Rights| rights.privileges.contains(&("CREATE USER".to_owned(), None));
     if rights.contains_key(&dynamic) || rights.get(&Object::Everything).is_some_and(creates) {
         return Ok(Passwords::Two);
     }

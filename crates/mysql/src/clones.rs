@@ -6,10 +6,10 @@ use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result, Sensitive};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::change::Variables;
-use crate::entry::Entry;
-use crate::grants::{self, Grants, Object, Rights};
+use crate::account::Entry;
 use crate::identifier::{Account, hex, quote};
+use crate::password::Variables;
+use crate::rights::{self, Grants, Object, Rights};
 use crate::session::{Product, Session, optional};
 use crate::verifier::native;
 use statement::{Statement, Writer};
@@ -79,7 +79,7 @@ impl<'a> Pair<'a> {
             ))
             .next("Create it, with the rights that the consumers need"));
         }
-        let grants = grants::read(session, &entries).await?;
+        let grants = rights::read(session, &entries).await?;
         let (of_base, of_clone) = entries.into_iter().zip(grants).partition(|(entry, _)| entry.account.name == base);
         Ok(Self { base, clone, of_base, of_clone })
     }
@@ -224,8 +224,8 @@ pub(crate) async fn is_marked(session: &mut Session, base: &str, clone: &str) ->
 ///
 /// `Forbidden`, with what is missing and both ways out.
 pub(crate) async fn check_rights(session: &mut Session, of_base: &mut Session) -> Result<()> {
-    let base = grants::read_own(of_base, None).await?;
-    let clone = grants::read_own(session, None).await?;
+    let base = rights::read_own(of_base, None).await?;
+    let clone = rights::read_own(session, None).await?;
     let missing: Vec<String> =
         base.iter().filter_map(|(object, rights)| lacks(object, rights, clone.get(object))).collect();
     if missing.is_empty() {
@@ -253,7 +253,7 @@ fn lacks(object: &Object, wanted: &Rights, found: Option<&Rights>) -> Option<Str
     if matches!(object, Object::Except(_)) {
         return None;
     }
-    let all = given.privileges.contains(&(grants::ALL.to_owned(), None));
+    let all = given.privileges.contains(&(rights::ALL.to_owned(), None));
     let missing = wanted.privileges.difference(&given.privileges).cloned().collect::<std::collections::BTreeSet<_>>();
     let option = wanted.grantable && !given.grantable;
     if found.is_some() && (missing.is_empty() || all) && !option {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use fourstep::{Error, Operation, Result};
 
-use crate::entry::Entry;
+use crate::account::Entry;
 use crate::identifier::{Account, quote};
 use crate::session::{Session, text};
 

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use fourstep::{Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 
-use crate::entry::Entry;
-use crate::grants::{ALL, Grants, Object, Rights};
+use crate::account::Entry;
 use crate::identifier::{Account, literal};
+use crate::rights::{ALL, Grants, Object, Rights};
 use crate::session::{Product, Session};
 
 /// A statement that makes the clone more equal to its base.
