@@ -1,4 +1,6 @@
-use fourstep::{Operation, Result, Sensitive};
+//! What the server knows of an account.
+
+use fourstep::{Error, Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 use sqlx::mysql::MySqlRow;
 
@@ -83,6 +85,33 @@ impl Entry {
     pub(crate) fn takes(&self) -> Option<Plugin> {
         Plugin::parse(&self.plugin)
     }
+
+    /// Reports that no verifier can be made for the account.
+    pub(crate) fn no_verifier(&self, session: &Session) -> Error {
+        Error::invalid(format!(
+            "account {} of {} logs in by the authentication plugin `{}`, for which this function makes no verifier",
+            self.account,
+            session.destination(),
+            self.plugin
+        ))
+        .next("Nothing was changed. Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)")
+    }
+}
+
+/// Refuses a user name to which no password gives entry.
+///
+/// # Errors
+///
+/// `Forbidden` if all its entries are locked.
+pub(crate) fn check_usable<'e>(
+    session: &Session,
+    name: &str,
+    entries: impl IntoIterator<Item = &'e Entry>,
+) -> Result<()> {
+    let entries: Vec<&Entry> = entries.into_iter().collect();
+    let Some(first) = entries.first().filter(|_| entries.iter().all(|entry| entry.locked)) else { return Ok(()) };
+    Err(Error::forbidden(format!("the account `{name}` of {} is locked, or is a role", session.destination()))
+        .next(format!("Nothing was changed. Run: ALTER USER {} ACCOUNT UNLOCK", first.account)))
 }
 
 /// The limits of an account, and their columns. MySQL has not the last one.

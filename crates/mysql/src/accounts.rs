@@ -2,8 +2,9 @@ use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwor
 use sha2::{Digest, Sha256};
 
 use crate::identifier::{self, hex};
+use crate::rights::compare;
 use crate::session::Session;
-use crate::{clones, password};
+use crate::{clones, mark, password, two_passwords};
 
 /// The accounts of a MySQL or MariaDB server.
 ///
@@ -56,11 +57,7 @@ impl Accounts for Mysql {
         password: &Sensitive,
         cx: &Context<'_>,
     ) -> Result<()> {
-        if account == session.account().name {
-            password::own(session, password, cx).await
-        } else {
-            password::of_all_hosts(session, account, password, cx).await
-        }
+        password::set(session, account, password, cx).await
     }
 
     async fn mirror(
@@ -75,11 +72,11 @@ impl Accounts for Mysql {
     }
 
     async fn marked_base(&self, session: &mut Session, _account: &str) -> Result<Option<String>> {
-        clones::marked_base(session).await
+        mark::marked_base(session).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        clones::is_marked(session, base, clone).await
+        mark::is_marked(session, base, clone).await
     }
 
     async fn check_rights(
@@ -90,13 +87,13 @@ impl Accounts for Mysql {
         _cx: &Context<'_>,
     ) -> Result<()> {
         match of_base {
-            Some(of_base) => clones::check_rights(session, of_base).await,
+            Some(of_base) => compare::check_rights(session, of_base).await,
             None => Ok(()),
         }
     }
 
     async fn passwords(&self, session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
-        password::passwords(session).await
+        two_passwords::passwords(session).await
     }
 
     async fn swap_password(
@@ -107,11 +104,11 @@ impl Accounts for Mysql {
         retain: bool,
         _cx: &Context<'_>,
     ) -> Result<bool> {
-        password::swap(session, from, to, retain).await
+        two_passwords::swap(session, from, to, retain).await
     }
 
     async fn discard_password(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
-        password::discard(session).await
+        two_passwords::discard(session).await
     }
 
     async fn commit(&self, session: Session) -> Result<()> {

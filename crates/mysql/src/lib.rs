@@ -41,10 +41,13 @@ mod clones;
 mod destination;
 mod error;
 mod identifier;
+mod mark;
 mod password;
 mod policy;
 mod rights;
 mod session;
+mod two_passwords;
+mod variables;
 mod verifier;
 
 pub use accounts::Mysql;
