@@ -34,7 +34,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Reads the entries of some user names, by name and host. A role that is no account is none.
+    /// Reads the entries of some user names, by name and host. Leaves out roles that are not accounts.
     pub(crate) async fn read(session: &mut Session, names: &[&str]) -> Result<Vec<Self>> {
         let list = names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
         let query = match session.product() {
@@ -114,7 +114,7 @@ pub(crate) fn check_usable<'e>(
         .next(format!("Nothing was changed. Run: ALTER USER {} ACCOUNT UNLOCK", first.account)))
 }
 
-/// The limits of an account, and their columns. MySQL has not the last one.
+/// The limits of an account, and their columns. MySQL does not have the last one.
 const LIMITS: [(&str, usize); 5] = [
     ("MAX_QUERIES_PER_HOUR", 11),
     ("MAX_UPDATES_PER_HOUR", 12),

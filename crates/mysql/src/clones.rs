@@ -22,7 +22,7 @@ const ROUNDS: usize = 3;
 ///
 /// - What is right already is left alone, so that a rotation needs no more rights than it uses.
 /// - What the base lost, the clone loses, and what the clone has beyond it as well, each named in the log.
-/// - An entry whose host the base has no more is dropped: it would stand in the way of one for more hosts.
+/// - An entry for a host that the base no longer has is dropped: the server would prefer it to one for more hosts.
 /// - In the end the server is asked again whether the two are equal.
 ///
 /// # Errors

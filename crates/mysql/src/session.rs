@@ -39,6 +39,7 @@ pub(crate) enum Product {
 }
 
 impl Product {
+    /// Returns the product's name, for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::MySql => "MySQL",
@@ -61,7 +62,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Logs in, and makes sure that it is as the secret's account. The port is that of a secret that names none.
+    /// Opens a session as the secret's account, and checks that it is that account's. `default_port` counts where the
+    /// secret names no port.
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         let (host, port) = secret.endpoint(cx.settings(), default_port)?;
         if host.starts_with('/') {
@@ -146,7 +148,7 @@ impl Session {
         }
     }
 
-    /// Writes as [`write`](Self::write), and gives false where the server answered with this code.
+    /// Writes as [`write`](Self::write), and returns false where the server answered with this code.
     pub(crate) async fn write_unless(
         &mut self,
         code: u16,

@@ -68,14 +68,15 @@ pub struct Session {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadOnly {
     Nothing,
-    /// The owner set the account so, or the database. A change of its password is none of what that is for.
+    /// The owner made the account or the database read only, which is not meant to stop a change of its password.
     Account,
     /// The server is a replica, or is being moved.
     Server,
 }
 
 impl Session {
-    /// Logs in, and makes sure that it is as the secret's account. The port is that of a secret that names none.
+    /// Opens a session as the secret's account, and checks that it is that account's. `default_port` counts where the
+    /// secret names no port.
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
         let (host, port) = secret.endpoint(cx.settings(), default_port)?;

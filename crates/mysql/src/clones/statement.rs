@@ -129,7 +129,7 @@ impl Writer {
         Some(self.of_account(format!("set the default roles of {account}"), text))
     }
 
-    /// Drops an entry of the clone whose host the base has no more.
+    /// Drops an entry of the clone for a host that the base no longer has.
     pub(super) fn drop(&self, account: &Account) -> Statement {
         let statement = self.of_account(format!("drop {account}"), format!("DROP USER {account}"));
         Statement { revokes: true, ..statement }
