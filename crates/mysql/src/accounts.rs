@@ -2,8 +2,9 @@ use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwor
 use sha2::{Digest, Sha256};
 
 use crate::identifier::{self, hex};
+use crate::rights::compare;
 use crate::session::Session;
-use crate::{change, mirror};
+use crate::{clones, mark, password, two_passwords};
 
 /// The accounts of a MySQL or MariaDB server.
 ///
@@ -35,7 +36,7 @@ impl Accounts for Mysql {
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
-        Session::open(secret, cx).await
+        Session::open(secret, Self::DEFAULT_PORT, cx).await
     }
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
@@ -56,11 +57,7 @@ impl Accounts for Mysql {
         password: &Sensitive,
         cx: &Context<'_>,
     ) -> Result<()> {
-        if account == session.account().name {
-            change::own(session, password, cx).await
-        } else {
-            change::of_all_hosts(session, account, password, cx).await
-        }
+        password::set(session, account, password, cx).await
     }
 
     async fn mirror(
@@ -71,15 +68,15 @@ impl Accounts for Mysql {
         claim: &Claim,
         cx: &Context<'_>,
     ) -> Result<Mirrored> {
-        mirror::make_equal(session, base, clone, claim, cx).await
+        clones::make_equal(session, base, clone, claim, cx).await
     }
 
     async fn marked_base(&self, session: &mut Session, _account: &str) -> Result<Option<String>> {
-        mirror::marked_base(session).await
+        mark::marked_base(session).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        mirror::is_marked(session, base, clone).await
+        mark::is_marked(session, base, clone).await
     }
 
     async fn check_rights(
@@ -90,13 +87,13 @@ impl Accounts for Mysql {
         _cx: &Context<'_>,
     ) -> Result<()> {
         match of_base {
-            Some(of_base) => mirror::check_rights(session, of_base).await,
+            Some(of_base) => compare::check_rights(session, of_base).await,
             None => Ok(()),
         }
     }
 
     async fn passwords(&self, session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
-        change::passwords(session).await
+        two_passwords::passwords(session).await
     }
 
     async fn swap_password(
@@ -107,11 +104,11 @@ impl Accounts for Mysql {
         retain: bool,
         _cx: &Context<'_>,
     ) -> Result<bool> {
-        change::swap(session, from, to, retain).await
+        two_passwords::swap(session, from, to, retain).await
     }
 
     async fn discard_password(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
-        change::discard(session).await
+        two_passwords::discard(session).await
     }
 
     async fn commit(&self, session: Session) -> Result<()> {

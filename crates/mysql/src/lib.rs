@@ -1,6 +1,36 @@
 //! Rotates the passwords of MySQL and MariaDB accounts, with two passwords at once where the server can.
 //!
-//! [`Mysql`] is the [`Accounts`](fourstep::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora:
+//! [`Mysql`] is the [`Accounts`](fourstep::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora. Its files,
+//! in the order to read them, where each uses only files below it:
+//!
+//! ```text
+//! accounts.rs           Mysql: what happens, in which order
+//! clones.rs             makes the clone of an account equal to its base
+//!   clones/pair.rs        what the server knows of the two
+//!   clones/statement.rs   the statements that make them equal
+//! two_passwords.rs      keeps the old password beside the new one
+//! password.rs           sets a password
+//! variables.rs          what the server's variables say of passwords
+//! policy.rs             the rules of validate_password
+//! mark.rs               our mark on a clone
+//! rights/compare.rs     proves that a clone may do what its base may
+//! rights/read.rs        reads what an account may do
+//! rights/parse.rs       reads a row of SHOW GRANTS
+//! rights/lexer.rs       splits a row into words, names and symbols
+//! rights.rs             what an account may do, as types
+//! account.rs            what the server knows of an account
+//! verifier.rs           what is stored in place of a password
+//!   verifier/sha_crypt.rs crypt's digest with SHA-256
+//! session.rs            opens a session, and sends statements
+//! error.rs              what each failure means
+//!   error/login.rs        the codes that refuse a login
+//!   error/statement.rs    the codes of a statement
+//!   error/pooler.rs       the answers of a proxy in the server's place
+//! destination.rs        where a session goes
+//! identifier.rs         an account's name and host; quotes names and values
+//! ```
+//!
+//! # Example
 //!
 //! ```
 //! use fourstep::Strategies;
@@ -9,8 +39,10 @@
 //! let rotation = Strategies(Mysql::new());
 //! ```
 //!
-//! What it needs from the server: MySQL 8.0 or later, or MariaDB 10.4 or later. It is tested with MySQL 9.7 and MariaDB
-//! 10.11. Which of the two answers, the server says itself: the secret's `engine` may name the other one.
+//! # What it needs from the server
+//!
+//! MySQL 8.0 or later, or MariaDB 10.4 or later. It is tested with MySQL 9.7 and MariaDB 10.11. The server itself says
+//! which of the two it is: the secret's `engine` may name the other one.
 //!
 //! # Which account is rotated
 //!
@@ -35,15 +67,19 @@
 //! What cannot work is named, with the way round it, the tag `fourstep:endpoint`: a proxy that shares sessions between
 //! clients; that has a list of accounts of its own, as ProxySQL; or that opens the session of another account.
 
+mod account;
 mod accounts;
-mod change;
-mod entry;
+mod clones;
+mod destination;
 mod error;
-mod grants;
 mod identifier;
-mod mirror;
+mod mark;
+mod password;
 mod policy;
+mod rights;
 mod session;
+mod two_passwords;
+mod variables;
 mod verifier;
 
 pub use accounts::Mysql;

@@ -1,6 +1,6 @@
 use fourstep::{Error, Result, Sensitive};
 
-use crate::error::Destination;
+use crate::destination::Destination;
 
 /// The rules of `validate_password`, which a hash goes round: so they are checked here.
 ///

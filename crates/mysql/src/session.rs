@@ -2,14 +2,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Accounts, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use crate::accounts::Mysql;
-use crate::error::{Destination, classify, explain, has_code};
+use crate::destination::Destination;
+use crate::error::{classify, explain, has_code};
 use crate::identifier::{Account, literal};
 
 /// For the whole of name, connection, TLS and login: what AWS's functions allow too.
@@ -39,6 +39,7 @@ pub(crate) enum Product {
 }
 
 impl Product {
+    /// Returns the product's name, for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::MySql => "MySQL",
@@ -61,9 +62,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Logs in, and makes sure that it is as the secret's account.
-    pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
-        let (host, port) = secret.endpoint(cx.settings(), Mysql::DEFAULT_PORT)?;
+    /// Opens a session as the secret's account, and checks that it is that account's. `default_port` counts where the
+    /// secret names no port.
+    pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
+        let (host, port) = secret.endpoint(cx.settings(), default_port)?;
         if host.starts_with('/') {
             return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
                 .next("Set `host` to the server's name"));
@@ -89,16 +91,17 @@ impl Session {
         let password = secret.password.clone();
         let (version, roles, lock) = Default::default();
         let mut session = Self { connection, destination, product, version, roles, account, password, lock, deadline };
-        session.begin().await?;
+        session.start().await?;
         Ok(session)
     }
 
-    async fn begin(&mut self) -> Result<()> {
+    /// Sets what holds in the session, and reads who we are and what the server is.
+    async fn start(&mut self) -> Result<()> {
         // An account that may only change its password is told so here, where the login has just succeeded.
         let operation = Operation { login: true, ..Operation::new("begin the session") };
         let rows = self.run(START, &operation).await?;
         let row = rows.last();
-        let account = Account::parse(&row.and_then(|row| text(row, 0)).unwrap_or_default());
+        let account = Account::parse(&row.map(|row| text(row, 0)).unwrap_or_default());
         if account.name != self.destination.account {
             let taken = if account.name.is_empty() { "an anonymous account" } else { "another account" };
             return Err(Error::invalid(format!(
@@ -110,9 +113,9 @@ impl Session {
             )));
         }
         self.account = account;
-        self.version = row.and_then(|row| text(row, 1)).unwrap_or_default();
+        self.version = row.map(|row| text(row, 1)).unwrap_or_default();
         self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
-        self.roles = row.and_then(|row| text(row, 2)).filter(|roles| roles != "NONE");
+        self.roles = row.and_then(|row| optional(row, 2)).filter(|roles| roles != "NONE");
         self.destination.server =
             Server::new(self.product.name(), self.destination.server.host(), self.destination.server.port());
         Ok(())
@@ -123,7 +126,7 @@ impl Session {
         let name = literal(name);
         let operation = Operation::new("take the lock of the secret");
         let rows = self.run(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)"), &operation).await?;
-        let taken = rows.last().and_then(|row| text(row, 0)).as_deref() == Some("1");
+        let taken = rows.last().and_then(|row| optional(row, 0)).as_deref() == Some("1");
         self.lock = taken.then_some(name);
         Ok(taken)
     }
@@ -145,7 +148,7 @@ impl Session {
         }
     }
 
-    /// Writes as [`write`](Self::write), and gives false where the server answered with this code.
+    /// Writes as [`write`](Self::write), and returns false where the server answered with this code.
     pub(crate) async fn write_unless(
         &mut self,
         code: u16,
@@ -232,8 +235,13 @@ impl fmt::Debug for Session {
     }
 }
 
+/// Reads a column as text, whatever type of text the server gives it; one that is NULL as an empty one.
+pub(crate) fn text(row: &MySqlRow, column: usize) -> String {
+    optional(row, column).unwrap_or_default()
+}
+
 /// Reads a column as text, whatever type of text the server gives it. `None`: it is NULL.
-pub(crate) fn text(row: &MySqlRow, column: usize) -> Option<String> {
+pub(crate) fn optional(row: &MySqlRow, column: usize) -> Option<String> {
     row.try_get_unchecked(column).ok().flatten()
 }
 

@@ -1,12 +1,10 @@
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Operation, Result, Sensitive};
+use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Result, Sensitive};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use crate::error::read_only;
-use crate::identifier::{self, literal, quote};
-use crate::mirror;
+use crate::identifier;
 use crate::session::Session;
-use crate::verifier::{md5, salt, scram};
+use crate::{clones, mark, password, rights};
 
 /// The accounts of a PostgreSQL server.
 ///
@@ -38,15 +36,12 @@ impl Accounts for Postgres {
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
-        Session::open(secret, cx).await
+        Session::open(secret, Self::DEFAULT_PORT, cx).await
     }
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
-        let key = lock_key(&cx.secret_id());
-        let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
-        let rows = session.begin(&lock, &Operation::new("take the lock of the secret")).await?;
-        if rows.last().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() == Some("true") {
+        if session.lock(lock_key(&cx.secret_id())).await? {
             return Ok(());
         }
         Err(Error::unavailable(format!(
@@ -63,33 +58,7 @@ impl Accounts for Postgres {
         password: &Sensitive,
         cx: &Context<'_>,
     ) -> Result<()> {
-        identifier::check(account)?;
-        let verifier = match stores_md5(session).await? {
-            true => {
-                tracing::warn!(
-                    "password_encryption is md5 at the server, and so this password's verifier is of MD5: whoever reads it, as in the server's log, can log in with it; set password_encryption to scram-sha-256"
-                );
-                md5(password, account)
-            }
-            false => scram(password, &salt(&cx.secret_id(), cx.token(), account)),
-        };
-        cx.learn(&verifier);
-        let own = account == session.account();
-        // As its base, a clone may not change its own password. An administrator may be one only as another role.
-        let as_itself = if own && session.acts_as() != account { "SET ROLE NONE; " } else { "" };
-        // The server takes a password for a role that it does not let in. It says so at a login only of NOLOGIN, and
-        // calls an expired role's password wrong.
-        let statement = Sensitive::new(format!(
-            "{as_itself}ALTER ROLE {} PASSWORD {}; SELECT rolcanlogin::text,
-             CASE WHEN rolvaliduntil < pg_catalog.clock_timestamp() THEN rolvaliduntil::text END
-             FROM pg_catalog.pg_roles WHERE rolname = {}",
-            quote(account),
-            literal(verifier.expose()),
-            literal(account)
-        ));
-        let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
-        let column = |at| rows.last().and_then(|row| row.try_get::<Option<String>, _>(at).ok()).flatten();
-        mirror::check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
+        password::set(session, account, password, cx).await
     }
 
     async fn mirror(
@@ -102,15 +71,15 @@ impl Accounts for Postgres {
     ) -> Result<Mirrored> {
         identifier::check(base)?;
         identifier::check(clone)?;
-        mirror::make_equal(session, base, clone, claim.known || cx.settings().adopt).await
+        clones::make_equal(session, base, clone, claim, cx).await
     }
 
     async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
-        mirror::marked_base(session, account).await
+        mark::marked_base(session, account).await
     }
 
     async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        Ok(Some(mirror::marked_base(session, clone).await?.as_deref() == Some(base)))
+        Ok(Some(mark::marked_base(session, clone).await?.as_deref() == Some(base)))
     }
 
     async fn check_rights(
@@ -120,7 +89,7 @@ impl Accounts for Postgres {
         _of_base: Option<&mut Session>,
         _cx: &Context<'_>,
     ) -> Result<()> {
-        mirror::check_rights(session, account).await
+        rights::check_rights(session, account).await
     }
 
     fn check_writable(&self, session: &Session) -> Result<()> {
@@ -135,38 +104,6 @@ impl Accounts for Postgres {
 
     async fn close(&self, session: Session) {
         session.close().await;
-    }
-}
-
-/// Returns whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
-/// nothing better. Not where a password of that kind would lock the account out.
-async fn stores_md5(session: &mut Session) -> Result<bool> {
-    if !session.encrypts_by_md5() || !session.is_at_least(16) {
-        return Ok(session.encrypts_by_md5());
-    }
-    // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
-    let rows = session.run("SELECT system_user", &Operation::new("look up the method of the login")).await?;
-    let method = rows.last().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
-    Ok(!method.is_some_and(|method| method.starts_with("scram-sha-256:")))
-}
-
-fn change_of_password(session: &Session, account: &str, own: bool) -> Operation {
-    let (role, by) = (quote(account), quote(session.account()));
-    let operation = Operation::new(format!("change the password of role {role}"));
-    if own && session.replicates() && !session.is_at_least(16) {
-        // Since 16, such a role is like any other here.
-        operation.allowed_by(format!(
-            "ALTER ROLE {role} NOREPLICATION; or name a superuser's secret in `masterarn`: before version 16, only a superuser changes the password of a role that has REPLICATION"
-        ))
-    } else if own {
-        // PostgreSQL lets every role do this; Amazon RDS does not under rds.restrict_password_commands.
-        operation.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
-    } else if session.is_at_least(16) {
-        operation.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
-    } else {
-        operation.allowed_by(format!(
-            "ALTER ROLE {by} CREATEROLE; or, where {role} has REPLICATION, ALTER ROLE {by} SUPERUSER"
-        ))
     }
 }
 

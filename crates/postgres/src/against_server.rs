@@ -8,8 +8,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use sqlx::{AssertSqlSafe, Column, Connection, Row};
 
+use crate::clones::setting::{quote_parameter, quote_value};
 use crate::identifier::{literal, quote};
-use crate::mirror::{quote_parameter, quote_value};
 use crate::verifier::{md5, scram};
 
 /// Texts of up to 63 bytes, with more of what is special in SQL than chance would give.

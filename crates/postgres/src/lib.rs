@@ -1,25 +1,55 @@
 //! Rotates the passwords of PostgreSQL accounts, with a verifier in place of the password in every statement.
 //!
-//! [`Postgres`] is the [`Accounts`](fourstep::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora:
+//! [`Postgres`] is the [`Accounts`](fourstep::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora. Its files, in
+//! the order to read them, where each uses only files below it:
+//!
+//! ```text
+//! accounts.rs           Postgres: what happens, in which order
+//! clones.rs             makes the clone of an account equal to its base
+//!   clones/pair.rs        what the server knows of the two
+//!   clones/statement.rs   the statements that make them equal
+//!   clones/setting.rs     how the setting of a role is written
+//! password.rs           sets a password
+//! rights.rs             proves that an account may do what the other one of its pair may
+//! mark.rs               our mark on a clone
+//! account.rs            what the server knows of a role
+//! verifier.rs           what is stored in place of a password
+//! session.rs            opens a session, and sends statements
+//! error.rs              what each failure means
+//!   error/login.rs        the codes that refuse a login
+//!   error/statement.rs    the codes of a statement
+//!   error/pooler.rs       the answers of a pooler in the server's place
+//! destination.rs        where a session goes
+//! identifier.rs         quotes names and values
+//! ```
+//!
+//! # Example
 //!
 //! ```
-//! use fourstep::{Strategies, StrategyChoice};
+//! use fourstep::Strategies;
 //! use fourstep_postgres::Postgres;
 //!
 //! let rotation = Strategies(Postgres::new());
 //! ```
 //!
-//! What it needs from the server: PostgreSQL 10 or later, which is the first to know SCRAM-SHA-256. Servers set to
-//! `password_encryption = md5` take the verifier as well. The server has to ask for the password: a login that
-//! `pg_hba.conf` lets in by `trust` proves neither that the password is right nor that the server is the one at which it
-//! was set. By SCRAM, the server proves in turn that it has the verifier.
+//! # What it needs from the server
+//!
+//! PostgreSQL 10 or later: 10 is the first to know SCRAM-SHA-256. Where `password_encryption` is `md5`, the verifier is
+//! one of MD5. The server has to ask for the password: a login that `pg_hba.conf` lets in by `trust` proves neither that
+//! the password is right nor that the server is the one at which it was set. By SCRAM, the server proves in turn that it
+//! has the verifier.
 
+mod account;
 mod accounts;
 #[cfg(test)]
 mod against_server;
+mod clones;
+mod destination;
 mod error;
 mod identifier;
-mod mirror;
+mod mark;
+mod password;
+mod rights;
 mod session;
 mod verifier;
 

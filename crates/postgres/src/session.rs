@@ -1,14 +1,15 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::{AccountSecret, Accounts, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
+use fourstep::{AccountSecret, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use crate::accounts::Postgres;
-use crate::error::{Destination, classify, driver_cannot};
+use crate::destination::Destination;
+use crate::error::{classify, explain};
 use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
@@ -67,17 +68,18 @@ pub struct Session {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadOnly {
     Nothing,
-    /// The owner set the account so, or the database. A change of its password is none of what that is for.
+    /// The owner made the account or the database read only, which is not meant to stop a change of its password.
     Account,
     /// The server is a replica, or is being moved.
     Server,
 }
 
 impl Session {
-    /// Logs in, and makes sure that it is as the secret's account.
-    pub(crate) async fn open(secret: &AccountSecret, cx: &Context<'_>) -> Result<Self> {
+    /// Opens a session as the secret's account, and checks that it is that account's. `default_port` counts where the
+    /// secret names no port.
+    pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
-        let (host, port) = secret.endpoint(cx.settings(), Postgres::DEFAULT_PORT)?;
+        let (host, port) = secret.endpoint(cx.settings(), default_port)?;
         if host.starts_with('/') {
             return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
                 .next("Set `host` to the server's name"));
@@ -110,13 +112,14 @@ impl Session {
             in_transaction: false,
             deadline,
         };
-        session.look_around().await?;
+        session.start().await?;
         Ok(session)
     }
 
-    async fn look_around(&mut self) -> Result<()> {
+    /// Reads who we are and what the server is.
+    async fn start(&mut self) -> Result<()> {
         let rows = self.run(START, &Operation::new("begin the session")).await?;
-        let text = |column| rows.last().and_then(|row| row.try_get::<String, _>(column).ok()).unwrap_or_default();
+        let text = |column| rows.last().map(|row| text(row, column)).unwrap_or_default();
         let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
         self.encrypts_by_md5 = text(3) == "md5";
         self.replicates = text(4) == "true";
@@ -138,14 +141,17 @@ impl Session {
         Ok(())
     }
 
-    /// Begins a transaction that lasts until [`commit`](Self::commit), with these statements in the same message, and
-    /// gives the rows of all of them.
-    pub(crate) async fn begin(&mut self, statements: &str, operation: &Operation) -> Result<Vec<PgRow>> {
+    /// Begins a transaction that lasts until [`commit`](Self::commit), and takes in it the lock of this key. `false`:
+    /// another session has it.
+    pub(crate) async fn lock(&mut self, key: i64) -> Result<bool> {
         self.in_transaction = true;
         // A change of password that an owner waits for is on the disk, whatever the account's sessions do.
         let durable =
             "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
-        self.send(Arc::new(format!("{}{durable}; {statements}", self.opening())), operation).await
+        let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({key})::text");
+        let statements = format!("{}{durable}; {lock}", self.opening());
+        let rows = self.send(Arc::new(statements), &Operation::new("take the lock of the secret")).await?;
+        Ok(rows.last().is_some_and(|row| text(row, 0) == "true"))
     }
 
     /// Makes what the transaction wrote lasting.
@@ -231,10 +237,20 @@ impl Session {
     }
 }
 
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("account", &self.session_user).finish_non_exhaustive()
     }
+}
+
+/// Reads a column as text; one that is NULL as an empty one.
+pub(crate) fn text(row: &PgRow, column: usize) -> String {
+    optional(row, column).unwrap_or_default()
+}
+
+/// Reads a column as text. `None`: it is NULL.
+pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
+    row.try_get(column).ok().flatten()
 }
 
 /// Sets everything that the driver would otherwise take from PG* variables. Never print it: it shows the password.
@@ -257,17 +273,4 @@ fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) 
     } else {
         options.ssl_mode(PgSslMode::Disable)
     })
-}
-
-/// Explains why a login failed.
-async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
-    if let Some(limit) = driver_cannot(error, destination) {
-        return limit;
-    }
-    if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = destination.server.unresolved(io).await
-    {
-        return unresolved;
-    }
-    classify(error, destination, &Operation::log_in())
 }

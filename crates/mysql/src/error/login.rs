@@ -1,6 +1,9 @@
+use std::io;
+
 use fourstep::{Error, Operation};
 
-use super::Destination;
+use crate::destination::Destination;
+use crate::error::statement::USE_THE_WRITER;
 use crate::identifier::{literal, quote};
 
 /// Explains what a code means that a login was answered with, or the first request after it.
@@ -76,8 +79,38 @@ pub(super) fn by_code(code: u16, destination: &Destination, operation: &Operatio
         1129 => later("blocks the function's host, because too many connections from it failed")
             .next("Run: FLUSH HOSTS (MariaDB), or TRUNCATE TABLE performance_schema.host_cache (MySQL)"),
         1205 | 1213 => later("was held up by a lock"),
-        1290 | 1836 => later("is read only").next(super::statement::READ_ONLY),
+        1290 | 1836 => later("is read only").next(USE_THE_WRITER),
         1053 | 1158..=1161 | 1184 | 1927 | 2013 | 3032 | 3168 => later("stops, or ended the session"),
         _ => Error::other(format!("{destination} refused with error {code}: could not {what}")),
     }
 }
+
+/// Explains a login that did not follow the protocol.
+pub(super) fn protocol(text: &str, destination: &Destination, operation: &Operation) -> Error {
+    let account = &destination.account;
+    // The driver adds the place in its source.
+    let plugin = text.split_once(UNKNOWN_PLUGIN).and_then(|(_, plugin)| plugin.split(' ').next());
+    let plugin = plugin.or_else(|| text.contains(CLEAR_PLUGIN).then_some("mysql_clear_password"));
+    if let Some(plugin) =
+        plugin.filter(|plugin| plugin.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    {
+        return Error::invalid(format!(
+            "account `{account}` of {destination} logs in by the authentication plugin `{plugin}`, with which this function cannot log in"
+        ))
+        .next("Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)");
+    }
+    if text.contains("Packet empty") {
+        return destination.server.network_failed(io::ErrorKind::UnexpectedEof, operation);
+    }
+    Error::invalid(format!(
+        "what answers at {}:{} is not MySQL or MariaDB, or a version of their protocol that is not known",
+        destination.server.host(),
+        destination.server.port()
+    ))
+    .next("Correct `host` and `port` in the secret")
+}
+
+/// What the driver says before a plugin's name that it does not know.
+const UNKNOWN_PLUGIN: &str = "unknown authentication plugin: ";
+/// And where the account sends its password in clear, as one of PAM does.
+const CLEAR_PLUGIN: &str = "mysql_cleartext_plugin disabled";

@@ -1,8 +1,8 @@
 use fourstep::{Error, Operation};
 
-use super::Destination;
+use crate::destination::Destination;
 
-pub(super) const READ_ONLY: &str =
+pub(super) const USE_THE_WRITER: &str =
     "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's";
 
 /// Explains what a code means that a statement was answered with. `text` is the server's: it is looked at, and not passed on.
@@ -46,7 +46,7 @@ pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operatio
         1133 | 1959 | 3162 | 3523 => Error::forbidden(format!("{destination} has no such account or role (error {code}): could not {what}"))
             .next("Create it, or take it from the base account"),
         1290 | 1836 if code == 1836 || text.contains("read-only") || text.contains("read_only") => {
-            Error::forbidden(format!("{destination} is read only (error {code}): could not {what}")).next(READ_ONLY)
+            Error::forbidden(format!("{destination} is read only (error {code}): could not {what}")).next(USE_THE_WRITER)
         }
         1290 if text.contains("strict-password-validation") => Error::invalid(format!(
             "{destination} checks passwords by a plugin, which it cannot do with a hash (error 1290): could not {what}"

@@ -1,6 +1,6 @@
 use fourstep::{Error, Operation};
 
-use super::Destination;
+use crate::destination::Destination;
 
 const NAME_THE_SERVER: &str = "Name the server itself in `host` or in the tag fourstep:endpoint";
 

@@ -1,11 +1,10 @@
 use std::fmt;
 
 use fourstep::{Error, Operation, Result};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 
+use crate::account::{COLUMNS, NOT_ITS_OWN, Role, acts_as};
 use crate::identifier::{literal, quote};
-use crate::session::Session;
+use crate::session::{Session, optional, text};
 
 /// What the server knows of a base and its clone.
 pub(super) struct Pair {
@@ -19,23 +18,6 @@ pub(super) struct Pair {
     pub(super) memberships: Vec<Membership>,
     /// What belongs to the clone itself, or was granted to it by name.
     pub(super) objects: Vec<Objects>,
-}
-
-/// A role's attributes, and our mark.
-pub(super) struct Role {
-    pub(super) superuser: bool,
-    pub(super) logs_in: bool,
-    pub(super) inherits: bool,
-    pub(super) creates_databases: bool,
-    pub(super) creates_roles: bool,
-    pub(super) replicates: bool,
-    pub(super) bypasses_row_security: bool,
-    /// `CONNECTION LIMIT`; -1 is none.
-    pub(super) connections: String,
-    /// `VALID UNTIL`; `infinity` where there is no end.
-    pub(super) valid_until: String,
-    pub(super) expired: bool,
-    pub(super) comment: Option<String>,
 }
 
 /// A setting that differs.
@@ -115,42 +97,6 @@ impl Pair {
     }
 }
 
-impl Role {
-    fn from_row(row: &PgRow) -> Self {
-        let is = |column| text(row, column) == "true";
-        Self {
-            superuser: is(1),
-            logs_in: is(2),
-            inherits: is(3),
-            creates_databases: is(4),
-            creates_roles: is(5),
-            replicates: is(6),
-            bypasses_row_security: is(7),
-            connections: text(row, 8),
-            valid_until: text(row, 9),
-            expired: is(10),
-            comment: optional(row, 11),
-        }
-    }
-
-    /// What a role is that was made with LOGIN and nothing else.
-    pub(super) fn new() -> Self {
-        Self {
-            superuser: false,
-            logs_in: true,
-            inherits: true,
-            creates_databases: false,
-            creates_roles: false,
-            replicates: false,
-            bypasses_row_security: false,
-            connections: "-1".to_owned(),
-            valid_until: "infinity".to_owned(),
-            expired: false,
-            comment: None,
-        }
-    }
-}
-
 /// Each row says first what it is of; each column is text.
 fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
     let (base, clone) = (literal(base), literal(clone));
@@ -161,12 +107,7 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
     // Where the base's own sessions begin as another role, those of the clone do.
     let acts_as = acts_as(&base, memberships_have_options);
     format!(
-        "SELECT CASE WHEN rolname = {base} THEN 'base' ELSE 'clone' END,
-                rolsuper::text, rolcanlogin::text, rolinherit::text, rolcreatedb::text, rolcreaterole::text,
-                rolreplication::text, rolbypassrls::text, rolconnlimit::text,
-                coalesce(rolvaliduntil, 'infinity')::text,
-                coalesce(rolvaliduntil < pg_catalog.clock_timestamp(), false)::text,
-                pg_catalog.shobj_description(oid, 'pg_authid')
+        "SELECT CASE WHEN rolname = {base} THEN 'base' ELSE 'clone' END,{COLUMNS}
            FROM pg_catalog.pg_roles WHERE rolname IN ({base}, {clone});
 
          SELECT 'member' FROM pg_catalog.pg_auth_members WHERE roleid = {base_id} AND member = {clone_id} {gives};
@@ -194,40 +135,13 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
           ORDER BY 2, 3;
 
          SELECT 'objects', datname::text, (deptype = 'o')::text, pg_catalog.count(*)::text,
-                pg_catalog.string_agg(CASE WHEN destination <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
-                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
-           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS destination
+                pg_catalog.string_agg(CASE WHEN place <= 5 AND (dbid = 0 OR datname = pg_catalog.current_database())
+                                           THEN pg_catalog.pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
+           FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY dbid, deptype ORDER BY classid, objid) AS place
                    FROM pg_catalog.pg_shdepend
                   WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND refobjid = {clone_id}
                     AND (deptype = 'a' OR deptype = 'o' AND {NOT_ITS_OWN})) dependent
            LEFT JOIN pg_catalog.pg_database database ON database.oid = dbid
           GROUP BY datname, deptype ORDER BY datname, deptype"
     )
-}
-
-/// Tells apart, in SQL, the objects of `pg_shdepend` that others might use from those that are a role's or a session's own.
-pub(super) const NOT_ITS_OWN: &str = "
-    classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
-    AND NOT (classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-             AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-             AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = objid AND relpersistence = 't'))";
-
-/// Returns, in SQL, the role as which sessions of the base begin that has `value` as its setting `role`. The server ignores
-/// one that the base may not use. `base` is a literal.
-pub(super) fn acts_as(base: &str, memberships_have_options: bool) -> String {
-    let right = if memberships_have_options { "SET" } else { "MEMBER" };
-    format!(
-        "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles base, pg_catalog.pg_roles other
-                            WHERE base.rolname = {base} AND other.rolname = value
-                              AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}'))
-              THEN value ELSE {base} END"
-    )
-}
-
-pub(super) fn text(row: &PgRow, column: usize) -> String {
-    optional(row, column).unwrap_or_default()
-}
-
-pub(super) fn optional(row: &PgRow, column: usize) -> Option<String> {
-    row.try_get(column).ok().flatten()
 }

@@ -1,9 +1,9 @@
 use fourstep::{Error, Operation, Result};
 
-use super::pair::{NOT_ITS_OWN, acts_as, optional, text};
-use super::{base_in, marks};
+use crate::account::{NOT_ITS_OWN, acts_as};
 use crate::identifier::{literal, quote};
-use crate::session::Session;
+use crate::mark::{base_in, has_mark};
+use crate::session::{Session, optional, text};
 
 /// How many objects of an account are looked at: more than any database of ours has, and few enough for a second.
 const MOST: u32 = 200_000;
@@ -37,7 +37,7 @@ pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result
         return if lacking.is_empty() { Ok(()) } else { Err(less_than_base(session, account, &base, &lacking)) };
     }
     let Some(comment) = comment(&clone) else { return Ok(()) };
-    let ours = marks(comment.as_deref(), account);
+    let ours = has_mark(comment.as_deref(), account);
     let lacking = lacking(session, &clone, !ours).await?;
     if lacking.is_empty() { Ok(()) } else { Err(less_than_clone(session, account, &clone, &lacking)) }
 }
@@ -164,11 +164,11 @@ fn query(other: &str, granted: bool) -> String {
                WHERE deptype IN ('o', 'a') LIMIT {MOST}),
               lacking AS ({kinds}),
               placed AS (
-              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS destination
+              SELECT *, row_number() OVER (PARTITION BY dbid, lacks ORDER BY classid, objid, objsubid) AS place
                 FROM lacking)
          SELECT lacks, datname::text, count(*)::text,
-                string_agg(CASE WHEN destination <= {NAMED} AND (dbid = 0 OR datname = current_database())
-                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY destination)
+                string_agg(CASE WHEN place <= {NAMED} AND (dbid = 0 OR datname = current_database())
+                                THEN pg_describe_object(classid, objid, objsubid) END, ', ' ORDER BY place)
            FROM placed LEFT JOIN pg_database ON pg_database.oid = dbid
           GROUP BY lacks, datname ORDER BY datname, lacks"
     )

@@ -1,9 +1,11 @@
-use fourstep::{Operation, Result, Sensitive};
+//! What the server knows of an account.
+
+use fourstep::{Error, Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 use sqlx::mysql::MySqlRow;
 
 use crate::identifier::{Account, literal, quote};
-use crate::session::{Product, Session, text};
+use crate::session::{Product, Session, optional, text};
 use crate::verifier::Plugin;
 
 /// What the server knows of one account.
@@ -32,7 +34,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Reads the entries of some user names, by name and host. A role that is no account is none.
+    /// Reads the entries of some user names, by name and host. Leaves out roles that are not accounts.
     pub(crate) async fn read(session: &mut Session, names: &[&str]) -> Result<Vec<Self>> {
         let list = names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
         let query = match session.product() {
@@ -43,7 +45,7 @@ impl Entry {
         let operation = Operation::new("read the accounts").allowed_by(format!("GRANT SELECT ON mysql.* TO {by}"));
         let mut entries: Vec<Self> = Vec::new();
         for row in session.run(&query, &operation).await? {
-            let column = |at| text(&row, at).unwrap_or_default();
+            let column = |at| text(&row, at);
             let account = Account::new(&column(1), &column(2));
             if column(0) == "account" {
                 entries.push(Self::from_row(account, &row));
@@ -61,16 +63,16 @@ impl Entry {
     }
 
     fn from_row(account: Account, row: &MySqlRow) -> Self {
-        let column = |at| text(row, at).unwrap_or_default();
+        let column = |at| text(row, at);
         let attributes = serde_json::from_str(&column(23)).unwrap_or_default();
-        let default_role = text(row, 24).filter(|role| !role.is_empty());
+        let default_role = optional(row, 24).filter(|role| !role.is_empty());
         Self {
             account,
             plugin: column(3),
             stored: Sensitive::new(column(4)),
             locked: column(5) == "Y",
             requirement: requirement(&column(7), &column(8), &column(9), &column(10)),
-            limits: LIMITS.iter().filter_map(|(name, at)| Some((*name, text(row, *at)?))).collect(),
+            limits: LIMITS.iter().filter_map(|(name, at)| Some((*name, optional(row, *at)?))).collect(),
             options: options(row),
             default_roles: default_role.iter().map(|role| quote(role)).collect(),
             proxies: Vec::new(),
@@ -83,9 +85,36 @@ impl Entry {
     pub(crate) fn takes(&self) -> Option<Plugin> {
         Plugin::parse(&self.plugin)
     }
+
+    /// Reports that no verifier can be made for the account.
+    pub(crate) fn no_verifier(&self, session: &Session) -> Error {
+        Error::invalid(format!(
+            "account {} of {} logs in by the authentication plugin `{}`, for which this function makes no verifier",
+            self.account,
+            session.destination(),
+            self.plugin
+        ))
+        .next("Nothing was changed. Give the account the plugin caching_sha2_password (MySQL) or mysql_native_password (MariaDB)")
+    }
 }
 
-/// The limits of an account, and their columns. MySQL has not the last one.
+/// Refuses a user name to which no password gives entry.
+///
+/// # Errors
+///
+/// `Forbidden` if all its entries are locked.
+pub(crate) fn check_usable<'e>(
+    session: &Session,
+    name: &str,
+    entries: impl IntoIterator<Item = &'e Entry>,
+) -> Result<()> {
+    let entries: Vec<&Entry> = entries.into_iter().collect();
+    let Some(first) = entries.first().filter(|_| entries.iter().all(|entry| entry.locked)) else { return Ok(()) };
+    Err(Error::forbidden(format!("the account `{name}` of {} is locked, or is a role", session.destination()))
+        .next(format!("Nothing was changed. Run: ALTER USER {} ACCOUNT UNLOCK", first.account)))
+}
+
+/// The limits of an account, and their columns. MySQL does not have the last one.
 const LIMITS: [(&str, usize); 5] = [
     ("MAX_QUERIES_PER_HOUR", 11),
     ("MAX_UPDATES_PER_HOUR", 12),
@@ -95,24 +124,24 @@ const LIMITS: [(&str, usize); 5] = [
 ];
 
 fn options(row: &MySqlRow) -> Vec<String> {
-    let number = |at| text(row, at).unwrap_or_else(|| "0".to_owned());
+    let number = |at| optional(row, at).unwrap_or_else(|| "0".to_owned());
     let mut options = Vec::new();
-    options.push(match text(row, 16).as_deref() {
+    options.push(match optional(row, 16).as_deref() {
         None | Some("-1") => "PASSWORD EXPIRE DEFAULT".to_owned(),
         Some("0") => "PASSWORD EXPIRE NEVER".to_owned(),
         Some(days) => format!("PASSWORD EXPIRE INTERVAL {days} DAY"),
     });
     // What only MySQL has.
-    if text(row, 22).is_some() {
-        options.push(match text(row, 17) {
+    if optional(row, 22).is_some() {
+        options.push(match optional(row, 17) {
             None => "PASSWORD HISTORY DEFAULT".to_owned(),
             Some(number) => format!("PASSWORD HISTORY {number}"),
         });
-        options.push(match text(row, 18) {
+        options.push(match optional(row, 18) {
             None => "PASSWORD REUSE INTERVAL DEFAULT".to_owned(),
             Some(days) => format!("PASSWORD REUSE INTERVAL {days} DAY"),
         });
-        options.push(match text(row, 19).as_deref() {
+        options.push(match optional(row, 19).as_deref() {
             None => "PASSWORD REQUIRE CURRENT DEFAULT".to_owned(),
             Some("Y") => "PASSWORD REQUIRE CURRENT".to_owned(),
             Some(_) => "PASSWORD REQUIRE CURRENT OPTIONAL".to_owned(),

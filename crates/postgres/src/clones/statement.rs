@@ -1,9 +1,10 @@
 use fourstep::{Operation, Result};
 
-use super::pair::{Membership, Pair, Role, Setting};
-use super::setting::{quote_parameter, quote_value};
-use super::{mark, marks};
+use crate::account::Role;
+use crate::clones::pair::{Membership, Setting};
+use crate::clones::setting::{quote_parameter, quote_value};
 use crate::identifier::{literal, quote};
+use crate::mark::with_mark;
 use crate::session::Session;
 
 /// A statement that makes the clone more equal to its base.
@@ -22,43 +23,17 @@ impl Statement {
         session.run(&self.text, &self.operation).await.map(|_| ())
     }
 
-    /// Sets what it is for.
+    /// Returns what it is for.
     pub(super) fn what(&self) -> &str {
         &self.operation.what
     }
 }
 
-/// Returns the statements that are missing: none where the clone is equal to its base.
+/// Writes statements as an administrator.
 ///
 /// What the administrator may not do is found out by doing it: all is in one transaction, and the first refusal undoes
 /// what came before. Rules written down here would be those of one version and of no managed service.
-pub(super) fn missing(pair: &Pair, session: &Session, base: &str, clone: &str) -> Vec<Statement> {
-    let writer = Writer {
-        by: quote(session.account()),
-        base,
-        base_role: quote(base),
-        clone: quote(clone),
-        parameters_have_grants: session.is_at_least(15),
-        roles_have_owners: session.is_at_least(16),
-    };
-    let mut statements = Vec::new();
-    if pair.clone.is_none() {
-        statements.push(writer.create());
-    }
-    statements.extend(writer.attributes(&pair.base, pair.clone.as_ref().unwrap_or(&Role::new())));
-    let comment = pair.clone.as_ref().and_then(|clone| clone.comment.as_deref());
-    if !marks(comment, base) {
-        statements.push(writer.comment(comment));
-    }
-    if !pair.member {
-        statements.push(writer.grant());
-    }
-    statements.extend(pair.settings.iter().map(|setting| writer.set(setting)));
-    statements.extend(pair.memberships.iter().map(|membership| writer.revoke(membership)));
-    statements
-}
-
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     by: String,
     base: &'a str,
     base_role: String,
@@ -69,8 +44,19 @@ struct Writer<'a> {
     roles_have_owners: bool,
 }
 
-impl Writer<'_> {
-    fn create(&self) -> Statement {
+impl<'a> Writer<'a> {
+    pub(super) fn new(session: &Session, base: &'a str, clone: &str) -> Self {
+        Self {
+            by: quote(session.account()),
+            base,
+            base_role: quote(base),
+            clone: quote(clone),
+            parameters_have_grants: session.is_at_least(15),
+            roles_have_owners: session.is_at_least(16),
+        }
+    }
+
+    pub(super) fn create(&self) -> Statement {
         let Self { by, clone, .. } = self;
         statement(
             format!("create role {clone}"),
@@ -79,7 +65,7 @@ impl Writer<'_> {
         )
     }
 
-    fn attributes(&self, base: &Role, clone: &Role) -> Vec<Statement> {
+    pub(super) fn attributes(&self, base: &Role, clone: &Role) -> Vec<Statement> {
         let Self { by, clone: name, base_role, .. } = self;
         let word = |word: &str, is: bool| format!("{}{word}", if is { "" } else { "NO" });
         let alter = |options: &str, right: String| {
@@ -130,16 +116,16 @@ impl Writer<'_> {
         statements
     }
 
-    fn comment(&self, comment: Option<&str>) -> Statement {
+    pub(super) fn comment(&self, comment: Option<&str>) -> Statement {
         let clone = &self.clone;
         statement(
             format!("comment on role {clone}"),
             self.right_over(clone),
-            format!("COMMENT ON ROLE {clone} IS {}", literal(&mark(self.base, comment))),
+            format!("COMMENT ON ROLE {clone} IS {}", literal(&with_mark(comment, self.base))),
         )
     }
 
-    fn grant(&self) -> Statement {
+    pub(super) fn grant(&self) -> Statement {
         let Self { base_role, clone, .. } = self;
         let with = if self.roles_have_owners { " WITH INHERIT TRUE, SET TRUE" } else { "" };
         statement(
@@ -149,10 +135,10 @@ impl Writer<'_> {
         )
     }
 
-    fn set(&self, Setting { database, name, value }: &Setting) -> Statement {
+    pub(super) fn set(&self, Setting { database, name, value }: &Setting) -> Statement {
         let Self { by, base_role, clone, .. } = self;
         let parameter = quote_parameter(name);
-        let destination =
+        let in_database =
             database.as_deref().map(|database| format!(" IN DATABASE {}", quote(database))).unwrap_or_default();
         let change = match value {
             Some(value) => format!("SET {parameter} TO {}", quote_value(name, value)),
@@ -164,14 +150,14 @@ impl Writer<'_> {
                 format!("GRANT SET ON PARAMETER {parameter} TO {by}; {}", self.right_over(clone))
             }
             _ if self.parameters_have_grants => format!("GRANT SET ON PARAMETER {parameter} TO {by}"),
-            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{destination} RESET {parameter}"),
+            _ => format!("ALTER ROLE {by} SUPERUSER; or ALTER ROLE {base_role}{in_database} RESET {parameter}"),
         };
         // The value may be secret, as that of an extension's key.
-        let what = format!("change the setting {parameter} of role {clone}{destination}");
-        statement(what, right, format!("ALTER ROLE {clone}{destination} {change}"))
+        let what = format!("change the setting {parameter} of role {clone}{in_database}");
+        statement(what, right, format!("ALTER ROLE {clone}{in_database} {change}"))
     }
 
-    fn revoke(&self, Membership { role, grantor, only_admin_option }: &Membership) -> Statement {
+    pub(super) fn revoke(&self, Membership { role, grantor, only_admin_option }: &Membership) -> Statement {
         let (role, clone) = (quote(role), &self.clone);
         let what = if *only_admin_option { format!("ADMIN OPTION FOR {role}") } else { role };
         // Before 16, a membership has only one grantor, and nobody need name it.

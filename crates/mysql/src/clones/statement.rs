@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use fourstep::{Operation, Result, Sensitive};
 use serde_json::{Map, Value};
 
-use crate::entry::Entry;
-use crate::grants::{ALL, Grants, Object, Rights};
+use crate::account::Entry;
 use crate::identifier::{Account, literal};
+use crate::rights::{ALL, Grants, Object, Rights};
 use crate::session::{Product, Session};
 
 /// A statement that makes the clone more equal to its base.
@@ -13,18 +13,18 @@ pub(super) struct Statement {
     operation: Operation,
     text: Sensitive,
     /// It takes from the clone what somebody gave it.
-    takes: bool,
+    revokes: bool,
 }
 
 impl Statement {
     pub(super) async fn run(&self, session: &mut Session) -> Result<()> {
-        if self.takes {
+        if self.revokes {
             tracing::warn!(statement = self.text.expose(), "the clone has more than its base, and it is taken away");
         }
         session.write(&self.text, &self.operation).await
     }
 
-    /// Sets what it is for.
+    /// Returns what it is for.
     pub(super) fn what(&self) -> &str {
         &self.operation.what
     }
@@ -70,11 +70,11 @@ impl Writer {
             operation: Operation::new(format!("create account {account}"))
                 .allowed_by(format!("GRANT CREATE USER ON *.* TO {by}")),
             text: Sensitive::new(format!("CREATE USER {account} {identified} {options} {lock}{marked}")),
-            takes: false,
+            revokes: false,
         }
     }
 
-    /// Returns the clone the requirements, limits and rules of its base.
+    /// Gives the clone the requirements, limits and rules of its base.
     pub(super) fn alter(&self, base: &Entry, clone: &Entry) -> Option<Statement> {
         let mut options = Vec::new();
         if base.requirement != clone.requirement {
@@ -92,7 +92,7 @@ impl Writer {
         Some(self.of_account(format!("give {account} {options}"), format!("ALTER USER {account} {options}")))
     }
 
-    /// Returns the clone the attributes of its base, and our mark. The server merges what it is given into what is there.
+    /// Gives the clone the attributes of its base, and our mark. The server merges what it is given into what is there.
     pub(super) fn attributes(
         &self,
         account: &Account,
@@ -129,10 +129,10 @@ impl Writer {
         Some(self.of_account(format!("set the default roles of {account}"), text))
     }
 
-    /// Drops an entry of the clone whose host the base has no more.
+    /// Drops an entry of the clone for a host that the base no longer has.
     pub(super) fn drop(&self, account: &Account) -> Statement {
         let statement = self.of_account(format!("drop {account}"), format!("DROP USER {account}"));
-        Statement { takes: true, ..statement }
+        Statement { revokes: true, ..statement }
     }
 
     /// Grants rights that the clone lacks, then revokes those that it has beyond its base.
@@ -146,7 +146,7 @@ impl Writer {
             }
         }
         for (object, found) in clone.iter().filter(|(object, _)| !base.contains_key(object)) {
-            statements.extend(self.take(account, object, found));
+            statements.extend(self.revoke(account, object, found));
         }
         statements
     }
@@ -170,27 +170,27 @@ impl Writer {
         // option of PROXY later, and goes on without it.
         let proxy = matches!(object, Object::Proxy(_));
         if any && (whole && loses_option || proxy || all(&extra)) {
-            statements.extend(self.take(account, object, found));
-            statements.push(self.give(account, object, &wanted.privileges, wanted.grantable));
+            statements.extend(self.revoke(account, object, found));
+            statements.push(self.grant(account, object, &wanted.privileges, wanted.grantable));
             return statements;
         }
         if !missing.is_empty() || wanted.grantable && !found.grantable || whole && !any {
             let privileges = if missing.is_empty() { &wanted.privileges } else { &missing };
-            statements.push(self.give(account, object, privileges, wanted.grantable));
+            statements.push(self.grant(account, object, privileges, wanted.grantable));
         }
         // With all privileges, the server counts the others no more.
         if !extra.is_empty() && !all(&missing) {
             let text = format!("REVOKE {} ON {} FROM {account}", Rights::list(&extra), object.on());
-            statements.push(Statement { takes: true, ..self.of_rights(text, object, &extra) });
+            statements.push(Statement { revokes: true, ..self.of_rights(text, object, &extra) });
         }
         if loses_option {
             let text = format!("REVOKE GRANT OPTION ON {} FROM {account}", object.on());
-            statements.push(Statement { takes: true, ..self.of_rights(text, object, &found.privileges) });
+            statements.push(Statement { revokes: true, ..self.of_rights(text, object, &found.privileges) });
         }
         statements
     }
 
-    fn give(
+    fn grant(
         &self,
         account: &Account,
         object: &Object,
@@ -211,7 +211,7 @@ impl Writer {
     }
 
     /// Revokes all rights on an object.
-    fn take(&self, account: &Account, object: &Object, found: &Rights) -> Vec<Statement> {
+    fn revoke(&self, account: &Account, object: &Object, found: &Rights) -> Vec<Statement> {
         let list = Rights::list(&found.privileges);
         let on = object.on();
         let texts = match object {
@@ -225,13 +225,13 @@ impl Writer {
                 rights.into_iter().chain(option).collect()
             }
         };
-        let takes = !matches!(object, Object::Except(_));
-        texts.into_iter().map(|text| Statement { takes, ..self.of_rights(text, object, &found.privileges) }).collect()
+        let revokes = !matches!(object, Object::Except(_));
+        texts.into_iter().map(|text| Statement { revokes, ..self.of_rights(text, object, &found.privileges) }).collect()
     }
 
     fn of_account(&self, what: String, text: String) -> Statement {
         let right = format!("GRANT CREATE USER ON *.* TO {}", self.by);
-        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
+        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), revokes: false }
     }
 
     fn of_rights(&self, text: String, object: &Object, privileges: &BTreeSet<(String, Option<String>)>) -> Statement {
@@ -242,7 +242,7 @@ impl Writer {
             _ => format!("GRANT {} ON {} TO {by} WITH GRANT OPTION", Rights::list(privileges), object.on()),
         };
         let what = text.clone();
-        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), takes: false }
+        Statement { operation: Operation::new(what).allowed_by(right), text: Sensitive::new(text), revokes: false }
     }
 }
 

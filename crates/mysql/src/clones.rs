@@ -1,0 +1,138 @@
+//! The clone of an account: made, marked, and given what its base may, no more and no less.
+
+mod pair;
+mod statement;
+
+use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result};
+use serde_json::Map;
+
+use crate::account::{Entry, check_usable};
+use crate::clones::pair::Pair;
+use crate::clones::statement::{Statement, Writer};
+use crate::identifier::Account;
+use crate::mark::{half_made, has_mark, hashes, with_mark};
+use crate::rights::Grants;
+use crate::session::{Product, Session};
+use crate::variables::Variables;
+
+/// How often somebody else may change the base while the clone is made equal to it.
+const ROUNDS: usize = 3;
+
+/// Makes the clone exist for each host of its base, marked, with the base's rights, roles, requirements and limits.
+///
+/// - What is right already is left alone, so that a rotation needs no more rights than it uses.
+/// - What the base lost, the clone loses, and what the clone has beyond it as well, each named in the log.
+/// - An entry for a host that the base no longer has is dropped: the server would prefer it to one for more hosts.
+/// - In the end the server is asked again whether the two are equal.
+///
+/// # Errors
+///
+/// `Invalid` if there is no base, or its plugin takes no verifier of ours; `Forbidden` if the base is locked, and with
+/// the statement that gives a missing right.
+pub(crate) async fn make_equal(
+    session: &mut Session,
+    base: &str,
+    clone: &str,
+    claim: &Claim,
+    cx: &Context<'_>,
+) -> Result<Mirrored> {
+    let mut left = None;
+    for round in 0..ROUNDS {
+        let pair = Pair::read(session, base, clone).await?;
+        // What was made in the round before is ours.
+        if round == 0 {
+            match check(&pair, session, base, clone, claim, cx.settings().adopt) {
+                Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
+                checked => checked?,
+            }
+        }
+        let statements = missing(&pair, session, base, clone, claim, cx).await?;
+        if statements.is_empty() {
+            return Ok(Mirrored::Equal);
+        }
+        for statement in &statements {
+            statement.run(session).await?;
+        }
+        left = statements.into_iter().next();
+    }
+    let what = left.as_ref().map_or("do nothing", |statement| statement.what());
+    Err(Error::other(format!(
+        "{} accepted each statement for `{clone}`, which still differs from its base `{base}`: could not {what}",
+        session.destination()
+    )))
+}
+
+/// Refuses what must not be copied or taken over.
+fn check(pair: &Pair, session: &Session, base: &str, clone: &str, claim: &Claim, adopt: bool) -> Result<()> {
+    let destination = session.destination();
+    if let Some((entry, _)) = pair.of_base.iter().find(|(entry, _)| entry.takes().is_none()) {
+        return Err(entry.no_verifier(session));
+    }
+    check_usable(session, base, pair.of_base.iter().map(|(entry, _)| entry))?;
+    let marked = |entry: &Entry| match session.product() {
+        Product::MySql => has_mark(&entry.attributes, base),
+        Product::MariaDb => hashes(claim).any(|hash| hash == entry.stored),
+    };
+    let theirs = |host: &str| !pair.of_base.iter().any(|(entry, _)| entry.account.host == host);
+    for (entry, _) in &pair.of_clone {
+        // One that the base has no host for is a clone's only by its mark, or where it has another one's password.
+        let same = || pair.of_clone.iter().filter(|(other, _)| other.stored == entry.stored).count() > 1;
+        let by_history =
+            claim.known && (!theirs(&entry.account.host) || (session.product() == Product::MariaDb && same()));
+        if !(adopt || by_history || marked(entry)) {
+            return Err(Error::conflict(format!(
+                "the account {} of {destination} exists, and this secret never used it",
+                entry.account
+            ))
+            .next(format!(
+                "Nothing was changed. Rename that account; or, if `{clone}` is the second account of this secret, set the tag fourstep:adopt=true"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the statements that are missing: none where the clone is equal to its base.
+async fn missing(
+    pair: &Pair,
+    session: &mut Session,
+    base: &str,
+    clone: &str,
+    claim: &Claim,
+    cx: &Context<'_>,
+) -> Result<Vec<Statement>> {
+    let writer = Writer::new(session.account(), session.product());
+    let mut statements = Vec::new();
+    for (entry, of_base) in &pair.of_base {
+        let account = Account::new(clone, &entry.account.host);
+        let wanted = match session.product() {
+            Product::MySql => with_mark(&entry.attributes, base),
+            Product::MariaDb => Map::new(),
+        };
+        let none = Grants::new();
+        let of_clone = match pair.of_clone.iter().find(|(entry, _)| entry.account == account) {
+            Some((found, of_clone)) => {
+                statements.extend(writer.alter(entry, found));
+                statements.extend(writer.attributes(&account, &wanted, &found.attributes));
+                of_clone
+            }
+            None => {
+                let variables = Variables::read(session).await?;
+                let password = half_made(&claim.passwords[0]);
+                let verifier = variables.verifier(session, entry, &password, cx)?;
+                statements.push(writer.create(&account, entry, &verifier, &wanted));
+                &none
+            }
+        };
+        statements.extend(writer.grants(&account, of_base, of_clone));
+        let found = pair.of_clone.iter().find(|(entry, _)| entry.account == account);
+        let roles = found.map_or(&[][..], |(entry, _)| &entry.default_roles);
+        statements.extend(writer.default_roles(&account, &entry.default_roles, roles));
+    }
+    for (entry, _) in &pair.of_clone {
+        if !pair.of_base.iter().any(|(base, _)| base.account.host == entry.account.host) {
+            statements.push(writer.drop(&entry.account));
+        }
+    }
+    Ok(statements)
+}

@@ -1,0 +1,77 @@
+//! An account that has two passwords at once: the primary one, and the secondary one that it had before.
+
+use std::borrow::Cow;
+
+use fourstep::{Operation, Passwords, Result, Sensitive};
+use zeroize::Zeroizing;
+
+use crate::identifier::{Account, literal};
+use crate::password::{NOT_THE_PRIMARY, change_of};
+use crate::rights::{Object, Rights, read};
+use crate::session::{Product, Session};
+
+/// Returns whether the server keeps two passwords for the session's account, and lets it say so: MySQL 8.0.14 and later
+/// do, with a right that the account holds itself or by a role that is in force.
+pub(crate) async fn passwords(session: &mut Session) -> Result<Passwords> {
+    let version = session.version().to_owned();
+    if session.product() == Product::MariaDb || !keeps_two(&version) {
+        let number: String = version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        return Ok(Passwords::One { server: Cow::Owned(format!("{} {number}", session.product().name())) });
+    }
+    let roles = session.roles().map(str::to_owned);
+    let rights = read::own(session, roles.as_deref()).await?;
+    let dynamic = Object::Dynamic("APPLICATION_PASSWORD_ADMIN".to_owned());
+    let creates = |rights: &Rights| rights.privileges.contains(&("CREATE USER".to_owned(), None));
+    if rights.contains_key(&dynamic) || rights.get(&Object::Everything).is_some_and(creates) {
+        return Ok(Passwords::Two);
+    }
+    Ok(Passwords::OneUntil { grant: grant_of_two(session.account()) })
+}
+
+/// Changes the primary password from one to another, and may retain the one before. `false`: `from` is not the primary
+/// one, and nothing changed.
+pub(crate) async fn swap(session: &mut Session, from: &Sensitive, to: &Sensitive, retain: bool) -> Result<bool> {
+    let (from, to) = (Zeroizing::new(literal(from.expose())), Zeroizing::new(literal(to.expose())));
+    let retain = if retain { " RETAIN CURRENT PASSWORD" } else { "" };
+    let statement = Sensitive::new(format!("ALTER USER USER() IDENTIFIED BY {} REPLACE {}{retain}", *to, *from));
+    let operation = change_of(session.account()).allowed_by(grant_of_two(session.account()));
+    session.write_unless(NOT_THE_PRIMARY, &statement, &operation).await
+}
+
+/// Makes the server refuse the secondary password.
+pub(crate) async fn discard(session: &mut Session) -> Result<()> {
+    let operation = Operation::new(format!("discard the old password of {}", session.account()));
+    let operation = operation.allowed_by(grant_of_two(session.account()));
+    session.write(&Sensitive::new("ALTER USER USER() DISCARD OLD PASSWORD"), &operation).await
+}
+
+/// `RETAIN CURRENT PASSWORD` came with 8.0.14.
+fn keeps_two(version: &str) -> bool {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next()) >= (8, 0, 14)
+}
+
+fn grant_of_two(account: &Account) -> String {
+    format!("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {account}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_passwords_came_with_mysql_8_0_14() {
+        for (version, keeps) in [
+            ("5.7.44-log", false),
+            ("8.0.13", false),
+            ("8.0.14", true),
+            ("8.0.39-0ubuntu0.22.04.1", true),
+            ("8.4.0", true),
+            ("9.7.4-2", true),
+            ("", false),
+        ] {
+            assert_eq!(keeps_two(version), keeps, "{version}");
+        }
+    }
+}

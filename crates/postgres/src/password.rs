@@ -1,0 +1,74 @@
+use fourstep::{Context, Operation, Result, Sensitive};
+
+use crate::account::check_usable;
+use crate::identifier::{self, literal, quote};
+use crate::session::{Session, optional};
+use crate::verifier::{md5, salt, scram};
+
+/// Sets the password of a role by its verifier, and makes sure that the server lets the role in by it.
+///
+/// # Errors
+///
+/// `Invalid` if no role can have that name or the role is absent; `Forbidden` if the role may not log in or has expired,
+/// and with the statement that gives a missing right.
+pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
+    identifier::check(account)?;
+    let verifier = match stores_md5(session).await? {
+        true => {
+            tracing::warn!(
+                "password_encryption is md5 at the server, and so this password's verifier is of MD5: whoever reads it, as in the server's log, can log in with it; set password_encryption to scram-sha-256"
+            );
+            md5(password, account)
+        }
+        false => scram(password, &salt(&cx.secret_id(), cx.token(), account)),
+    };
+    cx.learn(&verifier);
+    let own = account == session.account();
+    // As its base, a clone may not change its own password. An administrator may be one only as another role.
+    let as_itself = if own && session.acts_as() != account { "SET ROLE NONE; " } else { "" };
+    // The server takes a password for a role that it does not let in. It says so at a login only of NOLOGIN, and
+    // calls an expired role's password wrong.
+    let statement = Sensitive::new(format!(
+        "{as_itself}ALTER ROLE {} PASSWORD {}; SELECT rolcanlogin::text,
+         CASE WHEN rolvaliduntil < pg_catalog.clock_timestamp() THEN rolvaliduntil::text END
+         FROM pg_catalog.pg_roles WHERE rolname = {}",
+        quote(account),
+        literal(verifier.expose()),
+        literal(account)
+    ));
+    let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
+    let column = |at| rows.last().and_then(|row| optional(row, at));
+    check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
+}
+
+/// Returns whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
+/// nothing better. Not where a password of that kind would lock the account out.
+async fn stores_md5(session: &mut Session) -> Result<bool> {
+    if !session.encrypts_by_md5() || !session.is_at_least(16) {
+        return Ok(session.encrypts_by_md5());
+    }
+    // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
+    let rows = session.run("SELECT system_user", &Operation::new("look up the method of the login")).await?;
+    let method = rows.last().and_then(|row| optional(row, 0));
+    Ok(!method.is_some_and(|method| method.starts_with("scram-sha-256:")))
+}
+
+fn change_of_password(session: &Session, account: &str, own: bool) -> Operation {
+    let (role, by) = (quote(account), quote(session.account()));
+    let operation = Operation::new(format!("change the password of role {role}"));
+    if own && session.replicates() && !session.is_at_least(16) {
+        // Since 16, such a role is like any other here.
+        operation.allowed_by(format!(
+            "ALTER ROLE {role} NOREPLICATION; or name a superuser's secret in `masterarn`: before version 16, only a superuser changes the password of a role that has REPLICATION"
+        ))
+    } else if own {
+        // PostgreSQL lets every role do this; Amazon RDS does not under rds.restrict_password_commands.
+        operation.allowed_by(format!("GRANT rds_password TO {by} (Amazon RDS with rds.restrict_password_commands = 1)"))
+    } else if session.is_at_least(16) {
+        operation.allowed_by(format!("ALTER ROLE {by} CREATEROLE; GRANT {role} TO {by} WITH ADMIN OPTION"))
+    } else {
+        operation.allowed_by(format!(
+            "ALTER ROLE {by} CREATEROLE; or, where {role} has REPLICATION, ALTER ROLE {by} SUPERUSER"
+        ))
+    }
+}
