@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
-use crate::hosts::{Host, Reply};
+use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::login::Session;
 use crate::secret::KeyPair;

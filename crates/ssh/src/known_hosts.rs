@@ -2,7 +2,7 @@
 
 use russh::keys::{HashAlg, PublicKey};
 
-use crate::hosts::Host;
+use crate::host::Host;
 
 /// The lines of the secret's `KnownHosts`.
 #[derive(Clone, Debug)]

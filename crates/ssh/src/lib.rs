@@ -31,13 +31,14 @@ mod against_hosts;
 mod answer;
 mod direct;
 mod edit;
-mod hosts;
+mod host;
 mod key;
 mod known_hosts;
 mod login;
 mod rotator;
 mod secret;
 mod ssm;
+mod tally;
 
 pub use rotator::Ssh;
 pub use secret::KeyPair;

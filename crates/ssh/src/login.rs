@@ -9,7 +9,7 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicK
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::time::timeout;
 
-use crate::hosts::{Host, Reply};
+use crate::host::{Host, Reply};
 use crate::known_hosts;
 
 /// The longest time for a host to answer at all, and then for each part of the login.

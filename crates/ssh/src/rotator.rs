@@ -13,11 +13,12 @@ use tokio::sync::OnceCell;
 use crate::answer::{Answer, Outcome};
 use crate::direct;
 use crate::edit::{self, Action, Generation, Order, Phase};
-use crate::hosts::{self, Host, Reply};
+use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
 use crate::secret::KeyPair;
 use crate::ssm::SystemsManager;
+use crate::tally;
 
 /// Rotates the key pair of a user on a fleet of hosts.
 #[derive(Debug, Default)]
@@ -124,7 +125,7 @@ impl Ssh {
             }
         }
         let found = hosts.len() - new.len();
-        hosts::judge_some("read the host keys", &replies, found, cx)
+        tally::judge_some("read the host keys", &replies, found, cx)
     }
 
     /// Proves that a pair opens each host that it was made for.
@@ -166,7 +167,7 @@ impl Ssh {
                 reply => reply,
             }
         });
-        hosts::judge("log in with the key", &replies.await, None, cx)
+        tally::judge("log in with the key", &replies.await, None, cx)
     }
 
     /// Proves through the agents that the files hold the key, and that nothing that can be seen keeps sshd from it.
@@ -191,7 +192,7 @@ impl Ssh {
             }
         }
         tracing::info!("SSH_TEST is agent: the files are looked at, and nobody logs in");
-        hosts::judge("find the key in authorized_keys", &replies, Some(pins), cx)
+        tally::judge("find the key in authorized_keys", &replies, Some(pins), cx)
     }
 
     /// Makes the keys of the secret in each file exactly those of `keys`.
@@ -211,7 +212,7 @@ impl Ssh {
         let order = Order { action: Action::Edit, user, secret: &secret, generation, want, gone };
         cx.fence().await?;
         let replies = self.order(&order, &hosts, pins, cx).await?;
-        hosts::judge("set the keys", &replies, Some(pins), cx)
+        tally::judge("set the keys", &replies, Some(pins), cx)
     }
 }
 

@@ -14,7 +14,7 @@ use fourstep::{Context, Error, ErrorKind, Result, Settings};
 use fourstep_aws::SdkConfig;
 
 use crate::answer::{Answer, Failure};
-use crate::hosts::{Host, Reply};
+use crate::host::{Host, Reply};
 use error::{Operation, classify};
 
 /// How many ids one command may name.

@@ -7,7 +7,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use fourstep::{Error, Result, Settings};
 
 use super::SystemsManager;
-use crate::hosts::Host;
+use crate::host::Host;
 
 /// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
