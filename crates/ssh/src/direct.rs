@@ -9,8 +9,8 @@ use russh::keys::PrivateKey;
 use crate::answer::{Answer, Failure};
 use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
-use crate::login::Session;
 use crate::secret::KeyPair;
+use crate::session::Session;
 
 /// How many hosts are logged in to at a time. Each has a session in memory.
 const AT_A_TIME: usize = 16;

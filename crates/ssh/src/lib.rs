@@ -34,9 +34,9 @@ mod edit;
 mod host;
 mod key;
 mod known_hosts;
-mod login;
 mod rotator;
 mod secret;
+mod session;
 mod ssm;
 mod tally;
 
