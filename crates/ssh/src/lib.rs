@@ -30,10 +30,10 @@
 mod against_hosts;
 mod answer;
 mod direct;
-mod edit;
 mod host;
 mod key;
 mod known_hosts;
+mod order;
 mod rotator;
 mod secret;
 mod session;

@@ -12,10 +12,10 @@ use tokio::sync::OnceCell;
 
 use crate::answer::{Answer, Outcome};
 use crate::direct;
-use crate::edit::{self, Action, Generation, Order, Phase};
 use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
+use crate::order::{self, Action, Generation, Order, Phase};
 use crate::secret::KeyPair;
 use crate::ssm::SystemsManager;
 use crate::tally;
@@ -233,7 +233,7 @@ impl Rotator for Ssh {
         }
         self.pin(&mut known, &hosts, cx).await?;
         let settings = cx.settings();
-        let comment = edit::comment(&cx.secret_id(), cx.token());
+        let comment = order::comment(&cx.secret_id(), cx.token());
         let made = key::make(settings.ssh_key_type, settings.ssh_key_format, comment).await?;
         Ok(current.next(&made, &known.write(), settings))
     }
@@ -295,14 +295,14 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let comment = match is_marked(key, cx) {
         true => key.comment().as_str_lossy().to_owned(),
-        false => edit::comment(&cx.secret_id(), edit::BY_HAND),
+        false => order::comment(&cx.secret_id(), order::BY_HAND),
     };
-    edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
+    order::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
 }
 
 /// Returns whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
 fn is_marked(key: &PublicKey, cx: &Context<'_>) -> bool {
-    let mark = edit::comment(&cx.secret_id(), "");
+    let mark = order::comment(&cx.secret_id(), "");
     let version = key.comment().as_str_lossy().strip_prefix(&mark).map(str::to_owned);
     version.is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']))
 }
