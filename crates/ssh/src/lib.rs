@@ -30,6 +30,7 @@
 mod against_hosts;
 mod answer;
 mod direct;
+mod error;
 mod host;
 mod key;
 mod known_hosts;

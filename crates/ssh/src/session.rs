@@ -9,6 +9,7 @@ use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicK
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::time::timeout;
 
+use crate::error::no_session;
 use crate::host::{Host, Reply};
 use crate::known_hosts;
 
@@ -54,7 +55,7 @@ impl Session {
             Ok(Err(russh::Error::NoCommonAlgo { .. })) => {
                 Err(Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned })
             }
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, port))),
             Err(_) => Err(Reply::Unreachable(format!("nothing answers at port {port}"))),
         }
     }
@@ -71,7 +72,7 @@ impl Session {
         match timeout(ANSWER_LIMIT, attempt).await {
             Ok(Ok(AuthResult::Success)) => Ok(true),
             Ok(Ok(AuthResult::Failure { .. })) => Ok(false),
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("no answer to the login".to_owned())),
         }
     }
@@ -97,7 +98,7 @@ impl Session {
         };
         match timeout(ANSWER_LIMIT * 2, run).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("the session gives no answer".to_owned())),
         }
     }
@@ -140,20 +141,4 @@ fn algorithms(pins: &[PublicKey]) -> Vec<Algorithm> {
         }
     }
     algorithms
-}
-
-/// Explains in our own words why there is no session: the texts of the other side are foreign.
-fn why(error: &russh::Error, port: u16) -> String {
-    match error {
-        russh::Error::IO(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => format!("the connection to port {port} is refused"),
-            std::io::ErrorKind::TimedOut => format!("nothing answers at port {port}"),
-            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => {
-                "there is no route".to_owned()
-            }
-            kind => format!("the connection broke: {kind}"),
-        },
-        russh::Error::Version => "what answers is no SSH server".to_owned(),
-        _ => "the SSH connection broke".to_owned(),
-    }
 }

@@ -1,6 +1,5 @@
 //! Hosts by AWS Systems Manager: which there are, and orders to their agents.
 
-mod error;
 mod without_agent;
 
 use std::collections::BTreeMap;
@@ -14,8 +13,8 @@ use fourstep::{Context, Error, ErrorKind, Result, Settings};
 use fourstep_aws::SdkConfig;
 
 use crate::answer::{Answer, Failure};
+use crate::error::{Operation, classify};
 use crate::host::{Host, Reply};
-use error::{Operation, classify};
 
 /// How many ids one command may name.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
