@@ -29,7 +29,6 @@
 #[cfg(test)]
 mod against_hosts;
 mod answer;
-mod direct;
 mod error;
 mod host;
 mod key;
@@ -38,8 +37,8 @@ mod order;
 mod rotator;
 mod secret;
 mod session;
-mod ssm;
 mod tally;
+mod transport;
 
 pub use rotator::Ssh;
 pub use secret::KeyPair;

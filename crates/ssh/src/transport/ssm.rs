@@ -74,7 +74,7 @@ impl SystemsManager {
         Ok(hosts)
     }
 
-    /// Returns an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
+    /// Sends an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
     /// reached although they were not among `hosts` are in the answer too.
     pub(crate) async fn order(&self, command: &str, hosts: &[Host], cx: &Context<'_>) -> Result<Vec<(Host, Reply)>> {
         let mut commands = Vec::new();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use fourstep::{Error, Result, Settings};
 
-use super::SystemsManager;
 use crate::error::classify_tags;
 use crate::host::Host;
+use crate::transport::ssm::SystemsManager;
 
 /// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
