@@ -9,7 +9,7 @@ use fourstep::{
 use fourstep_aws::SdkConfig;
 use russh::keys::{PrivateKey, PublicKey};
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Failure, Outcome};
 use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
@@ -130,7 +130,7 @@ impl Ssh {
             if let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, .. }) = reply
                 && let Some(why) = refusals.first()
             {
-                *reply = Reply::Failed(crate::answer::Failure::refusing(why));
+                *reply = Reply::Failed(Failure::refusing(why));
             }
         }
         tracing::info!("SSH_TEST is agent: the files are looked at, and nobody logs in");

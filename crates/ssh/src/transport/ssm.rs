@@ -12,7 +12,7 @@ use aws_sdk_ssm::types::{
 use fourstep::{Context, Error, ErrorKind, Result, Settings};
 use fourstep_aws::SdkConfig;
 
-use crate::answer::{Answer, Failure};
+use crate::answer::{Answer, Failure, printable};
 use crate::error::{Operation, classify};
 use crate::host::{Host, Reply};
 
@@ -218,7 +218,7 @@ fn reply(invocation: &CommandInvocation) -> Option<Reply> {
                 Reply::Answer,
             ))
         }
-        _ => Some(Reply::Unreachable(format!("Systems Manager says {}", crate::answer::printable(details)))),
+        _ => Some(Reply::Unreachable(format!("Systems Manager says {}", printable(details)))),
     }
 }
 
