@@ -35,6 +35,7 @@
 
 mod address;
 mod answer;
+mod call;
 mod error;
 mod kinds;
 mod oauth2;

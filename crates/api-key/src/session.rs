@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::address::Allowed;
 use crate::answer::{Answer, LARGEST};
-use crate::error::{At, address_refused, no_answer};
+use crate::call::Call;
+use crate::error::{address_refused, no_answer};
 use crate::{provider, tls};
 
 /// For the way to the service: its name, the connection, TLS.
@@ -64,15 +65,15 @@ impl Session {
     /// # Errors
     ///
     /// `Invalid`, with the reason and the fix.
-    pub(crate) fn admits(&self, url: &Url, at: At<'_>) -> Result<()> {
+    pub(crate) fn admits(&self, url: &Url, call: Call<'_>) -> Result<()> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => Some(address.into()),
             Some(Host::Ipv6(address)) => Some(address.into()),
             Some(Host::Domain(_)) => None,
-            None => return Err(Error::invalid(format!("{at} has no host")).next("Correct `base_url`")),
+            None => return Err(Error::invalid(format!("{call} has no host")).next("Correct `base_url`")),
         };
         if let Some(address) = address {
-            self.allowed.admits(address).map_err(|refused| address_refused(refused.0, at))?;
+            self.allowed.admits(address).map_err(|refused| address_refused(refused.0, call))?;
         }
         match url.scheme() {
             "https" => Ok(()),
@@ -83,7 +84,7 @@ impl Session {
             {
                 Ok(())
             }
-            _ => Err(Error::invalid(format!("{at} is named without TLS, and a key is not sent in plaintext"))
+            _ => Err(Error::invalid(format!("{call} is named without TLS, and a key is not sent in plaintext"))
                 .next("Let `base_url` begin with https://")),
         }
     }
@@ -93,11 +94,11 @@ impl Session {
     /// # Errors
     ///
     /// `Unavailable` if there is no answer; `Invalid` if it is too large, or none may be asked for.
-    pub(crate) async fn exchange(&self, outgoing: &Outgoing, at: At<'_>, cx: &Context<'_>) -> Result<Answer> {
-        self.admits(&outgoing.url, at)?;
+    pub(crate) async fn exchange(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
+        self.admits(&outgoing.url, call)?;
         let mut sent = 1;
         loop {
-            let answer = self.send(outgoing, at, cx).await;
+            let answer = self.send(outgoing, call, cx).await;
             let wait = match &answer {
                 Ok(answer) => wait_asked_for(answer, outgoing.repeat),
                 Err(error) if error.is_retryable() && outgoing.repeat == Repeat::Always => {
@@ -109,13 +110,13 @@ impl Session {
             if sent == MOST_SENT {
                 return answer;
             }
-            tracing::info!(request = at.request, wait = wait.as_secs_f32(), "the request is sent again after a wait");
+            tracing::info!(request = call.request, wait = wait.as_secs_f32(), "the request is sent again after a wait");
             tokio::time::sleep(wait).await;
             sent += 1;
         }
     }
 
-    async fn send(&self, outgoing: &Outgoing, at: At<'_>, cx: &Context<'_>) -> Result<Answer> {
+    async fn send(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
         let limit = self.limit.min(cx.remaining().saturating_sub(TO_ANSWER));
         let mut request = self
             .http
@@ -125,18 +126,18 @@ impl Session {
         if let Some(body) = &outgoing.body {
             request = request.body(body.to_vec());
         }
-        let mut response = request.send().await.map_err(|error| no_answer(&error, limit, at))?;
+        let mut response = request.send().await.map_err(|error| no_answer(&error, limit, call))?;
         let now = SystemTime::now();
         let mut answer = Answer::head(response.status().as_u16(), response.headers(), &outgoing.url, now);
         let too_large = || {
-            Error::invalid(format!("{at} answered with more than {LARGEST} bytes, which are not read"))
-                .next(format!("Check `base_url` and the request's `path` in {}", at.file))
+            Error::invalid(format!("{call} answered with more than {LARGEST} bytes, which are not read"))
+                .next(format!("Check `base_url` and the request's `path` in {}", call.file))
         };
         if response.content_length().is_some_and(|length| length > LARGEST as u64) {
             return Err(too_large());
         }
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error, limit, at))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error, limit, call))? {
             if body.len() + chunk.len() > LARGEST {
                 return Err(too_large());
             }
