@@ -7,7 +7,7 @@ use fourstep::Error;
 use crate::address::{Reach, Refused};
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::provider::{Means, RequestSection};
+use crate::provider::request::{Means, RequestSection};
 
 /// What the service said, where that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fourstep::{Context, Done, Environment, Error, Minted, Result, Rotation, Settings};
 
-use crate::provider::{Kind, Source};
+use crate::provider::Kind;
+use crate::provider::source::Source;
 use crate::service::{Caller, Service};
 use minted::ProviderKeys;
 use pushed::Pushed;

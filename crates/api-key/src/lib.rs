@@ -51,9 +51,7 @@ mod tls;
 
 pub use kinds::ApiKeys;
 pub use preview::Preview;
-pub use provider::{
-    AdminSection, AnswerSection, Auth, BasicAuth, ExpectedAnswer, Kind, Means, Method, Named, OAuth2, PagesSection,
-    ProviderFile, RequestSection, SecretSection, SendClient,
-};
-
+pub use provider::auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
+pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};
+pub use provider::{AdminSection, Kind, ProviderFile, SecretSection};
 pub use secret::Secret;

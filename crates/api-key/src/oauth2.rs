@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use crate::call::Call;
 use crate::error::{Verdict, classify};
 use crate::place::Place;
-use crate::provider::{Method, OAuth2, RequestSection, SendClient};
+use crate::provider::auth::{OAuth2, SendClient};
+use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat, Session};
 use crate::template::{self, Fault};
 

@@ -11,7 +11,8 @@ use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::place::Place;
-use crate::provider::{Auth, Method, RequestSection};
+use crate::provider::auth::Auth;
+use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat};
 use crate::template::{self, Fault};
 

@@ -10,7 +10,8 @@ use crate::address::Allowed;
 use crate::answer::{Answer, LARGEST};
 use crate::call::Call;
 use crate::error::{address_refused, no_answer};
-use crate::{provider, tls};
+use crate::provider::request::Method;
+use crate::tls;
 
 /// For the way to the service: its name, the connection, TLS.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ pub(crate) struct Session {
 
 /// A request that is ready to be sent. It may hold a key anywhere: it is never printed.
 pub(crate) struct Outgoing {
-    pub(crate) method: provider::Method,
+    pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Zeroizing<Vec<u8>>>,
@@ -159,14 +160,14 @@ fn wait_asked_for(answer: &Answer, repeat: Repeat) -> Option<Duration> {
     }
 }
 
-impl From<provider::Method> for reqwest::Method {
-    fn from(method: provider::Method) -> Self {
+impl From<Method> for reqwest::Method {
+    fn from(method: Method) -> Self {
         match method {
-            provider::Method::Get => Self::GET,
-            provider::Method::Post => Self::POST,
-            provider::Method::Put => Self::PUT,
-            provider::Method::Patch => Self::PATCH,
-            provider::Method::Delete => Self::DELETE,
+            Method::Get => Self::GET,
+            Method::Post => Self::POST,
+            Method::Put => Self::PUT,
+            Method::Patch => Self::PATCH,
+            Method::Delete => Self::DELETE,
         }
     }
 }

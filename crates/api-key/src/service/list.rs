@@ -3,11 +3,11 @@ use std::collections::BTreeSet;
 use fourstep::{Context, Error, Key, Result};
 use serde_json::Value;
 
-use super::Caller;
 use crate::answer::{Answer, moment, text_in};
 use crate::call::Call;
-use crate::provider::RequestSection;
+use crate::provider::request::RequestSection;
 use crate::secret::Secret;
+use crate::service::Caller;
 
 /// More than any account has, and an end for a service that never comes to one.
 const MOST_PAGES: usize = 100;
