@@ -35,6 +35,7 @@
 
 mod address;
 mod answer;
+mod base_url;
 mod call;
 mod error;
 mod oauth2;

@@ -1,4 +1,3 @@
-mod base;
 mod list;
 
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use url::Url;
 
 use crate::address::Allowed;
 use crate::answer::{Answer, moment};
+use crate::base_url;
 use crate::call::Call;
 use crate::error::{Verdict, classify};
 use crate::oauth2;
@@ -54,7 +54,7 @@ impl Service {
         let file = source.name();
         let allowed = Allowed { private: provider.private_addresses, loopback: settings.api_loopback };
         let session = Session::open(allowed, provider.timeout, settings)?;
-        let place = |field: &str, text: &str| base::url(&file, field, text, environment);
+        let place = |field: &str, text: &str| base_url::fill(&file, field, text, environment);
         let token_url = |auth: &Auth| match auth {
             Auth::OAuth2(oauth2) => place("token_url", &oauth2.token_url).map(Some),
             _ => Ok(None),
