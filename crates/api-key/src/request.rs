@@ -62,7 +62,7 @@ impl RequestSection {
         }
     }
 
-    /// Whether the service is told by the request itself that it came before.
+    /// Returns whether the request itself tells the service that it came before.
     pub(crate) fn is_idempotent(&self) -> bool {
         let texts = self.headers.values().chain(self.query.values()).chain(self.form.iter().flat_map(BTreeMap::values));
         let json = self.json.as_ref().map(ToString::to_string);

@@ -64,12 +64,14 @@ impl Service {
         Ok(Self { base, token_url: token_url(&provider.auth)?, admin_token_url: admin, session, file, provider })
     }
 
+    /// Returns how messages name a request.
     fn call_for<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> Call<'a> {
         let (service, file) = (&self.provider.service, &self.file);
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         Call { service, file, host, port, request, administrator }
     }
 
+    /// Explains why a request cannot be sent.
     fn unfit(&self, request: &str, Unfit { field, message }: Unfit) -> Error {
         Error::invalid(format!("provider file {}, request `{request}`, field `{field}`: {message}", self.file))
             .next("Correct the field of the secret that stands there, or the file")
@@ -105,7 +107,8 @@ impl Caller {
         }
     }
 
-    /// Creates a request: as the administrator if there is one and it is not `test`, else with the secret's own key.
+    /// Sends a request, and returns what its answer means: as the administrator if there is one and it is not `test`, else
+    /// with the secret's own key.
     pub(crate) async fn perform(
         &self,
         name: &'static str,

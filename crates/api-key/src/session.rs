@@ -47,6 +47,7 @@ pub(crate) enum Repeat {
 }
 
 impl Session {
+    /// Opens the way to the hosts of one provider. No connection is made yet.
     pub(crate) fn open(allowed: Allowed, limit: Duration, settings: &Settings) -> Result<Self> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(settings)?)
