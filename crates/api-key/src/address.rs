@@ -100,7 +100,7 @@ impl Reach {
     }
 }
 
-/// Looks names up and gives only addresses that are allowed, so that what was checked is what is connected to.
+/// Looks names up and returns only addresses that are allowed, so that requests go to the addresses that were checked.
 impl Resolve for Allowed {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = *self;

@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHEN
 use serde_json::Value;
 use url::Url;
 
-use crate::error::At;
+use crate::call::Call;
 
 /// The most that is read of an answer: a list of thousands of keys, and no flood.
 pub(crate) const LARGEST: usize = 1 << 20;
@@ -52,18 +52,18 @@ impl Answer {
     }
 
     /// Returns the JSON, where the request needs one.
-    pub(crate) fn json(&self, at: At<'_>) -> Result<&Value> {
+    pub(crate) fn json(&self, call: Call<'_>) -> Result<&Value> {
         self.json.as_ref().ok_or_else(|| {
-            Error::invalid(format!("{at} answered {} with something else than JSON", self.status))
-                .next(format!("Check `base_url` and the request's `path` in {}", at.file))
+            Error::invalid(format!("{call} answered {} with something else than JSON", self.status))
+                .next(format!("Check `base_url` and the request's `path` in {}", call.file))
         })
     }
 
     /// Returns the text, or the number as a text, to which a pointer leads.
-    pub(crate) fn text(&self, pointer: &str, at: At<'_>) -> Result<String> {
-        text_in(self.json(at)?, pointer).map_err(|found| {
-            Error::invalid(format!("{at} answered with JSON in which `{pointer}` leads to {found}, not to a text"))
-                .next(format!("Correct the pointer in the request's `answer` in {}", at.file))
+    pub(crate) fn text(&self, pointer: &str, call: Call<'_>) -> Result<String> {
+        text_in(self.json(call)?, pointer).map_err(|found| {
+            Error::invalid(format!("{call} answered with JSON in which `{pointer}` leads to {found}, not to a text"))
+                .next(format!("Correct the pointer in the request's `answer` in {}", call.file))
         })
     }
 }

@@ -1,37 +1,13 @@
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use fourstep::{Error, Server};
+use fourstep::Error;
 
 use crate::address::{Reach, Refused};
 use crate::answer::Answer;
-use crate::provider::{Means, RequestSection};
-
-/// Which request it is about, for messages.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct At<'a> {
-    pub(crate) service: &'a str,
-    pub(crate) file: &'a str,
-    pub(crate) host: &'a str,
-    pub(crate) port: u16,
-    pub(crate) request: &'static str,
-    /// Whether the administrator makes the request.
-    pub(crate) administrator: bool,
-}
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {} (request `{}`)", self.service, self.host, self.request)
-    }
-}
-
-impl At<'_> {
-    fn server(self) -> Server {
-        Server::new(self.service.to_owned(), self.host, self.port).named_in("`base_url` of the provider")
-    }
-}
+use crate::call::Call;
+use crate::provider::request::{Means, RequestSection};
 
 /// What the service said, where that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,22 +38,22 @@ pub(crate) enum Verdict {
 /// | 404, 410 | the path, or what a parameter names, is not there | `Invalid` |
 /// | other 4xx | the request is not as the service wants it | `Invalid` |
 /// | others | not foreseen | `Other` |
-pub(crate) fn classify(answer: &Answer, request: &RequestSection, at: At<'_>) -> Result<Verdict, Error> {
+pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>) -> Result<Verdict, Error> {
     let status = answer.status;
     if let Some(means) = said_by_file(answer, request) {
         return match means {
             Means::Success => Ok(Verdict::Success),
             Means::LimitReached => Ok(Verdict::LimitReached),
-            Means::Rejected => Err(refused(status, at)),
-            Means::Forbidden => Err(forbidden(status, at)),
-            Means::Later => Err(later(answer, at, "asks to come back later")),
+            Means::Rejected => Err(refused(status, call)),
+            Means::Forbidden => Err(forbidden(status, call)),
+            Means::Later => Err(later(answer, call, "asks to come back later")),
         };
     }
     if answer.is_page {
         return Err(if status == 401 && answer.is_challenge {
-            refused(status, at)
+            refused(status, call)
         } else {
-            later(answer, at, "answered with a page of HTML, as a proxy or a login portal does")
+            later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
                 .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
         });
     }
@@ -86,29 +62,29 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, at: At<'_>) ->
     if expected {
         return Ok(Verdict::Success);
     }
-    let file = at.file;
+    let file = call.file;
     Err(match status {
-        404 | 410 if at.request == "revoke" => return Ok(Verdict::Success),
-        401 => refused(status, at),
-        402 | 403 => forbidden(status, at),
-        409 if at.request == "create" => later(answer, at, "has a key of that name already"),
-        409 => Error::conflict(format!("{at} answered 409: what is there contradicts the request"))
+        404 | 410 if call.request == "revoke" => return Ok(Verdict::Success),
+        401 => refused(status, call),
+        402 | 403 => forbidden(status, call),
+        409 if call.request == "create" => later(answer, call, "has a key of that name already"),
+        409 => Error::conflict(format!("{call} answered 409: what is there contradicts the request"))
             .next("Look at the key in the service, then start the rotation again"),
-        407 => later(answer, at, "is behind a proxy that wants to know who asks"),
-        408 | 425 | 429 => later(answer, at, "asks to come back later"),
-        500..=599 => later(answer, at, "has trouble"),
+        407 => later(answer, call, "is behind a proxy that wants to know who asks"),
+        408 | 425 | 429 => later(answer, call, "asks to come back later"),
+        500..=599 => later(answer, call, "has trouble"),
         300..=399 => {
             let other = if answer.leaves_host { "another host" } else { "another path" };
-            Error::invalid(format!("{at} answered {status}, a redirect to {other}, and none is followed"))
+            Error::invalid(format!("{call} answered {status}, a redirect to {other}, and none is followed"))
                 .next(format!("Correct `base_url` or the request's `path` in {file}: name the place itself"))
         }
-        404 | 410 => Error::invalid(format!("{at} answered {status}: what is asked for is not there"))
+        404 | 410 => Error::invalid(format!("{call} answered {status}: what is asked for is not there"))
             .next(format!("Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it")),
-        400..=499 => Error::invalid(format!("{at} answered {status}: the request is not as the service wants it"))
+        400..=499 => Error::invalid(format!("{call} answered {status}: the request is not as the service wants it"))
             .next(format!("Correct the request in {file}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent")),
-        200..=299 => Error::invalid(format!("{at} answered {status}, which is not among the statuses of `expect`"))
+        200..=299 => Error::invalid(format!("{call} answered {status}, which is not among the statuses of `expect`"))
             .next(format!("Correct `expect` of the request in {file}")),
-        _ => Error::other(format!("{at} answered with status {status}")),
+        _ => Error::other(format!("{call} answered with status {status}")),
     })
 }
 
@@ -120,16 +96,16 @@ fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
     meant.map(|expected| expected.means)
 }
 
-fn refused(status: u16, at: At<'_>) -> Error {
-    if at.administrator {
-        return Error::forbidden(format!("{at} refused the administrator's credential ({status})"))
+fn refused(status: u16, call: Call<'_>) -> Error {
+    if call.administrator {
+        return Error::forbidden(format!("{call} refused the administrator's credential ({status})"))
             .next("Correct the secret that `masterarn` names");
     }
-    Error::rejected(format!("{at} refused the key ({status})"))
+    Error::rejected(format!("{call} refused the key ({status})"))
 }
 
-fn forbidden(status: u16, at: At<'_>) -> Error {
-    let (who, fix) = if at.administrator {
+fn forbidden(status: u16, call: Call<'_>) -> Error {
+    let (who, fix) = if call.administrator {
         ("the administrator", "Grant the administrator the right to it")
     } else {
         (
@@ -137,11 +113,11 @@ fn forbidden(status: u16, at: At<'_>) -> Error {
             "Grant the key the right to it, or name an administrator's secret in the field `masterarn`, if the provider file has `admin`",
         )
     };
-    Error::forbidden(format!("{at} accepted {who}, but does not allow this request ({status})")).next(fix)
+    Error::forbidden(format!("{call} accepted {who}, but does not allow this request ({status})")).next(fix)
 }
 
-fn later(answer: &Answer, at: At<'_>, why: &str) -> Error {
-    let error = Error::unavailable(format!("{at} {why} ({})", answer.status));
+fn later(answer: &Answer, call: Call<'_>, why: &str) -> Error {
+    let error = Error::unavailable(format!("{call} {why} ({})", answer.status));
     match answer.retry_after {
         // The engine's own waits are shorter, and the service asked for none of them.
         Some(wait) => error.retried().next(format!(
@@ -160,15 +136,15 @@ fn later(answer: &Answer, at: At<'_>, why: &str) -> Error {
 /// | a certificate is wrong | `Invalid` |
 /// | anything else of the handshake, the network, a time-out | `Unavailable` |
 /// | the request cannot be built | `Other` |
-pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> Error {
+pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, call: Call<'_>) -> Error {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut network = None;
     while let Some(error) = cause {
         if let Some(Refused(reach)) = error.downcast_ref::<Refused>() {
-            return address_refused(*reach, at);
+            return address_refused(*reach, call);
         }
         if let Some(tls) = tls_in(error) {
-            return at.server().handshake_failed(tls);
+            return call.server().handshake_failed(tls);
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             network = Some(io.kind());
@@ -176,7 +152,7 @@ pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> 
         cause = error.source();
     }
     if error.is_builder() {
-        return Error::other(format!("the request to {at} cannot be built"));
+        return Error::other(format!("the request to {call} cannot be built"));
     }
     let why = match network {
         _ if error.is_timeout() => format!("no answer came within {} s", limit.as_secs_f32()),
@@ -187,7 +163,7 @@ pub(crate) fn no_answer(error: &reqwest::Error, limit: Duration, at: At<'_>) -> 
         _ if error.is_connect() => "the host's name is not known, or the connection failed".to_owned(),
         _ => "the connection was closed before the answer was there".to_owned(),
     };
-    let error_now = Error::unavailable(format!("{at} gave no answer: {why}"));
+    let error_now = Error::unavailable(format!("{call} gave no answer: {why}"));
     if error.is_connect() {
         error_now.next("Check `base_url`, and the function's way to the service: its subnets, security group and NAT")
     } else {
@@ -205,7 +181,7 @@ fn tls_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> 
 }
 
 /// Reports that requests may not go to an address.
-pub(crate) fn address_refused(reach: Reach, at: At<'_>) -> Error {
+pub(crate) fn address_refused(reach: Reach, call: Call<'_>) -> Error {
     let (what, fix) = match reach {
         Reach::Private => (
             "a private address",
@@ -214,7 +190,7 @@ pub(crate) fn address_refused(reach: Reach, at: At<'_>) -> Error {
         Reach::Loopback => ("this very machine", "Correct `base_url`"),
         _ => ("an address that no service has, such as that of an instance's credentials", "Correct `base_url`"),
     };
-    Error::invalid(format!("{at} is at {what}, and no request goes there")).next(fix)
+    Error::invalid(format!("{call} is at {what}, and no request goes there")).next(fix)
 }
 
 #[cfg(test)]
@@ -224,8 +200,8 @@ mod tests {
 
     use super::*;
 
-    fn at(request: &'static str, administrator: bool) -> At<'static> {
-        At { service: "Acme", file: "acme.toml", host: "api.acme.example", port: 443, request, administrator }
+    fn call(request: &'static str, administrator: bool) -> Call<'static> {
+        Call { service: "Acme", file: "acme.toml", host: "api.acme.example", port: 443, request, administrator }
     }
 
     fn request(text: &str) -> RequestSection {
@@ -233,7 +209,7 @@ mod tests {
     }
 
     fn kind(answer: &Answer, name: &'static str, administrator: bool) -> Result<Verdict, ErrorKind> {
-        classify(answer, &request(""), at(name, administrator)).map_err(|error| error.kind())
+        classify(answer, &request(""), call(name, administrator)).map_err(|error| error.kind())
     }
 
     #[test]
@@ -288,7 +264,7 @@ mod tests {
         );
         let of = |status, json| {
             let answer = Answer { json, ..Answer::of(status) };
-            classify(&answer, &request, at("test", false)).map_err(|error| error.kind())
+            classify(&answer, &request, call("test", false)).map_err(|error| error.kind())
         };
         assert_eq!(of(401, Some(json!({"reason": "Not management user"}))), Ok(Verdict::Success));
         assert_eq!(of(401, Some(json!({"reason": "Login failed"}))), Err(ErrorKind::Rejected));
@@ -300,8 +276,8 @@ mod tests {
     #[test]
     fn a_wait_that_is_too_long_is_not_retried_before() {
         let answer = Answer { retry_after: Some(Duration::from_secs(900)), ..Answer::of(429) };
-        let error = classify(&answer, &request(""), at("list", false)).unwrap_err();
+        let error = classify(&answer, &request(""), call("list", false)).unwrap_err();
         assert!(!error.is_retryable() && error.to_string().contains("wait 900 s"), "{error}");
-        assert!(classify(&Answer::of(429), &request(""), at("list", false)).unwrap_err().is_retryable());
+        assert!(classify(&Answer::of(429), &request(""), call("list", false)).unwrap_err().is_retryable());
     }
 }

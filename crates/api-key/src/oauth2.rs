@@ -10,9 +10,11 @@ use oauth2::{
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::error::{At, Verdict, classify};
+use crate::call::Call;
+use crate::error::{Verdict, classify};
 use crate::place::Place;
-use crate::provider::{Method, OAuth2, RequestSection, SendClient};
+use crate::provider::auth::{OAuth2, SendClient};
+use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat, Session};
 use crate::template::{self, Fault};
 
@@ -32,12 +34,12 @@ pub(crate) async fn token(
     url: &Url,
     values: &Value,
     session: &Session,
-    at: At<'_>,
+    call: Call<'_>,
     cx: &Context<'_>,
 ) -> Result<Sensitive> {
     let fill = |field: &str, source: &str, place| {
         template::render(source, place, values).map_err(|Fault(message)| {
-            Error::invalid(format!("provider file {}, field `oauth2.{field}`: {message}", at.file))
+            Error::invalid(format!("provider file {}, field `oauth2.{field}`: {message}", call.file))
                 .next("Correct the file, or add the field to the secret")
         })
     };
@@ -58,16 +60,16 @@ pub(crate) async fn token(
     for (name, value) in &oauth2.parameters {
         request = request.add_extra_param(name.clone(), fill(name, value, Place::Form)?.expose().to_owned());
     }
-    match request.request_async(&Way { session, at, cx }).await {
+    match request.request_async(&Way { session, call, cx }).await {
         Ok(token) => {
             let token = Sensitive::new(token.access_token().secret());
             cx.learn(&token);
             Ok(token)
         }
         Err(RequestTokenError::Request(error)) => Err(error),
-        Err(RequestTokenError::ServerResponse(refusal)) => Err(by_code(refusal.error(), at)),
+        Err(RequestTokenError::ServerResponse(refusal)) => Err(by_code(refusal.error(), call)),
         Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
-            Err(Error::invalid(format!("{at} answered with something else than a token")).next("Correct `token_url`"))
+            Err(Error::invalid(format!("{call} answered with something else than a token")).next("Correct `token_url`"))
         }
     }
 }
@@ -75,7 +77,7 @@ pub(crate) async fn token(
 /// Our way to the service, as the library wants it.
 struct Way<'a> {
     session: &'a Session,
-    at: At<'a>,
+    call: Call<'a>,
     cx: &'a Context<'a>,
 }
 
@@ -84,12 +86,12 @@ impl<'c> AsyncHttpClient<'c> for Way<'_> {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(exchange(request, self.session, self.at, self.cx))
+        Box::pin(exchange(request, self.session, self.call, self.cx))
     }
 }
 
 /// Sends the request for a token. What the standard does not describe is classified as any other answer.
-async fn exchange(request: HttpRequest, session: &Session, at: At<'_>, cx: &Context<'_>) -> Result<HttpResponse> {
+async fn exchange(request: HttpRequest, session: &Session, call: Call<'_>, cx: &Context<'_>) -> Result<HttpResponse> {
     let (head, body) = request.into_parts();
     let url = Url::parse(&head.uri.to_string()).map_err(|_| Error::other("the address of the token is no URL"))?;
     let outgoing = Outgoing {
@@ -99,13 +101,13 @@ async fn exchange(request: HttpRequest, session: &Session, at: At<'_>, cx: &Cont
         body: Some(Zeroizing::new(body)),
         repeat: Repeat::Always,
     };
-    let answer = session.exchange(&outgoing, at, cx).await?;
+    let answer = session.exchange(&outgoing, call, cx).await?;
     let described = matches!(answer.status, 200 | 400 | 401) && answer.json.is_some() && !answer.is_page;
     if !described {
         let any = RequestSection::of(Method::Post);
-        if classify(&answer, &any, at)? == Verdict::Success && answer.json.is_none() {
+        if classify(&answer, &any, call)? == Verdict::Success && answer.json.is_none() {
             return Err(
-                Error::invalid(format!("{at} answered with something else than JSON")).next("Correct `token_url`")
+                Error::invalid(format!("{call} answered with something else than JSON")).next("Correct `token_url`")
             );
         }
     }
@@ -115,22 +117,22 @@ async fn exchange(request: HttpRequest, session: &Session, at: At<'_>, cx: &Cont
     Ok(response)
 }
 
-fn by_code(code: &BasicErrorResponseType, at: At<'_>) -> Error {
+fn by_code(code: &BasicErrorResponseType, call: Call<'_>) -> Error {
     match code {
-        BasicErrorResponseType::InvalidClient | BasicErrorResponseType::InvalidGrant if at.administrator => {
-            Error::forbidden(format!("{at} refused the administrator's client secret"))
+        BasicErrorResponseType::InvalidClient | BasicErrorResponseType::InvalidGrant if call.administrator => {
+            Error::forbidden(format!("{call} refused the administrator's client secret"))
                 .next("Correct the secret that `masterarn` names")
         }
         BasicErrorResponseType::InvalidClient | BasicErrorResponseType::InvalidGrant => {
-            Error::rejected(format!("{at} refused the client's id and secret"))
+            Error::rejected(format!("{call} refused the client's id and secret"))
         }
         BasicErrorResponseType::UnauthorizedClient => {
-            Error::forbidden(format!("{at} does not let the client ask for tokens in this way"))
+            Error::forbidden(format!("{call} does not let the client ask for tokens in this way"))
                 .next("Allow the client the grant type client_credentials")
         }
-        BasicErrorResponseType::InvalidScope => Error::invalid(format!("{at} does not give the client that scope"))
-            .next(format!("Correct `scopes` in {}, or grant them to the client", at.file)),
-        _ => Error::invalid(format!("{at} does not take the request for a token"))
-            .next(format!("Correct `oauth2` in {}", at.file)),
+        BasicErrorResponseType::InvalidScope => Error::invalid(format!("{call} does not give the client that scope"))
+            .next(format!("Correct `scopes` in {}, or grant them to the client", call.file)),
+        _ => Error::invalid(format!("{call} does not take the request for a token"))
+            .next(format!("Correct `oauth2` in {}", call.file)),
     }
 }

@@ -5,7 +5,9 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::place::Place;
-use crate::provider::{Auth, ProviderFile, RequestSection};
+use crate::provider::ProviderFile;
+use crate::provider::auth::Auth;
+use crate::provider::request::RequestSection;
 use crate::request::{Credential, Scope, build, credential};
 use crate::template;
 

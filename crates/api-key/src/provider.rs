@@ -1,19 +1,16 @@
-mod auth;
+pub(crate) mod auth;
 mod check;
-mod request;
-mod source;
+pub(crate) mod request;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::time::Duration;
 
-use fourstep::{Error, Result};
 use serde::{Deserialize, Deserializer};
 
-pub use auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
-pub use request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};
-pub(crate) use source::Source;
+use crate::provider::auth::Auth;
+use crate::provider::request::RequestSection;
 
 /// A provider file: how to make, list, try and revoke the keys of one service.
 ///
@@ -142,46 +139,6 @@ pub struct AdminSection {
 }
 
 impl ProviderFile {
-    /// Reads a provider file and checks all that can be checked without the service.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid`, naming the file, the request, the field and the fix.
-    pub fn read(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::invalid(format!("the provider file {shown} cannot be read: {}", error.kind()))
-                .next("Correct its path; a path that is not absolute begins in the function's folder")
-        })?;
-        Self::parse(&shown.to_string(), &text)
-    }
-
-    /// Reads a provider file's text, as [`read`](Self::read) does. `file` is its name for messages.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn parse(file: &str, text: &str) -> Result<Self> {
-        let invalid = |place: &str, message: &str| {
-            Error::invalid(format!("provider file {file}{place}: {message}"))
-                .next("Correct the file; `fourstep provider check` shows what it would send")
-        };
-        let line = |error: &toml::de::Error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            line.map_or_else(String::new, |line| format!(", line {line}"))
-        };
-        let toml = toml::Deserializer::parse(text).map_err(|error| invalid(&line(&error), error.message()))?;
-        let provider: Self = serde_path_to_error::deserialize(toml).map_err(|error| {
-            let path = match error.path().to_string() {
-                path if path == "." => String::new(),
-                path => format!(", field `{path}`"),
-            };
-            invalid(&format!("{}{path}", line(error.inner())), error.inner().message())
-        })?;
-        check::check(&provider).map_err(|fault| invalid(&fault.place, &fault.message))?;
-        Ok(provider)
-    }
-
     /// Returns the requests that the file has, by name.
     pub(crate) fn requests(&self) -> impl Iterator<Item = (&'static str, &RequestSection)> {
         let optional = [

@@ -11,7 +11,8 @@ use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::place::Place;
-use crate::provider::{Auth, Method, RequestSection};
+use crate::provider::auth::Auth;
+use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat};
 use crate::template::{self, Fault};
 
@@ -61,7 +62,7 @@ impl RequestSection {
         }
     }
 
-    /// Whether the service is told by the request itself that it came before.
+    /// Returns whether the request itself tells the service that it came before.
     pub(crate) fn is_idempotent(&self) -> bool {
         let texts = self.headers.values().chain(self.query.values()).chain(self.form.iter().flat_map(BTreeMap::values));
         let json = self.json.as_ref().map(ToString::to_string);

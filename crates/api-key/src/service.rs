@@ -1,4 +1,3 @@
-mod base;
 mod list;
 
 use std::sync::Arc;
@@ -11,9 +10,14 @@ use url::Url;
 
 use crate::address::Allowed;
 use crate::answer::{Answer, moment};
-use crate::error::{At, Verdict, classify};
+use crate::base_url;
+use crate::call::Call;
+use crate::error::{Verdict, classify};
 use crate::oauth2;
-use crate::provider::{Auth, ProviderFile, RequestSection, Source};
+use crate::provider::ProviderFile;
+use crate::provider::auth::Auth;
+use crate::provider::request::RequestSection;
+use crate::provider::source::Source;
 use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -50,7 +54,7 @@ impl Service {
         let file = source.name();
         let allowed = Allowed { private: provider.private_addresses, loopback: settings.api_loopback };
         let session = Session::open(allowed, provider.timeout, settings)?;
-        let place = |field: &str, text: &str| base::url(&file, field, text, environment);
+        let place = |field: &str, text: &str| base_url::fill(&file, field, text, environment);
         let token_url = |auth: &Auth| match auth {
             Auth::OAuth2(oauth2) => place("token_url", &oauth2.token_url).map(Some),
             _ => Ok(None),
@@ -60,12 +64,14 @@ impl Service {
         Ok(Self { base, token_url: token_url(&provider.auth)?, admin_token_url: admin, session, file, provider })
     }
 
-    fn at<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> At<'a> {
+    /// Returns how messages name a request.
+    fn call_for<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> Call<'a> {
         let (service, file) = (&self.provider.service, &self.file);
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        At { service, file, host, port, request, administrator }
+        Call { service, file, host, port, request, administrator }
     }
 
+    /// Explains why a request cannot be sent.
     fn unfit(&self, request: &str, Unfit { field, message }: Unfit) -> Error {
         Error::invalid(format!("provider file {}, request `{request}`, field `{field}`: {message}", self.file))
             .next("Correct the field of the secret that stands there, or the file")
@@ -101,7 +107,8 @@ impl Caller {
         }
     }
 
-    /// Creates a request: as the administrator if there is one and it is not `test`, else with the secret's own key.
+    /// Sends a request, and returns what its answer means: as the administrator if there is one and it is not `test`, else
+    /// with the secret's own key.
     pub(crate) async fn perform(
         &self,
         name: &'static str,
@@ -113,12 +120,12 @@ impl Caller {
         let service = &*self.service;
         secret.admit(&self.provider().secret, cx)?;
         let administrator = name != "test" && self.is_administered(secret);
-        let at = service.at(name, &service.base, administrator);
+        let call = service.call_for(name, &service.base, administrator);
         let credential = self.credential(name, secret, administrator, cx).await?;
         let outgoing =
             build(&service.base, request, Some(&credential), scope).map_err(|unfit| service.unfit(name, unfit))?;
-        let answer = service.session.exchange(&outgoing, at, cx).await?;
-        let verdict = classify(&answer, request, at)?;
+        let answer = service.session.exchange(&outgoing, call, cx).await?;
+        let verdict = classify(&answer, request, call)?;
         Ok((answer, verdict))
     }
 
@@ -130,26 +137,26 @@ impl Caller {
         answer: &Answer,
         cx: &Context<'_>,
     ) -> Result<Secret> {
-        let (section, at) = (&self.provider().secret, self.service.at(name, &self.service.base, false));
+        let (section, call) = (&self.provider().secret, self.service.call_for(name, &self.service.base, false));
         let pointers = &request.answer;
-        let value = Sensitive::new(answer.text(pointers.value.as_deref().expect("the file was checked"), at)?);
+        let value = Sensitive::new(answer.text(pointers.value.as_deref().expect("the file was checked"), call)?);
         cx.learn(&value);
         let mut fields = vec![(section.value.as_str(), value)];
         if let (Some(field), Some(pointer)) = (&section.id, &pointers.id) {
-            fields.push((field, Sensitive::new(answer.text(pointer, at)?)));
+            fields.push((field, Sensitive::new(answer.text(pointer, call)?)));
         }
         for (field, pointer) in &pointers.save {
-            fields.push((field, Sensitive::new(answer.text(pointer, at)?)));
+            fields.push((field, Sensitive::new(answer.text(pointer, call)?)));
         }
         if let Some(pointer) = &pointers.expires
-            && answer.json(at)?.pointer(pointer).is_none_or(|end| !end.is_null())
+            && answer.json(call)?.pointer(pointer).is_none_or(|end| !end.is_null())
         {
-            let end = moment(&answer.text(pointer, at)?).ok_or_else(|| {
-                Error::invalid(format!("{at} answered with an end of the key in `{pointer}` that is no time"))
+            let end = moment(&answer.text(pointer, call)?).ok_or_else(|| {
+                Error::invalid(format!("{call} answered with an end of the key in `{pointer}` that is no time"))
                     .next(format!("Correct `answer.expires` in {}", self.service.file))
             })?;
             if end <= cx.now() {
-                return Err(Error::invalid(format!("{at} made a key whose end, in `{pointer}`, is over already"))
+                return Err(Error::invalid(format!("{call} made a key whose end, in `{pointer}`, is over already"))
                     .next(format!("Correct the end that is asked for in {}", self.service.file)));
             }
         }
@@ -178,8 +185,8 @@ impl Caller {
             }
         };
         if let (Auth::OAuth2(oauth2), Some(url)) = (auth, token_url) {
-            let at = service.at("token", url, administrator);
-            let token = oauth2::token(oauth2, url, &scope.value(), &service.session, at, cx).await?;
+            let call = service.call_for("token", url, administrator);
+            let token = oauth2::token(oauth2, url, &scope.value(), &service.session, call, cx).await?;
             return bearer(&token).map_err(|unfit| service.unfit(name, unfit));
         }
         let credential = credential(auth, &scope).map_err(|unfit| service.unfit(name, unfit))?;

@@ -8,8 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::address::Allowed;
 use crate::answer::{Answer, LARGEST};
-use crate::error::{At, address_refused, no_answer};
-use crate::{provider, tls};
+use crate::call::Call;
+use crate::error::{address_refused, no_answer};
+use crate::provider::request::Method;
+use crate::tls;
 
 /// For the way to the service: its name, the connection, TLS.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -27,7 +29,7 @@ pub(crate) struct Session {
 
 /// A request that is ready to be sent. It may hold a key anywhere: it is never printed.
 pub(crate) struct Outgoing {
-    pub(crate) method: provider::Method,
+    pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Zeroizing<Vec<u8>>>,
@@ -45,6 +47,7 @@ pub(crate) enum Repeat {
 }
 
 impl Session {
+    /// Opens the way to the hosts of one provider. No connection is made yet.
     pub(crate) fn open(allowed: Allowed, limit: Duration, settings: &Settings) -> Result<Self> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(settings)?)
@@ -64,15 +67,15 @@ impl Session {
     /// # Errors
     ///
     /// `Invalid`, with the reason and the fix.
-    pub(crate) fn admits(&self, url: &Url, at: At<'_>) -> Result<()> {
+    pub(crate) fn admits(&self, url: &Url, call: Call<'_>) -> Result<()> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => Some(address.into()),
             Some(Host::Ipv6(address)) => Some(address.into()),
             Some(Host::Domain(_)) => None,
-            None => return Err(Error::invalid(format!("{at} has no host")).next("Correct `base_url`")),
+            None => return Err(Error::invalid(format!("{call} has no host")).next("Correct `base_url`")),
         };
         if let Some(address) = address {
-            self.allowed.admits(address).map_err(|refused| address_refused(refused.0, at))?;
+            self.allowed.admits(address).map_err(|refused| address_refused(refused.0, call))?;
         }
         match url.scheme() {
             "https" => Ok(()),
@@ -83,7 +86,7 @@ impl Session {
             {
                 Ok(())
             }
-            _ => Err(Error::invalid(format!("{at} is named without TLS, and a key is not sent in plaintext"))
+            _ => Err(Error::invalid(format!("{call} is named without TLS, and a key is not sent in plaintext"))
                 .next("Let `base_url` begin with https://")),
         }
     }
@@ -93,11 +96,11 @@ impl Session {
     /// # Errors
     ///
     /// `Unavailable` if there is no answer; `Invalid` if it is too large, or none may be asked for.
-    pub(crate) async fn exchange(&self, outgoing: &Outgoing, at: At<'_>, cx: &Context<'_>) -> Result<Answer> {
-        self.admits(&outgoing.url, at)?;
+    pub(crate) async fn exchange(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
+        self.admits(&outgoing.url, call)?;
         let mut sent = 1;
         loop {
-            let answer = self.send(outgoing, at, cx).await;
+            let answer = self.send(outgoing, call, cx).await;
             let wait = match &answer {
                 Ok(answer) => wait_asked_for(answer, outgoing.repeat),
                 Err(error) if error.is_retryable() && outgoing.repeat == Repeat::Always => {
@@ -109,13 +112,13 @@ impl Session {
             if sent == MOST_SENT {
                 return answer;
             }
-            tracing::info!(request = at.request, wait = wait.as_secs_f32(), "the request is sent again after a wait");
+            tracing::info!(request = call.request, wait = wait.as_secs_f32(), "the request is sent again after a wait");
             tokio::time::sleep(wait).await;
             sent += 1;
         }
     }
 
-    async fn send(&self, outgoing: &Outgoing, at: At<'_>, cx: &Context<'_>) -> Result<Answer> {
+    async fn send(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
         let limit = self.limit.min(cx.remaining().saturating_sub(TO_ANSWER));
         let mut request = self
             .http
@@ -125,18 +128,18 @@ impl Session {
         if let Some(body) = &outgoing.body {
             request = request.body(body.to_vec());
         }
-        let mut response = request.send().await.map_err(|error| no_answer(&error, limit, at))?;
+        let mut response = request.send().await.map_err(|error| no_answer(&error, limit, call))?;
         let now = SystemTime::now();
         let mut answer = Answer::head(response.status().as_u16(), response.headers(), &outgoing.url, now);
         let too_large = || {
-            Error::invalid(format!("{at} answered with more than {LARGEST} bytes, which are not read"))
-                .next(format!("Check `base_url` and the request's `path` in {}", at.file))
+            Error::invalid(format!("{call} answered with more than {LARGEST} bytes, which are not read"))
+                .next(format!("Check `base_url` and the request's `path` in {}", call.file))
         };
         if response.content_length().is_some_and(|length| length > LARGEST as u64) {
             return Err(too_large());
         }
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error, limit, at))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error, limit, call))? {
             if body.len() + chunk.len() > LARGEST {
                 return Err(too_large());
             }
@@ -158,14 +161,14 @@ fn wait_asked_for(answer: &Answer, repeat: Repeat) -> Option<Duration> {
     }
 }
 
-impl From<provider::Method> for reqwest::Method {
-    fn from(method: provider::Method) -> Self {
+impl From<Method> for reqwest::Method {
+    fn from(method: Method) -> Self {
         match method {
-            provider::Method::Get => Self::GET,
-            provider::Method::Post => Self::POST,
-            provider::Method::Put => Self::PUT,
-            provider::Method::Patch => Self::PATCH,
-            provider::Method::Delete => Self::DELETE,
+            Method::Get => Self::GET,
+            Method::Post => Self::POST,
+            Method::Put => Self::PUT,
+            Method::Patch => Self::PATCH,
+            Method::Delete => Self::DELETE,
         }
     }
 }

@@ -13,7 +13,7 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PublicKey};
 
 use crate::answer::{Answer, Outcome};
-use crate::edit::{self, Action, BY_HAND, Generation, Order, Phase};
+use crate::order::{self, Action, BY_HAND, Generation, Order, Phase};
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/ssh-AbCdEf";
 
@@ -26,7 +26,7 @@ fn text(key: &PrivateKey) -> String {
 }
 
 fn line(key: &PublicKey, version: &str) -> String {
-    edit::line(None, key, &edit::comment(SECRET, version)).unwrap()
+    order::line(None, key, &order::comment(SECRET, version)).unwrap()
 }
 
 fn order(number: u64, phase: Phase, want: &[(&PrivateKey, &str)]) -> Order<'static> {

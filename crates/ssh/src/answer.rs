@@ -196,7 +196,7 @@ pub(crate) fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edit::tests::{KEY, key};
+    use crate::order::tests::{KEY, key};
 
     #[test]
     fn the_result_is_first_and_what_follows_may_be_cut() {

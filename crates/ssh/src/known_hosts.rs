@@ -2,7 +2,8 @@
 
 use russh::keys::{HashAlg, PublicKey};
 
-use crate::hosts::Host;
+use crate::host::Host;
+use crate::order;
 
 /// The lines of the secret's `KnownHosts`.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl KnownHosts {
         self.0.retain(|line| line.host() != Some(&host.id));
         let place = place(&host.address, port.unwrap_or(22));
         for key in keys {
-            let Ok(blob) = crate::edit::blob(key) else { continue };
+            let Ok(blob) = order::blob(key) else { continue };
             self.0.push(Line::read(&format!("{place} {} {blob} {MARK}{}", key.algorithm(), host.id)));
         }
     }
@@ -111,7 +112,7 @@ pub(crate) fn fingerprints(keys: &[PublicKey]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edit::tests::{KEY, key};
+    use crate::order::tests::{KEY, key};
 
     fn host(id: &str, address: &str) -> Host {
         Host { id: id.to_owned(), address: address.to_owned(), port: None, online: true }

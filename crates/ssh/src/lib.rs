@@ -1,43 +1,76 @@
 //! Rotates the SSH key pair of a user on a fleet of hosts.
 //!
-//! [`Ssh`] makes a key pair, has it installed in `authorized_keys` of every host, logs in to each, and takes the old key
-//! away. Old and new overlap, so nobody is locked out for a moment. The secret is that of AWS's own function:
+//! [`Ssh`] makes a key pair, has the public key written into `authorized_keys` of every host, logs in to each with the
+//! new pair, and takes the old key away. Old and new overlap, so that nobody is locked out for a moment.
+//!
+//! To read the code, begin at the top of this picture. Each file uses only files further down.
+//!
+//! ```text
+//! rotator                        what each step does, and in which order
+//! transport                      which hosts there are, and how an order gets to them:
+//!   transport/ssm/without_agent    instances with the tag that no order reaches
+//!   transport/ssm                  by the agents of Systems Manager, as root
+//!   transport/ssh                  over SSH, by the user itself
+//! tally                          what the replies of all hosts come to: the log, and one error
+//! session                        a login with a key, at a host that shows a pinned key
+//! known_hosts                    the host keys that are pinned
+//! host                           a host, and its reply
+//! answer                         what the script says of an order, as types
+//! order, authorized_keys.sh      what a host is told to do as one command, and the script that does it
+//! secret                         the fields of the secret
+//! key                            how a pair is made and written
+//! error                          what failures of Systems Manager and of SSH mean
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use fourstep_ssh::Ssh;
+//!
+//! // What a function runs. User, hosts and all else come with each secret and from the function's variables.
+//! let rotation = Ssh::new();
+//! ```
+//!
+//! The secret is that of AWS's own function:
 //!
 //! ```json
 //! { "PublicKey": "", "PrivateKey": "" }
 //! ```
 //!
-//! Both may be empty at first. Beside them, `KnownHosts` and `Fingerprint` are written: the first holds the pinned keys of
+//! Both may be empty at first. `KnownHosts` and `Fingerprint` are written beside them: the first holds the pinned keys of
 //! the hosts, in OpenSSH's format.
 //!
-//! # How keys get to the hosts
+//! # What it needs
 //!
-//! - `SSH_TRANSPORT=ssm` (default): the agent of Systems Manager runs a script as root. Hosts are found by a tag
-//!   (`TAGNAME`, `TAGVALUE`) or named by their ids. Only public keys pass through Systems Manager. Its channel
-//!   authenticates a host, so what the host says there of its own keys is what is pinned.
-//! - `SSH_TRANSPORT=ssh`: the user logs in with the key that works and edits its own file. `KnownHosts` has to have the
-//!   hosts' keys, since nothing else vouches for them.
+//! - `SSH_TRANSPORT=ssm` (default): the agent of Systems Manager on each host, which runs the script as root. Hosts are
+//!   found by a tag (`TAGNAME`, `TAGVALUE`) or named by their ids. Only public keys pass through Systems Manager. Its
+//!   channel authenticates a host, so Fourstep pins the keys that the host reports there.
+//! - `SSH_TRANSPORT=ssh`: a key that the hosts accept already, with which the user logs in and edits its own file, and
+//!   the hosts' keys in `KnownHosts`, since nothing else vouches for them.
+//! - On each host a POSIX `sh`, with `awk`, `base64` and `id`, or busybox in their place.
+//! - With both, a route from the function to sshd of each host, to test the key; or `SSH_TEST=agent`.
 //!
 //! # What is in the file
 //!
-//! An order says which keys of the secret are to be in the file, and what else of the secret's is there goes. setSecret
-//! says AWSPENDING, AWSCURRENT and AWSPREVIOUS; finishSecret AWSCURRENT and AWSPREVIOUS, or only the first with
-//! `RETIRE=at-finish`. Each line has the comment `fourstep:<ARN of the secret>:<version>`; a comment notes the age of the
-//! last order, and an older one is refused. Lines of others are not touched, unless they hold a key that a version of this
-//! secret names as gone.
+//! An order says which keys of the secret the file has to hold, and removes all others of this secret. setSecret names
+//! AWSPENDING, AWSCURRENT and AWSPREVIOUS; finishSecret names AWSCURRENT and AWSPREVIOUS, or AWSCURRENT alone with
+//! `RETIRE=at-finish`. Each line has the comment `fourstep:<ARN of the secret>:<version>`. Another comment notes how old
+//! the last order was, and a host refuses an older one. Lines of others stay as they are, unless they hold a key that a
+//! version of this secret names as gone.
 
 #[cfg(test)]
 mod against_hosts;
 mod answer;
-mod direct;
-mod edit;
-mod hosts;
+mod error;
+mod host;
 mod key;
 mod known_hosts;
-mod login;
+mod order;
 mod rotator;
 mod secret;
-mod ssm;
+mod session;
+mod tally;
+mod transport;
 
 pub use rotator::Ssh;
 pub use secret::KeyPair;

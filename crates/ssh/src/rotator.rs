@@ -8,21 +8,21 @@ use fourstep::{
 };
 use fourstep_aws::SdkConfig;
 use russh::keys::{PrivateKey, PublicKey};
-use tokio::sync::OnceCell;
 
-use crate::answer::{Answer, Outcome};
-use crate::direct;
-use crate::edit::{self, Action, Generation, Order, Phase};
-use crate::hosts::{self, Host, Reply};
+use crate::answer::{Answer, Failure, Outcome};
+use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
+use crate::order::{self, Action, Generation, Order, Phase};
 use crate::secret::KeyPair;
-use crate::ssm::SystemsManager;
+use crate::session;
+use crate::tally;
+use crate::transport::Transport;
 
 /// Rotates the key pair of a user on a fleet of hosts.
 #[derive(Debug, Default)]
 pub struct Ssh {
-    systems_manager: OnceCell<SystemsManager>,
+    transport: Transport,
 }
 
 impl Ssh {
@@ -35,63 +35,7 @@ impl Ssh {
     /// Creates a rotator that calls Systems Manager as a configuration says.
     #[must_use]
     pub fn with_configuration(configuration: &SdkConfig) -> Self {
-        Self { systems_manager: OnceCell::new_with(Some(SystemsManager::new(configuration))) }
-    }
-
-    async fn systems_manager(&self) -> &SystemsManager {
-        self.systems_manager.get_or_init(SystemsManager::from_environment).await
-    }
-
-    /// Lists the hosts that the settings mean: at least `MIN_HOSTS`, so that nothing is proved by no host.
-    async fn hosts(&self, cx: &Context<'_>) -> Result<Vec<Host>> {
-        let hosts = match cx.settings().ssh_transport {
-            SshTransport::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
-            SshTransport::Ssh => direct::hosts(cx.settings())?,
-        };
-        let (count, least) = (hosts.len(), cx.settings().min_hosts as usize);
-        if count >= least {
-            return Ok(hosts);
-        }
-        let without_agent = match self.without_agent(&hosts, cx).await {
-            ids if ids.is_empty() => String::new(),
-            ids => format!("; {} with the tag have no agent: {}", ids.len(), ids.join(", ")),
-        };
-        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}{without_agent}"))
-            .next("Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts in Fleet Manager: only those with an agent are found; or lower MIN_HOSTS"))
-    }
-
-    /// Logs the instances that bear the tag and have no agent, and returns their ids. They hold no key of the secret, so
-    /// none of them keeps a rotation from going on; nor does a failure to look.
-    async fn without_agent(&self, hosts: &[Host], cx: &Context<'_>) -> Vec<String> {
-        if cx.settings().ssh_transport == SshTransport::Ssh {
-            return Vec::new();
-        }
-        let ids = self.systems_manager().await.without_agent(hosts, cx.settings()).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "instances with the tag and without an agent cannot be looked for");
-            Vec::new()
-        });
-        for id in &ids {
-            tracing::warn!(
-                host = id,
-                "this instance has the tag and no agent of Systems Manager: it gets no key. Install the agent, or take the tag away; if it was terminated, nothing is to be done"
-            );
-        }
-        ids
-    }
-
-    /// Returns an order to all hosts. Over SSH, each is logged in to with a version that it accepts.
-    async fn order(
-        &self,
-        order: &Order<'_>,
-        hosts: &[Host],
-        pins: &KnownHosts,
-        cx: &Context<'_>,
-    ) -> Result<Vec<(Host, Reply)>> {
-        let command = order.command()?;
-        match cx.settings().ssh_transport {
-            SshTransport::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
-            SshTransport::Ssh => direct::order(&command, order.user, hosts, pins, cx).await,
-        }
+        Self { transport: Transport::new(configuration) }
     }
 
     /// Pins the hosts that are not pinned yet, by what they say through Systems Manager's own channel.
@@ -110,9 +54,8 @@ impl Ssh {
         let secret = cx.secret_id();
         let generation = Generation::new(cx.now(), Phase::Set);
         let order = Order { action: Action::Look, user, secret: &secret, generation, want: vec![], gone: vec![] };
-        let command = order.command()?;
         // Only of the new ones, though a tag reaches all: the others' answers are not needed.
-        let mut replies = self.systems_manager().await.order(&command, &new, cx).await?;
+        let mut replies = self.transport.order(&order, &new, known, cx).await?;
         replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
         for (host, reply) in &mut replies {
             if let Reply::Answer(answer) = reply {
@@ -124,12 +67,12 @@ impl Ssh {
             }
         }
         let found = hosts.len() - new.len();
-        hosts::judge_some("read the host keys", &replies, found, cx)
+        tally::judge_some("read the host keys", &replies, found, cx)
     }
 
     /// Proves that a pair opens each host that it was made for.
     async fn try_on_hosts(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
-        let hosts = self.hosts(cx).await?;
+        let hosts = self.transport.hosts(cx).await?;
         let mut known = KnownHosts::read(pair.known_hosts(cx.settings()));
         // A first value, or one that was stored by hand, has no pins.
         if !hosts.iter().any(|host| !known.of(host).is_empty()) {
@@ -156,9 +99,9 @@ impl Ssh {
         let private = &Arc::new(private);
         let forced = cx.settings().ssh_key_options.as_deref().is_some_and(|options| options.contains("command="));
         let known = &known;
-        let replies = direct::on_each(&made_for, |host| async move {
+        let replies = session::on_each(&made_for, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);
-            match direct::try_key(&host, port, known, user, Arc::clone(private), forced).await {
+            match session::try_key(&host, port, known, user, Arc::clone(private), forced).await {
                 // setSecret could not give it the key.
                 Reply::Refused if !host.online => Reply::Unreachable(
                     "Systems Manager does not hear of its agent, and it has not the key yet".to_owned(),
@@ -166,7 +109,7 @@ impl Ssh {
                 reply => reply,
             }
         });
-        hosts::judge("log in with the key", &replies.await, None, cx)
+        tally::judge("log in with the key", &replies.await, None, cx)
     }
 
     /// Proves through the agents that the files hold the key, and that nothing that can be seen keeps sshd from it.
@@ -181,17 +124,17 @@ impl Ssh {
         let want = vec![line(private.public_key(), cx)?];
         let generation = Generation::new(cx.now(), Phase::Set);
         let order = Order { action: Action::Look, user: user(cx)?, secret: &secret, generation, want, gone: vec![] };
-        let mut replies = self.order(&order, hosts, pins, cx).await?;
+        let mut replies = self.transport.order(&order, hosts, pins, cx).await?;
         replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
         for (_, reply) in &mut replies {
             if let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, .. }) = reply
                 && let Some(why) = refusals.first()
             {
-                *reply = Reply::Failed(crate::answer::Failure::refusing(why));
+                *reply = Reply::Failed(Failure::refusing(why));
             }
         }
         tracing::info!("SSH_TEST is agent: the files are looked at, and nobody logs in");
-        hosts::judge("find the key in authorized_keys", &replies, Some(pins), cx)
+        tally::judge("find the key in authorized_keys", &replies, Some(pins), cx)
     }
 
     /// Makes the keys of the secret in each file exactly those of `keys`.
@@ -203,15 +146,15 @@ impl Ssh {
         pins: &KnownHosts,
         cx: &Context<'_>,
     ) -> Result<()> {
-        let hosts = self.hosts(cx).await?;
+        let hosts = self.transport.hosts(cx).await?;
         let user = user(cx)?;
         let secret = cx.secret_id();
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
         let order = Order { action: Action::Edit, user, secret: &secret, generation, want, gone };
         cx.fence().await?;
-        let replies = self.order(&order, &hosts, pins, cx).await?;
-        hosts::judge("set the keys", &replies, Some(pins), cx)
+        let replies = self.transport.order(&order, &hosts, pins, cx).await?;
+        tally::judge("set the keys", &replies, Some(pins), cx)
     }
 }
 
@@ -224,15 +167,15 @@ impl Rotator for Ssh {
         user(cx)?;
         // What is wrong with the value is said before anything is made.
         current.public(cx.settings())?;
-        let hosts = self.hosts(cx).await?;
-        self.without_agent(&hosts, cx).await;
+        let hosts = self.transport.hosts(cx).await?;
+        self.transport.without_agent(&hosts, cx).await;
         let mut known = KnownHosts::read(current.known_hosts(cx.settings()));
         if cx.settings().ssh_transport == SshTransport::Ssm {
             known.keep(&hosts);
         }
         self.pin(&mut known, &hosts, cx).await?;
         let settings = cx.settings();
-        let comment = edit::comment(&cx.secret_id(), cx.token());
+        let comment = order::comment(&cx.secret_id(), cx.token());
         let made = key::make(settings.ssh_key_type, settings.ssh_key_format, comment).await?;
         Ok(current.next(&made, &known.write(), settings))
     }
@@ -294,14 +237,14 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let comment = match is_marked(key, cx) {
         true => key.comment().as_str_lossy().to_owned(),
-        false => edit::comment(&cx.secret_id(), edit::BY_HAND),
+        false => order::comment(&cx.secret_id(), order::BY_HAND),
     };
-    edit::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
+    order::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
 }
 
 /// Returns whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
 fn is_marked(key: &PublicKey, cx: &Context<'_>) -> bool {
-    let mark = edit::comment(&cx.secret_id(), "");
+    let mark = order::comment(&cx.secret_id(), "");
     let version = key.comment().as_str_lossy().strip_prefix(&mark).map(str::to_owned);
     version.is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']))
 }

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::{Auth, Kind, Method, ProviderFile, RequestSection};
 use crate::place::Place;
+use crate::provider::auth::Auth;
+use crate::provider::request::{Means, Method, RequestSection};
+use crate::provider::{Kind, ProviderFile};
 use crate::template::{self, Fault};
 
 /// What is wrong with a file, and where: `, request …, field …`.
@@ -230,7 +232,7 @@ fn answer(name: &str, request: &RequestSection) -> Result {
         if expected.pointer.is_some() != expected.equals.is_some() {
             return wrong("answers", "`pointer` and `equals` go together");
         }
-        if expected.means == super::Means::LimitReached && name != "create" {
+        if expected.means == Means::LimitReached && name != "create" {
             return wrong("answers", "`limit-reached` is an answer to `create` alone");
         }
     }

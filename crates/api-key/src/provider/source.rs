@@ -1,8 +1,51 @@
 use std::path::{Path, PathBuf};
 
-use fourstep::Result;
+use fourstep::{Error, Result};
 
-use super::ProviderFile;
+use crate::provider::ProviderFile;
+use crate::provider::check::check;
+
+impl ProviderFile {
+    /// Reads a provider file and checks all that can be checked without the service.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the file, the request, the field and the fix.
+    pub fn read(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::invalid(format!("the provider file {shown} cannot be read: {}", error.kind()))
+                .next("Correct its path; a path that is not absolute begins in the function's folder")
+        })?;
+        Self::parse(&shown.to_string(), &text)
+    }
+
+    /// Reads a provider file's text, as [`read`](Self::read) does. `file` is its name for messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let invalid = |place: &str, message: &str| {
+            Error::invalid(format!("provider file {file}{place}: {message}"))
+                .next("Correct the file; `fourstep provider check` shows what it would send")
+        };
+        let line = |error: &toml::de::Error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            line.map_or_else(String::new, |line| format!(", line {line}"))
+        };
+        let toml = toml::Deserializer::parse(text).map_err(|error| invalid(&line(&error), error.message()))?;
+        let provider: Self = serde_path_to_error::deserialize(toml).map_err(|error| {
+            let path = match error.path().to_string() {
+                path if path == "." => String::new(),
+                path => format!(", field `{path}`"),
+            };
+            invalid(&format!("{}{path}", line(error.inner())), error.inner().message())
+        })?;
+        check(&provider).map_err(|fault| invalid(&fault.place, &fault.message))?;
+        Ok(provider)
+    }
+}
 
 /// Where a provider is described.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

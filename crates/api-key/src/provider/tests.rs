@@ -1,9 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fourstep::ErrorKind;
 use serde_json::Value;
 
-use super::*;
+use crate::provider::{Kind, ProviderFile};
 
 fn providers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("providers")

@@ -12,7 +12,7 @@ fn every_shell_makes_the_keys_of_the_secret_exactly_those_that_are_wanted() {
         assert!(host.opens(&text(&first)), "{}", host.log());
         assert_eq!(answer.port, Some(host.port()));
         assert_eq!(answer.refusals, [] as [&str; 0]);
-        let own = edit::blob(&answer.host_keys[0]).unwrap();
+        let own = order::blob(&answer.host_keys[0]).unwrap();
         assert!(host.known_hosts().contains(&own), "the host says its own host key");
 
         // A repetition changes nothing.
@@ -73,7 +73,7 @@ fn a_wanted_key_that_somebody_installed_by_hand_keeps_its_options_and_goes_with_
     let Some(hosts) = hosts() else { return };
     let [key, next] = [(); 2].map(|()| new_key());
     let by_hand = format!("from=\"127.0.0.0/8\",no-pty  {}", key.public_key().to_openssh().unwrap());
-    let marked = format!("{} {}", by_hand.trim_end(), edit::comment(SECRET, BY_HAND));
+    let marked = format!("{} {}", by_hand.trim_end(), order::comment(SECRET, BY_HAND));
     for host in &hosts {
         host.authorize(format!("# mine\n{by_hand} of admin\r\n").as_bytes());
         // With an option of ours, which is not for lines of others.
@@ -98,7 +98,7 @@ fn a_line_of_another_secret_with_the_same_key_is_that_secret_s_alone() {
     let Some(host) = Host::start() else { return };
     let key = new_key();
     let other = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/other-GhIjKl";
-    let theirs = edit::line(None, key.public_key(), &edit::comment(other, "v7")).unwrap();
+    let theirs = order::line(None, key.public_key(), &order::comment(other, "v7")).unwrap();
     host.authorize(format!("{theirs}\n").as_bytes());
     follow(&host, &order(1, Phase::Set, &[(&key, "v1")]));
     assert_eq!(lines_of(&host)[..2], [theirs.clone(), line(key.public_key(), "v1")]);
@@ -111,7 +111,7 @@ fn a_line_of_another_secret_with_the_same_key_is_that_secret_s_alone() {
 fn options_are_written_before_the_key_and_changed_with_the_setting() {
     let Some(host) = Host::start() else { return };
     let key = new_key();
-    let with = |options: &str| edit::line(Some(options), key.public_key(), &edit::comment(SECRET, "v1")).unwrap();
+    let with = |options: &str| order::line(Some(options), key.public_key(), &order::comment(SECRET, "v1")).unwrap();
     for (number, options) in [(1, "restrict,from=\"127.0.0.0/8\""), (2, "restrict,from=\"10.0.0.0/8\"")] {
         follow(&host, &Order { want: vec![with(options)], ..order(number, Phase::Set, &[]) });
         assert_eq!(lines_of(&host)[0], with(options));

@@ -10,7 +10,7 @@ use crate::template::{self, Fault};
 /// # Errors
 ///
 /// `Invalid`, naming the file, the field, the variable that is missing and the fix.
-pub(super) fn url(file: &str, field: &str, text: &str, environment: &Environment) -> Result<Url> {
+pub(crate) fn fill(file: &str, field: &str, text: &str, environment: &Environment) -> Result<Url> {
     let wrong = |what: String, next: String| {
         Error::invalid(format!("provider file {file}, field `{field}`: {what}")).next(next)
     };
@@ -46,7 +46,7 @@ mod tests {
     fn of(text: &str) -> Result<String> {
         let variables = [("HUB", "https://hub.example.com:8443/"), ("BAD", "hub"), ("EMPTY", "")];
         let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-        url("p.toml", "base_url", text, &environment).map(|url| url.to_string())
+        fill("p.toml", "base_url", text, &environment).map(|url| url.to_string())
     }
 
     #[test]

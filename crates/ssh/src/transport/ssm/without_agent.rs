@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_resourcegroupstagging::error::ProvideErrorMetadata;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use fourstep::{Error, Result, Settings};
 
-use super::SystemsManager;
-use crate::hosts::Host;
+use crate::error::classify_tags;
+use crate::host::Host;
+use crate::transport::ssm::SystemsManager;
 
 /// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
@@ -44,16 +44,7 @@ impl SystemsManager {
             .send();
         let mut ids = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-                match code {
-                    Some("AccessDeniedException" | "AccessDenied") => {
-                        Error::forbidden("the function may not call tag:GetResources")
-                            .next("Allow it to the function's role, on all resources")
-                    }
-                    _ => Error::unavailable("the service of tags gave no answer, also after retries"),
-                }
-            })?;
+            let page = page.map_err(|error| classify_tags(&error))?;
             let arns = page.resource_tag_mapping_list.unwrap_or_default().into_iter();
             // arn:aws:ec2:<region>:<account>:instance/<id>
             ids.extend(arns.filter_map(|found| Some(found.resource_arn?.rsplit_once('/')?.1.to_owned())));

@@ -8,16 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fourstep::{Context, Done, Environment, Error, Minted, Result, Rotation, Settings};
 
-use crate::provider::{Kind, Source};
+use crate::provider::Kind;
+use crate::provider::source::Source;
+use crate::rotator::minted::ProviderKeys;
+use crate::rotator::pushed::Pushed;
+use crate::rotator::rolled::Rolled;
 use crate::service::{Caller, Service};
-use minted::ProviderKeys;
-use pushed::Pushed;
-use rolled::Rolled;
 
 /// Rotates the API keys of the providers that a function's variables name.
 ///
 /// `API_PROVIDER` names files `providers/NAME.toml` in the function's zip or in a layer, or ready-made ones, which come
-/// with this crate; `API_PROVIDER_FILE` gives the paths of others. The tag `fourstep:provider` of a secret chooses among them; without it, it is the first.
+/// with this crate; `API_PROVIDER_FILE` gives the paths of others. The tag `fourstep:provider` of a secret chooses among
+/// them; without it, it is the first.
 pub struct ApiKeys {
     environment: Environment,
     only: Option<(PathBuf, Option<String>)>,
@@ -25,7 +27,8 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// Creates one with the function's variables, which may stand in a provider's `base_url`. Files are read when they are needed.
+    /// Creates one with the function's variables, which may stand in a provider's `base_url`. Files are read when they are
+    /// needed.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         Self { environment, only: None, services: Mutex::default() }
@@ -38,6 +41,7 @@ impl ApiKeys {
         self
     }
 
+    /// Returns the service of a secret. What was opened once is kept.
     fn service(&self, settings: &Settings) -> Result<Arc<Service>> {
         let (source, base_url) = match &self.only {
             Some((path, base_url)) => (Source::File(path.clone()), base_url.as_deref()),

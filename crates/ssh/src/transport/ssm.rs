@@ -1,6 +1,5 @@
 //! Hosts by AWS Systems Manager: which there are, and orders to their agents.
 
-mod error;
 mod without_agent;
 
 use std::collections::BTreeMap;
@@ -13,9 +12,9 @@ use aws_sdk_ssm::types::{
 use fourstep::{Context, Error, ErrorKind, Result, Settings};
 use fourstep_aws::SdkConfig;
 
-use crate::answer::{Answer, Failure};
-use crate::hosts::{Host, Reply};
-use error::{Operation, classify};
+use crate::answer::{Answer, Failure, printable};
+use crate::error::{Operation, classify};
+use crate::host::{Host, Reply};
 
 /// How many ids one command may name.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
@@ -75,7 +74,7 @@ impl SystemsManager {
         Ok(hosts)
     }
 
-    /// Returns an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
+    /// Sends an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
     /// reached although they were not among `hosts` are in the answer too.
     pub(crate) async fn order(&self, command: &str, hosts: &[Host], cx: &Context<'_>) -> Result<Vec<(Host, Reply)>> {
         let mut commands = Vec::new();
@@ -219,7 +218,7 @@ fn reply(invocation: &CommandInvocation) -> Option<Reply> {
                 Reply::Answer,
             ))
         }
-        _ => Some(Reply::Unreachable(format!("Systems Manager says {}", crate::answer::printable(details)))),
+        _ => Some(Reply::Unreachable(format!("Systems Manager says {}", printable(details)))),
     }
 }
 

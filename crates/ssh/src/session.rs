@@ -4,19 +4,25 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{ChannelMsg, Disconnect, Preferred};
 use tokio::time::timeout;
 
-use crate::hosts::{Host, Reply};
-use crate::known_hosts;
+use crate::answer::Failure;
+use crate::error::no_session;
+use crate::host::{Host, Reply};
+use crate::known_hosts::{self, KnownHosts};
 
 /// The longest time for a host to answer at all, and then for each part of the login.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest output of a command that is read. The script prints less than 2,000 characters.
 const LONGEST_OUTPUT: usize = 16 * 1024;
+
+/// How many hosts are logged in to at a time. Each has a session in memory.
+const AT_A_TIME: usize = 16;
 
 /// A session with a host, whose key is a pinned one.
 pub(crate) struct Session {
@@ -54,7 +60,7 @@ impl Session {
             Ok(Err(russh::Error::NoCommonAlgo { .. })) => {
                 Err(Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned })
             }
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, port))),
             Err(_) => Err(Reply::Unreachable(format!("nothing answers at port {port}"))),
         }
     }
@@ -71,7 +77,7 @@ impl Session {
         match timeout(ANSWER_LIMIT, attempt).await {
             Ok(Ok(AuthResult::Success)) => Ok(true),
             Ok(Ok(AuthResult::Failure { .. })) => Ok(false),
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("no answer to the login".to_owned())),
         }
     }
@@ -97,7 +103,7 @@ impl Session {
         };
         match timeout(ANSWER_LIMIT * 2, run).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Reply::Unreachable(why(&error, self.port))),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("the session gives no answer".to_owned())),
         }
     }
@@ -107,6 +113,41 @@ impl Session {
         // Nothing depends on whether it arrives.
         let _ = timeout(ANSWER_LIMIT, self.handle.disconnect(Disconnect::ByApplication, "", "en")).await;
     }
+}
+
+/// Logs in with a key, and runs what does nothing. With a `forced` command nothing is run: it would run instead.
+pub(crate) async fn try_key(
+    host: &Host,
+    port: u16,
+    pins: &KnownHosts,
+    user: &str,
+    key: Arc<PrivateKey>,
+    forced: bool,
+) -> Reply {
+    let attempt = async {
+        let mut session = Session::connect(host, port, pins.of(host)).await?;
+        if !session.log_in(user, key).await? {
+            return Ok(Reply::Refused);
+        }
+        if !forced {
+            let done = session.run("true", "").await?;
+            if done.status != Some(0) {
+                return Ok(Reply::Failed(Failure::no_shell(done.status)));
+            }
+        }
+        session.close().await;
+        Ok(Reply::Opened)
+    };
+    attempt.await.unwrap_or_else(|reply| reply)
+}
+
+/// Does something on each host, on some of them at a time.
+pub(crate) async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
+    let replies = hosts.iter().map(|host| {
+        let reply = on(host.clone());
+        async { (host.clone(), reply.await) }
+    });
+    stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
 }
 
 /// The handler of a connection: it accepts a host that shows a pinned key, and no other.
@@ -140,20 +181,4 @@ fn algorithms(pins: &[PublicKey]) -> Vec<Algorithm> {
         }
     }
     algorithms
-}
-
-/// Explains in our own words why there is no session: the texts of the other side are foreign.
-fn why(error: &russh::Error, port: u16) -> String {
-    match error {
-        russh::Error::IO(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => format!("the connection to port {port} is refused"),
-            std::io::ErrorKind::TimedOut => format!("nothing answers at port {port}"),
-            std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable => {
-                "there is no route".to_owned()
-            }
-            kind => format!("the connection broke: {kind}"),
-        },
-        russh::Error::Version => "what answers is no SSH server".to_owned(),
-        _ => "the SSH connection broke".to_owned(),
-    }
 }

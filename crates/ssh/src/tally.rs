@@ -1,46 +1,12 @@
-//! Which hosts there are, and what became of an order on each.
+//! What the replies of all hosts come to: a line of the log for each, and one error that names those in the way.
 
 use std::time::Duration;
 
 use fourstep::{Context, Error, ErrorKind, Result};
 
-use crate::answer::{Answer, Failure, Outcome};
+use crate::answer::Outcome;
+use crate::host::{Host, Reply};
 use crate::known_hosts::{self, KnownHosts};
-
-/// A host whose keys are rotated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Host {
-    /// The id in Systems Manager, or host and port as the setting names them.
-    pub(crate) id: String,
-    /// Where SSH finds it.
-    pub(crate) address: String,
-    /// The port, if it is known before the host says it.
-    pub(crate) port: Option<u16>,
-    /// Whether Systems Manager hears of it.
-    pub(crate) online: bool,
-}
-
-/// What came of one host.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// The script answered.
-    Answer(Answer),
-    /// A login with the key went well.
-    Opened,
-    /// There was no answer, for this reason.
-    Unreachable(String),
-    /// sshd refused the key.
-    Refused,
-    /// It shows a host key that is not pinned.
-    HostKeyChanged {
-        /// The fingerprint of the one that it shows.
-        shown: String,
-        /// The fingerprints of those that are pinned.
-        pinned: String,
-    },
-    /// Something else is wrong with the host.
-    Failed(Failure),
-}
 
 /// Judges what came of all hosts: logs a line for each and a summary, and returns the error that names those that are in
 /// the way, if any are.
@@ -75,7 +41,7 @@ fn judge_with(
 }
 
 /// What to do for a host key that changed.
-pub(crate) const CONFIRM: &str = "If the host was installed anew, confirm it: remove the lines of that host from KnownHosts of the secret, store the value, and start the rotation again; else somebody else answers in its place";
+const CONFIRM: &str = "If the host was installed anew, confirm it: remove the lines of that host from KnownHosts of the secret, store the value, and start the rotation again; else somebody else answers in its place";
 
 #[derive(Default)]
 struct Tally {
@@ -161,7 +127,7 @@ fn severity(kind: ErrorKind) -> u8 {
     }
 }
 
-/// Returns whether what a host says of its own keys differs from what is pinned for it.
+/// Returns a reply in place of this one where what a host says of its own keys differs from what is pinned for it.
 fn changed(host: &Host, reply: &Reply, pins: &KnownHosts) -> Option<Reply> {
     let Reply::Answer(answer) = reply else { return None };
     let pinned = pins.of(host);

@@ -1,22 +1,18 @@
-//! Hosts over SSH itself: the user logs in, to try its key or to edit its own file.
+//! Hosts over SSH itself: the user logs in with a key that works, and edits its own file.
 
 use std::sync::Arc;
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Result, Settings};
-use futures_util::{StreamExt, stream};
 use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
-use crate::hosts::{Host, Reply};
+use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
-use crate::login::Session;
 use crate::secret::KeyPair;
-
-/// How many hosts are logged in to at a time. Each has a session in memory.
-const AT_A_TIME: usize = 16;
+use crate::session::{Session, on_each};
 
 /// Lists the hosts that the settings name.
-pub(crate) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
+pub(super) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
     let names = &settings.ssh_hosts;
     if names.is_empty() {
         return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts").next(
@@ -32,8 +28,8 @@ pub(crate) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
         .collect()
 }
 
-/// Returns an order to all hosts. Each is logged in to with a version that it accepts.
-pub(crate) async fn order(
+/// Sends an order to all hosts. Each is logged in to with a version that it accepts.
+pub(super) async fn order(
     command: &str,
     user: &str,
     hosts: &[Host],
@@ -58,15 +54,6 @@ async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
     Ok(keys)
 }
 
-/// Does something on each host, on some of them at a time.
-pub(crate) async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
-    let replies = hosts.iter().map(|host| {
-        let reply = on(host.clone());
-        async { (host.clone(), reply.await) }
-    });
-    stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
-}
-
 async fn order_one(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &KnownHosts, command: &str) -> Reply {
     let run = async {
         let mut session = Session::connect(host, host.port.unwrap_or(22), pins.of(host)).await?;
@@ -86,30 +73,4 @@ async fn order_one(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &Kno
         ),
         Err(reply) => reply,
     }
-}
-
-/// Logs in with a key, and runs what does nothing. With a `forced` command nothing is run: it would run instead.
-pub(crate) async fn try_key(
-    host: &Host,
-    port: u16,
-    pins: &KnownHosts,
-    user: &str,
-    key: Arc<PrivateKey>,
-    forced: bool,
-) -> Reply {
-    let attempt = async {
-        let mut session = Session::connect(host, port, pins.of(host)).await?;
-        if !session.log_in(user, key).await? {
-            return Ok(Reply::Refused);
-        }
-        if !forced {
-            let done = session.run("true", "").await?;
-            if done.status != Some(0) {
-                return Ok(Reply::Failed(Failure::no_shell(done.status)));
-            }
-        }
-        session.close().await;
-        Ok(Reply::Opened)
-    };
-    attempt.await.unwrap_or_else(|reply| reply)
 }

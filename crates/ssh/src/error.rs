@@ -1,6 +1,7 @@
-//! The one place that says what an error of Systems Manager means.
+//! The one place that says what an error of Systems Manager, of the service of tags and of the SSH library means.
 
 use std::error::Error as StdError;
+use std::io;
 
 use aws_sdk_ssm::config::http::HttpResponse;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
@@ -8,14 +9,14 @@ use fourstep::Error;
 
 /// An operation of Systems Manager, by the name of its permission after `ssm:`.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     DescribeInstanceInformation,
     SendCommand,
     ListCommandInvocations,
 }
 
 /// Explains what an error means, and what to do. The text of Systems Manager is not passed on: it may repeat parameters.
-pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation) -> Error
+pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>, operation: Operation) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -33,6 +34,7 @@ where
                 _ => "Allow it to the function's role, on all resources",
             })
         }
+        // The account calls this operation too often in this region.
         "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException" => {
             Error::unavailable(format!("Systems Manager throttles {operation:?}, also after retries"))
                 .next("Secrets Manager tries the rotation again by itself. If this goes on, spread the rotations over time")
@@ -43,11 +45,13 @@ where
             .next("Look at Fleet Manager for the hosts that are named or tagged: each needs a running agent"),
         // There is no command of that id, or not yet.
         "InvalidCommandId" => Error::unavailable("Systems Manager does not know the command yet"),
+        // Systems Manager itself is in trouble.
         "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => {
             Error::unavailable(format!("Systems Manager failed to answer {operation:?}, also after retries"))
                 .next("Secrets Manager tries the rotation again by itself")
                 .retried()
         }
+        // The role's temporary credentials have expired, or the role was deleted.
         "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException" => {
             Error::forbidden(format!("Systems Manager does not accept the function's credentials ({code})"))
                 .next("Look at the function's role and its trust policy")
@@ -58,5 +62,39 @@ where
             Error::invalid(format!("Systems Manager refuses {operation:?} with {code}"))
                 .next("Look at the hosts' tags and ids in the settings")
         }
+    }
+}
+
+/// Explains what an error of the service of tags means. The caller logs it: no rotation fails for that.
+pub(crate) fn classify_tags<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Error {
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        // A policy of the role, the organisation or the VPC end point says no.
+        Some("AccessDeniedException" | "AccessDenied") => {
+            Error::forbidden("the function may not call tag:GetResources")
+                .next("Allow it to the function's role, on all resources")
+        }
+        // It throttles, is in trouble, or does not answer.
+        _ => Error::unavailable("the service of tags gave no answer, also after retries"),
+    }
+}
+
+/// Explains in our own words why there is no session, or no longer one: the texts of the other side are foreign.
+///
+/// `UnknownKey` and `NoCommonAlgo`, by which a host shows another key than the pinned ones, are not for this function:
+/// whoever opens the session knows both keys, and names them.
+pub(crate) fn no_session(error: &russh::Error, port: u16) -> String {
+    match error {
+        russh::Error::IO(error) => match error.kind() {
+            // Nothing listens at the port, or a firewall says no.
+            io::ErrorKind::ConnectionRefused => format!("the connection to port {port} is refused"),
+            // Whatever is sent there is dropped, as by a security group.
+            io::ErrorKind::TimedOut => format!("nothing answers at port {port}"),
+            // The subnet's routes do not lead there, or the last router does not find the host.
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no route".to_owned(),
+            kind => format!("the connection broke: {kind}"),
+        },
+        // The first line was not `SSH-2.0-…`.
+        russh::Error::Version => "what answers is no SSH server".to_owned(),
+        _ => "the SSH connection broke".to_owned(),
     }
 }
