@@ -1,4 +1,5 @@
-use fourstep::{Environment, Error, Result};
+use fourstep::settings::Environment;
+use fourstep::{Error, Result};
 use minijinja::Value;
 use url::Url;
 

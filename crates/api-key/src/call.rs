@@ -1,6 +1,6 @@
 use std::fmt;
 
-use fourstep::Server;
+use fourstep_server::Server;
 
 /// One request to a service, as messages name it.
 #[derive(Clone, Copy, Debug)]

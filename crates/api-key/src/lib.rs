@@ -30,6 +30,7 @@
 //! answer                       what is read of an answer
 //! address                      to which addresses requests may go
 //! call                         a request, as messages name it
+//! settings                     the settings of API keys
 //! secret                       the fields of the secret
 //! provider/source              finds provider files, and reads them
 //!   provider/check               what serde cannot check
@@ -43,7 +44,7 @@
 //! # Example
 //!
 //! ```
-//! use fourstep::Environment;
+//! use fourstep::settings::Environment;
 //! use fourstep_api_key::ApiKeys;
 //!
 //! let rotation = ApiKeys::new(Environment::from_process());
@@ -83,6 +84,7 @@ mod rotator;
 mod secret;
 mod service;
 mod session;
+mod settings;
 mod template;
 mod tls;
 
@@ -92,3 +94,4 @@ pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesS
 pub use provider::{AdminSection, Kind, ProviderFile, SecretSection};
 pub use rotator::ApiKeys;
 pub use secret::Secret;
+pub use settings::ApiKeySettings;

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fourstep::{Context, Done, Environment, Error, Minted, Result, Rotation, Settings};
+use fourstep::keys::Minted;
+use fourstep::settings::{Environment, Groups, PasswordPolicy};
+use fourstep::{Chosen, Context, Error, Result, Rotation};
+use fourstep_server::TlsSettings;
 
 use crate::provider::Kind;
 use crate::provider::source::Source;
@@ -14,6 +17,7 @@ use crate::rotator::minted::ProviderKeys;
 use crate::rotator::pushed::Pushed;
 use crate::rotator::rolled::Rolled;
 use crate::service::{Caller, Service};
+use crate::settings::ApiKeySettings;
 
 /// Rotates the API keys of the providers that a function's variables name.
 ///
@@ -42,7 +46,7 @@ impl ApiKeys {
     }
 
     /// Returns the service of a secret. What was opened once is kept.
-    fn service(&self, settings: &Settings) -> Result<Arc<Service>> {
+    fn service(&self, settings: &ApiKeySettings, tls: &TlsSettings) -> Result<Arc<Service>> {
         let (source, base_url) = match &self.only {
             Some((path, base_url)) => (Source::File(path.clone()), base_url.as_deref()),
             None => (self.chosen(settings)?, None),
@@ -51,13 +55,13 @@ impl ApiKeys {
         if let Some(service) = services.get(&source) {
             return Ok(Arc::clone(service));
         }
-        let service = Arc::new(Service::open(&source, base_url, &self.environment, settings)?);
+        let service = Arc::new(Service::open(&source, base_url, &self.environment, settings, tls)?);
         services.insert(source, Arc::clone(&service));
         Ok(service)
     }
 
     /// Returns the provider that the secret's tag names, or the first.
-    fn chosen(&self, settings: &Settings) -> Result<Source> {
+    fn chosen(&self, settings: &ApiKeySettings) -> Result<Source> {
         let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
         let named = settings.providers.iter().map(|name| (name.clone(), Source::named(root, name)));
         let files = settings.provider_files.iter().map(|path| {
@@ -86,15 +90,19 @@ impl ApiKeys {
 }
 
 impl Rotation for ApiKeys {
-    async fn step(&self, cx: &Context<'_>) -> Result<Done> {
-        let service = self.service(cx.settings())?;
+    fn settings(&self) -> Groups {
+        Groups::of::<ApiKeySettings>().and::<TlsSettings>().and::<PasswordPolicy>()
+    }
+
+    async fn choose(&self, cx: &Context<'_>) -> Result<Chosen<'_>> {
+        let service = self.service(cx.settings(), cx.settings())?;
         let kind = service.provider.kind;
         let caller = Caller::new(service);
-        match kind {
-            Kind::Minted => Minted(ProviderKeys(caller)).step(cx).await,
-            Kind::Pushed => Pushed(caller).step(cx).await,
-            Kind::Rolled => Rolled(caller).step(cx).await,
-        }
+        Ok(match kind {
+            Kind::Minted => Chosen::new(Minted(ProviderKeys(caller))),
+            Kind::Pushed => Chosen::new(Pushed(caller)),
+            Kind::Rolled => Chosen::new(Rolled(caller)),
+        })
     }
 }
 
@@ -106,13 +114,15 @@ impl std::fmt::Debug for ApiKeys {
 
 #[cfg(test)]
 mod tests {
+    use fourstep::settings::read;
+
     use super::*;
 
     fn chosen(variables: &[(&str, &str)], tag: Option<&str>) -> Result<Source> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Environment = variables.iter().chain(&[("LAMBDA_TASK_ROOT", "/task")]).map(owned).collect();
         let tags = tag.map(|tag| ("fourstep:provider".to_owned(), tag.to_owned())).into_iter().collect();
-        let settings = Settings::read(&environment, &tags).unwrap();
+        let settings = read::group(&environment, &tags).unwrap();
         ApiKeys::new(environment).chosen(&settings)
     }
 

@@ -3,7 +3,9 @@ mod list;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fourstep::{Context, Environment, Error, Result, Sensitive, Settings, Version};
+use fourstep::settings::Environment;
+use fourstep::{Context, Error, Result, Sensitive, Version};
+use fourstep_server::TlsSettings;
 use minijinja::Value;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -21,6 +23,7 @@ use crate::provider::source::Source;
 use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::settings::ApiKeySettings;
 
 /// A service, as its provider file describes it, and the way to it.
 pub(crate) struct Service {
@@ -48,12 +51,13 @@ impl Service {
         source: &Source,
         base_url: Option<&str>,
         environment: &Environment,
-        settings: &Settings,
+        settings: &ApiKeySettings,
+        tls: &TlsSettings,
     ) -> Result<Self> {
         let provider = source.read()?;
         let file = source.name();
-        let allowed = Allowed { private: provider.private_addresses, loopback: settings.api_loopback };
-        let session = Session::open(allowed, provider.timeout, settings)?;
+        let allowed = Allowed { private: provider.private_addresses, loopback: settings.loopback };
+        let session = Session::open(allowed, provider.timeout, tls)?;
         let place = |field: &str, text: &str| base_url::fill(&file, field, text, environment);
         let token_url = |auth: &Auth| match auth {
             Auth::OAuth2(oauth2) => place("token_url", &oauth2.token_url).map(Some),
@@ -195,7 +199,7 @@ impl Caller {
 
     async fn administrator(&self, secret: &Secret, cx: &Context<'_>) -> Result<&Arc<Version<Secret>>> {
         let arn = secret.text("masterarn").expect("the secret is administered");
-        self.administrator.get_or_try_init(|| cx.read(arn.expose())).await
+        self.administrator.get_or_try_init(async || Ok(cx.read(arn.expose()).await?.version)).await
     }
 }
 

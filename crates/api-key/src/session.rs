@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
-use fourstep::{Context, Error, Result, Settings};
+use fourstep::{Context, Error, Result};
+use fourstep_server::TlsSettings;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use url::{Host, Url};
@@ -15,8 +16,6 @@ use crate::tls;
 
 /// For the way to the service: its name, the connection, TLS.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// What is left of the step to say what happened.
-const TO_ANSWER: Duration = Duration::from_millis(750);
 /// How often one request is sent, where the service asks to wait or an answer was lost that can be asked for again.
 const MOST_SENT: u32 = 4;
 
@@ -48,7 +47,7 @@ pub(crate) enum Repeat {
 
 impl Session {
     /// Opens the way to the hosts of one provider. No connection is made yet.
-    pub(crate) fn open(allowed: Allowed, limit: Duration, settings: &Settings) -> Result<Self> {
+    pub(crate) fn open(allowed: Allowed, limit: Duration, settings: &TlsSettings) -> Result<Self> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(settings)?)
             .dns_resolver(allowed.resolver())
@@ -108,7 +107,7 @@ impl Session {
                 }
                 Err(_) => None,
             };
-            let Some(wait) = wait.filter(|wait| *wait + 2 * TO_ANSWER < cx.remaining()) else { return answer };
+            let Some(wait) = wait.filter(|wait| cx.may_wait(*wait)) else { return answer };
             if sent == MOST_SENT {
                 return answer;
             }
@@ -119,7 +118,7 @@ impl Session {
     }
 
     async fn send(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
-        let limit = self.limit.min(cx.remaining().saturating_sub(TO_ANSWER));
+        let limit = cx.wait_at_most(self.limit);
         let mut request = self
             .http
             .request(outgoing.method.into(), outgoing.url.clone())

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use fourstep::{Error, Result, Settings, roots};
+use fourstep_server::{TlsSettings, roots};
+use fourstep::{Error, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -10,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 /// # Errors
 ///
 /// `Invalid` if the file of `TLS_CA_BUNDLE` cannot be read, or does not hold certificates that can be roots.
-pub(crate) fn config(settings: &Settings) -> Result<ClientConfig> {
+pub(crate) fn config(settings: &TlsSettings) -> Result<ClientConfig> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for certificate in CertificateDer::pem_slice_iter(&roots::own(settings)?) {
         let unusable = |_| Error::other("a root that was read once cannot be read again");

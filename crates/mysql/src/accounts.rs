@@ -1,9 +1,14 @@
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Passwords, Result, Sensitive};
-use sha2::{Digest, Sha256};
+use fourstep::accounts::{
+    AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Old, Passwords, Strategies, Swapped, TwoPasswords,
+};
+use fourstep::settings::Groups;
+use fourstep::{Context, Result, Sensitive};
+use fourstep_server::TlsSettings;
 
 use crate::identifier::{self, hex};
 use crate::rights::compare;
 use crate::session::Session;
+use crate::settings::MysqlSettings;
 use crate::{clones, mark, password, two_passwords};
 
 /// The accounts of a MySQL or MariaDB server.
@@ -21,18 +26,26 @@ impl Mysql {
     }
 }
 
+impl From<Mysql> for Strategies<Mysql> {
+    /// Adds all strategies. Which of them a server has, it says itself: MariaDB keeps one password for an account.
+    fn from(accounts: Mysql) -> Self {
+        Self::new(accounts).with_alternating_users().with_dual_password()
+    }
+}
+
 impl Accounts for Mysql {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["mysql", "aurora", "aurora-mysql", "mariadb"];
     const DEFAULT_PORT: u16 = 3306;
     // As AWS's functions for MySQL and MariaDB: what shells and connection strings would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = "/@\"'\\";
-    const TWO_PASSWORDS: bool = true;
-    // An account sees its own rights only.
-    const RIGHTS_BY_BOTH: bool = true;
+
+    fn settings() -> Groups {
+        Groups::of::<TlsSettings>().and::<MysqlSettings>()
+    }
 
     fn check_name(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        identifier::check(&secret.username, secret.engine.as_deref(), cx.settings().username_limit)
+        identifier::check(&secret.username, secret.engine.as_deref(), cx.settings::<MysqlSettings>().username_limit)
     }
 
     async fn log_in(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<Session> {
@@ -40,14 +53,10 @@ impl Accounts for Mysql {
     }
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
-        if session.lock(&lock_name(&cx.secret_id())).await? {
-            return Ok(());
+        match session.lock(&lock_name(Lock::of(cx))).await? {
+            true => Ok(()),
+            false => Err(Lock::held(session.destination())),
         }
-        Err(Error::unavailable(format!(
-            "another invocation holds the lock of this secret at {}",
-            session.destination()
-        ))
-        .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
     }
 
     async fn set_password(
@@ -60,6 +69,17 @@ impl Accounts for Mysql {
         password::set(session, account, password, cx).await
     }
 
+    async fn commit(&self, session: Session) -> Result<()> {
+        session.close().await;
+        Ok(())
+    }
+
+    async fn close(&self, session: Session) {
+        session.close().await;
+    }
+}
+
+impl Clones for Mysql {
     async fn mirror(
         &self,
         session: &mut Session,
@@ -71,27 +91,26 @@ impl Accounts for Mysql {
         clones::make_equal(session, base, clone, claim, cx).await
     }
 
-    async fn marked_base(&self, session: &mut Session, _account: &str) -> Result<Option<String>> {
-        mark::marked_base(session).await
-    }
-
-    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        mark::is_marked(session, base, clone).await
+    async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {
+        mark::read(session, account).await
     }
 
     async fn check_rights(
         &self,
         session: &mut Session,
         _account: &str,
-        of_base: Option<&mut Session>,
+        base: &Base<'_, Self>,
         _cx: &Context<'_>,
     ) -> Result<()> {
-        match of_base {
-            Some(of_base) => compare::check_rights(session, of_base).await,
-            None => Ok(()),
-        }
+        // An account sees its own rights only.
+        let Some(mut of_base) = base.open().await? else { return Ok(()) };
+        let proof = compare::check_rights(session, &mut of_base).await;
+        of_base.close().await;
+        proof
     }
+}
 
+impl TwoPasswords for Mysql {
     async fn passwords(&self, session: &mut Session, _cx: &Context<'_>) -> Result<Passwords> {
         two_passwords::passwords(session).await
     }
@@ -101,30 +120,20 @@ impl Accounts for Mysql {
         session: &mut Session,
         from: &Sensitive,
         to: &Sensitive,
-        retain: bool,
+        old: Old,
         _cx: &Context<'_>,
-    ) -> Result<bool> {
-        two_passwords::swap(session, from, to, retain).await
+    ) -> Result<Swapped> {
+        two_passwords::swap(session, from, to, old).await
     }
 
     async fn discard_password(&self, session: &mut Session, _cx: &Context<'_>) -> Result<()> {
         two_passwords::discard(session).await
     }
-
-    async fn commit(&self, session: Session) -> Result<()> {
-        session.close().await;
-        Ok(())
-    }
-
-    async fn close(&self, session: Session) {
-        session.close().await;
-    }
 }
 
 /// Returns the name of the secret's lock: the same one in every version of Fourstep. The server allows 64 characters.
-fn lock_name(secret_id: &str) -> String {
-    let hash = Sha256::new().chain_update("fourstep lock\0").chain_update(secret_id).finalize();
-    format!("fourstep {}", &hex(&hash[..20])[2..])
+fn lock_name(lock: Lock) -> String {
+    format!("fourstep {}", &hex(&lock.hash()[..20])[2..])
 }
 
 #[cfg(test)]
@@ -133,9 +142,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_lock_never_changes() {
-        let name = lock_name("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf");
+        let name = lock_name(Lock::of_secret("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf"));
         assert_eq!(name, "fourstep 832B91379272FA18B5B23F64CF13C2FCD814D7D3");
         assert!(name.len() <= 64);
-        assert_ne!(lock_name("arn:a"), lock_name("arn:b"));
+        assert_ne!(lock_name(Lock::of_secret("arn:a")), lock_name(Lock::of_secret("arn:b")));
     }
 }

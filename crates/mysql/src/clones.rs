@@ -3,7 +3,8 @@
 mod pair;
 mod statement;
 
-use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result};
+use fourstep::accounts::{AccountSettings, Claim, Mirrored};
+use fourstep::{Context, Error, ErrorKind, Result};
 use serde_json::Map;
 
 use crate::account::{Entry, check_usable};
@@ -41,7 +42,7 @@ pub(crate) async fn make_equal(
         let pair = Pair::read(session, base, clone).await?;
         // What was made in the round before is ours.
         if round == 0 {
-            match check(&pair, session, base, clone, claim, cx.settings().adopt) {
+            match check(&pair, session, base, clone, claim, cx.settings::<AccountSettings>().adopt) {
                 Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
                 checked => checked?,
             }

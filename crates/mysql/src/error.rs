@@ -2,10 +2,11 @@ mod login;
 mod pooler;
 mod statement;
 
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 use sqlx::mysql::MySqlDatabaseError;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 /// Explains what an error of the driver means.
 ///
@@ -61,7 +62,8 @@ pub(crate) fn has_code(error: &sqlx::Error, code: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fourstep::{ErrorKind, Server};
+    use fourstep_server::Server;
+    use fourstep::ErrorKind;
 
     use super::*;
 

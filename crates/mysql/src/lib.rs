@@ -1,6 +1,6 @@
 //! Rotates the passwords of MySQL and MariaDB accounts, with two passwords at once where the server can.
 //!
-//! [`Mysql`] is the [`Accounts`](fourstep::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora. Its files,
+//! [`Mysql`] is the [`Accounts`](fourstep::accounts::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora. Its files,
 //! in the order to read them, where each uses only files below it:
 //!
 //! ```text
@@ -26,17 +26,17 @@
 //!   error/login.rs        the codes that refuse a login
 //!   error/statement.rs    the codes of a statement
 //!   error/pooler.rs       the answers of a proxy in the server's place
-//! destination.rs        where a session goes
+//! settings.rs           the setting USERNAME_CHARACTER_LIMIT
 //! identifier.rs         an account's name and host; quotes names and values
 //! ```
 //!
 //! # Example
 //!
 //! ```
-//! use fourstep::Strategies;
+//! use fourstep::accounts::Strategies;
 //! use fourstep_mysql::Mysql;
 //!
-//! let rotation = Strategies(Mysql::new());
+//! let rotation = Strategies::from(Mysql::new());
 //! ```
 //!
 //! # What it needs from the server
@@ -70,7 +70,6 @@
 mod account;
 mod accounts;
 mod clones;
-mod destination;
 mod error;
 mod identifier;
 mod mark;
@@ -78,9 +77,11 @@ mod password;
 mod policy;
 mod rights;
 mod session;
+mod settings;
 mod two_passwords;
 mod variables;
 mod verifier;
 
 pub use accounts::Mysql;
 pub use session::Session;
+pub use settings::MysqlSettings;

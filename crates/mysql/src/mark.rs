@@ -1,6 +1,8 @@
 //! Our mark on a clone: an attribute of its account in MySQL. MariaDB has no place for one: there, its password tells.
 
-use fourstep::{Claim, Operation, Result, Sensitive};
+use fourstep_server::Operation;
+use fourstep::accounts::{Claim, Mark};
+use fourstep::{Result, Sensitive};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -9,11 +11,17 @@ use crate::identifier::hex;
 use crate::session::{Product, Session, optional};
 use crate::verifier::native;
 
-/// Returns the base whose clone the session's account is by its mark. MariaDB has no place for one.
-pub(crate) async fn marked_base(session: &mut Session) -> Result<Option<String>> {
+/// Reads our mark on an account: on the entry that the server matched in a session of its own, and on all of its entries in
+/// an administrator's.
+pub(crate) async fn read(session: &mut Session, account: &str) -> Result<Mark> {
     if session.product() == Product::MariaDb {
-        return Ok(None);
+        return Ok(Mark::NoPlace);
     }
+    let marked = if session.account().name == account { own(session).await? } else { of_all(session, account).await? };
+    Ok(marked.map_or(Mark::None, Mark::Of))
+}
+
+async fn own(session: &mut Session) -> Result<Option<String>> {
     let query =
         "SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE CONCAT(USER, '@', HOST) = CURRENT_USER()";
     let rows = session.run(query, &Operation::new("read the attributes of the account")).await?;
@@ -21,13 +29,11 @@ pub(crate) async fn marked_base(session: &mut Session) -> Result<Option<String>>
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
-/// Returns, to an administrator, whether each entry of a clone bears the mark of its base. `None`: MariaDB has no place for one.
-pub(crate) async fn is_marked(session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-    if session.product() == Product::MariaDb {
-        return Ok(None);
-    }
-    let entries = Entry::read(session, &[clone]).await?;
-    Ok(Some(!entries.is_empty() && entries.iter().all(|entry| has_mark(&entry.attributes, base))))
+/// Returns the base that each entry of an account bears as its mark. One that another entry contradicts is none.
+async fn of_all(session: &mut Session, account: &str) -> Result<Option<String>> {
+    let entries = Entry::read(session, &[account]).await?;
+    let Some(base) = entries.first().and_then(|entry| base_in(&entry.attributes)) else { return Ok(None) };
+    Ok(entries.iter().all(|entry| has_mark(&entry.attributes, &base)).then_some(base))
 }
 
 /// Returns whether the attributes have the mark of this base's clone.

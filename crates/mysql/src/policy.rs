@@ -1,6 +1,6 @@
 use fourstep::{Error, Result, Sensitive};
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 /// The rules of `validate_password`, which a hash goes round: so they are checked here.
 ///
@@ -65,7 +65,7 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use fourstep::Server;
+    use fourstep_server::Server;
 
     use super::*;
 

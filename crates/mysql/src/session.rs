@@ -1,23 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use fourstep::{AccountSecret, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
+use fourstep::accounts::AccountSecret;
+use fourstep::{Context, Error, Result, Sensitive};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, LOGIN_LIMIT, Operation, STATEMENT_LIMIT, Server, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use crate::destination::Destination;
 use crate::error::{classify, explain, has_code};
 use crate::identifier::{Account, literal};
-
-/// For the whole of name, connection, TLS and login: what AWS's functions allow too.
-const LOGIN_LIMIT: Duration = Duration::from_secs(5);
-/// For the answer to a statement, longer than the server waits for its own locks, after which it says why.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-/// For a farewell that nothing depends on.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What every session does first, as one message:
 ///
@@ -65,22 +58,9 @@ impl Session {
     /// Opens a session as the secret's account, and checks that it is that account's. `default_port` counts where the
     /// secret names no port.
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
-        let (host, port) = secret.endpoint(cx.settings(), default_port)?;
-        if host.starts_with('/') {
-            return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
-                .next("Set `host` to the server's name"));
-        }
         // Until the server says which it is.
         let product = if secret.engine.as_deref() == Some("mariadb") { Product::MariaDb } else { Product::MySql };
-        let destination = Destination {
-            server: Server::new(product.name(), &host, port),
-            account: secret.username.clone(),
-            database: secret.dbname.clone(),
-            tls: secret.tls(),
-        };
-        if !destination.tls {
-            destination.server.warn_of_plaintext();
-        }
+        let destination = Destination::of(secret, product.name(), default_port, cx)?;
         let options = options(secret, &destination, cx)?;
         let deadline = Deadline::of(cx);
         let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {

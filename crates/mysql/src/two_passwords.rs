@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use fourstep::{Operation, Passwords, Result, Sensitive};
+use fourstep_server::Operation;
+use fourstep::accounts::{Old, Passwords, Swapped};
+use fourstep::{Result, Sensitive};
 use zeroize::Zeroizing;
 
 use crate::identifier::{Account, literal};
@@ -28,14 +30,19 @@ pub(crate) async fn passwords(session: &mut Session) -> Result<Passwords> {
     Ok(Passwords::OneUntil { grant: grant_of_two(session.account()) })
 }
 
-/// Changes the primary password from one to another, and may retain the one before. `false`: `from` is not the primary
-/// one, and nothing changed.
-pub(crate) async fn swap(session: &mut Session, from: &Sensitive, to: &Sensitive, retain: bool) -> Result<bool> {
+/// Changes the primary password from one to another, in one statement that compares.
+pub(crate) async fn swap(session: &mut Session, from: &Sensitive, to: &Sensitive, old: Old) -> Result<Swapped> {
     let (from, to) = (Zeroizing::new(literal(from.expose())), Zeroizing::new(literal(to.expose())));
-    let retain = if retain { " RETAIN CURRENT PASSWORD" } else { "" };
+    let retain = match old {
+        Old::Retained => " RETAIN CURRENT PASSWORD",
+        Old::Refused => "",
+    };
     let statement = Sensitive::new(format!("ALTER USER USER() IDENTIFIED BY {} REPLACE {}{retain}", *to, *from));
     let operation = change_of(session.account()).allowed_by(grant_of_two(session.account()));
-    session.write_unless(NOT_THE_PRIMARY, &statement, &operation).await
+    match session.write_unless(NOT_THE_PRIMARY, &statement, &operation).await? {
+        true => Ok(Swapped::Done),
+        false => Ok(Swapped::NotPrimary),
+    }
 }
 
 /// Makes the server refuse the secondary password.

@@ -1,4 +1,5 @@
-use fourstep::{Context, Operation, Result, Sensitive};
+use fourstep_server::Operation;
+use fourstep::{Context, Result, Sensitive};
 
 use crate::account::Entry;
 use crate::policy::Policy;
@@ -44,7 +45,7 @@ impl Variables {
             Product::MariaDb if plugin == Plugin::Native => native(password.expose().as_bytes()),
             Product::MariaDb => return Err(entry.no_verifier(session)),
             Product::MySql => {
-                let salt = Salt::of(&cx.secret_id(), cx.token(), &entry.account.to_string());
+                let salt = Salt::of(cx.secret_id(), cx.token(), &entry.account.to_string());
                 plugin.verifier(password, &salt, self.storage)
             }
         };

@@ -1,5 +1,7 @@
-use fourstep::{AccountSecret, Accounts, Claim, Context, Error, Mirrored, Result, Sensitive};
-use sha2::{Digest, Sha256};
+use fourstep::accounts::{AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Strategies};
+use fourstep::settings::Groups;
+use fourstep::{Context, Result, Sensitive};
+use fourstep_server::TlsSettings;
 
 use crate::error::read_only;
 use crate::identifier;
@@ -24,12 +26,23 @@ impl Postgres {
     }
 }
 
+impl From<Postgres> for Strategies<Postgres> {
+    /// Adds the strategies that PostgreSQL has: it keeps one password for an account.
+    fn from(accounts: Postgres) -> Self {
+        Self::new(accounts).with_alternating_users()
+    }
+}
+
 impl Accounts for Postgres {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["postgres", "postgresql", "aurora-postgresql"];
     const DEFAULT_PORT: u16 = 5432;
     // As AWS's functions for PostgreSQL: what connection strings and shells would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = ":/@\"'\\";
+
+    fn settings() -> Groups {
+        Groups::of::<TlsSettings>()
+    }
 
     fn check_name(&self, secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {
         identifier::check(&secret.username)
@@ -41,14 +54,10 @@ impl Accounts for Postgres {
 
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
-        if session.lock(lock_key(&cx.secret_id())).await? {
-            return Ok(());
+        match session.lock(lock_key(Lock::of(cx))).await? {
+            true => Ok(()),
+            false => Err(Lock::held(session.destination())),
         }
-        Err(Error::unavailable(format!(
-            "another invocation holds the lock of this secret at {}",
-            session.destination()
-        ))
-        .next("It is given back when that invocation ends, and Secrets Manager tries again by itself"))
     }
 
     async fn set_password(
@@ -59,37 +68,6 @@ impl Accounts for Postgres {
         cx: &Context<'_>,
     ) -> Result<()> {
         password::set(session, account, password, cx).await
-    }
-
-    async fn mirror(
-        &self,
-        session: &mut Session,
-        base: &str,
-        clone: &str,
-        claim: &Claim,
-        cx: &Context<'_>,
-    ) -> Result<Mirrored> {
-        identifier::check(base)?;
-        identifier::check(clone)?;
-        clones::make_equal(session, base, clone, claim, cx).await
-    }
-
-    async fn marked_base(&self, session: &mut Session, account: &str) -> Result<Option<String>> {
-        mark::marked_base(session, account).await
-    }
-
-    async fn is_marked(&self, session: &mut Session, base: &str, clone: &str) -> Result<Option<bool>> {
-        Ok(Some(mark::marked_base(session, clone).await?.as_deref() == Some(base)))
-    }
-
-    async fn check_rights(
-        &self,
-        session: &mut Session,
-        account: &str,
-        _of_base: Option<&mut Session>,
-        _cx: &Context<'_>,
-    ) -> Result<()> {
-        rights::check_rights(session, account).await
     }
 
     fn check_writable(&self, session: &Session) -> Result<()> {
@@ -107,10 +85,38 @@ impl Accounts for Postgres {
     }
 }
 
+impl Clones for Postgres {
+    async fn mirror(
+        &self,
+        session: &mut Session,
+        base: &str,
+        clone: &str,
+        claim: &Claim,
+        cx: &Context<'_>,
+    ) -> Result<Mirrored> {
+        identifier::check(base)?;
+        identifier::check(clone)?;
+        clones::make_equal(session, base, clone, claim, cx).await
+    }
+
+    async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {
+        Ok(mark::marked_base(session, account).await?.map_or(Mark::None, Mark::Of))
+    }
+
+    async fn check_rights(
+        &self,
+        session: &mut Session,
+        account: &str,
+        _base: &Base<'_, Self>,
+        _cx: &Context<'_>,
+    ) -> Result<()> {
+        rights::check_rights(session, account).await
+    }
+}
+
 /// Returns the key of the secret's lock: the same one in every version of Fourstep.
-fn lock_key(secret_id: &str) -> i64 {
-    let hash = Sha256::new().chain_update("fourstep lock\0").chain_update(secret_id).finalize();
-    i64::from_be_bytes(hash[..8].try_into().expect("a hash has more than eight bytes"))
+fn lock_key(lock: Lock) -> i64 {
+    i64::from_be_bytes(lock.hash()[..8].try_into().expect("a hash has more than eight bytes"))
 }
 
 #[cfg(test)]
@@ -120,9 +126,9 @@ mod tests {
     #[test]
     fn the_key_of_a_lock_never_changes() {
         assert_eq!(
-            lock_key("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf"),
+            lock_key(Lock::of_secret("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf")),
             -8_994_936_162_876_196_328
         );
-        assert_ne!(lock_key("arn:a"), lock_key("arn:b"));
+        assert_ne!(lock_key(Lock::of_secret("arn:a")), lock_key(Lock::of_secret("arn:b")));
     }
 }

@@ -4,7 +4,8 @@ mod pair;
 pub(crate) mod setting;
 mod statement;
 
-use fourstep::{Claim, Context, Error, ErrorKind, Mirrored, Result};
+use fourstep::accounts::{AccountSettings, Claim, Mirrored};
+use fourstep::{Context, Error, ErrorKind, Result};
 
 use crate::account::{Role, check_usable};
 use crate::clones::pair::{Objects, Pair};
@@ -38,7 +39,7 @@ pub(crate) async fn make_equal(
     claim: &Claim,
     cx: &Context<'_>,
 ) -> Result<Mirrored> {
-    let ours = claim.known || cx.settings().adopt;
+    let ours = claim.known || cx.settings::<AccountSettings>().adopt;
     let mut left = None;
     for round in 0..ROUNDS {
         let pair = Pair::read(session, base, clone).await?;

@@ -2,10 +2,11 @@ mod login;
 mod pooler;
 mod statement;
 
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 /// Explains what an error of the driver means.
 ///

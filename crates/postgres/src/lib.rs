@@ -1,6 +1,6 @@
 //! Rotates the passwords of PostgreSQL accounts, with a verifier in place of the password in every statement.
 //!
-//! [`Postgres`] is the [`Accounts`](fourstep::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora. Its files, in
+//! [`Postgres`] is the [`Accounts`](fourstep::accounts::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora. Its files, in
 //! the order to read them, where each uses only files below it:
 //!
 //! ```text
@@ -19,17 +19,32 @@
 //!   error/login.rs        the codes that refuse a login
 //!   error/statement.rs    the codes of a statement
 //!   error/pooler.rs       the answers of a pooler in the server's place
-//! destination.rs        where a session goes
 //! identifier.rs         quotes names and values
 //! ```
 //!
 //! # Example
 //!
 //! ```
-//! use fourstep::Strategies;
+//! use fourstep::accounts::Strategies;
 //! use fourstep_postgres::Postgres;
 //!
-//! let rotation = Strategies(Postgres::new());
+//! let rotation = Strategies::from(Postgres::new());
+//! ```
+//!
+//! PostgreSQL keeps one password for an account, so there is no dual-password:
+//!
+//! ```compile_fail,E0277
+//! use fourstep::accounts::DualPassword;
+//! use fourstep_postgres::Postgres;
+//!
+//! let rotator = DualPassword::new(Postgres::new());
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use fourstep::accounts::Strategies;
+//! use fourstep_postgres::Postgres;
+//!
+//! let rotation = Strategies::from(Postgres::new()).with_dual_password();
 //! ```
 //!
 //! # What it needs from the server
@@ -44,7 +59,6 @@ mod accounts;
 #[cfg(test)]
 mod against_server;
 mod clones;
-mod destination;
 mod error;
 mod identifier;
 mod mark;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use fourstep::{Operation, Result};
+use fourstep_server::Operation;
+use fourstep::Result;
 
 use crate::identifier::{literal, quote, unquote};
 use crate::session::{Session, optional};

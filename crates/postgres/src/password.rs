@@ -1,4 +1,5 @@
-use fourstep::{Context, Operation, Result, Sensitive};
+use fourstep_server::Operation;
+use fourstep::{Context, Result, Sensitive};
 
 use crate::account::check_usable;
 use crate::identifier::{self, literal, quote};
@@ -20,7 +21,7 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
             );
             md5(password, account)
         }
-        false => scram(password, &salt(&cx.secret_id(), cx.token(), account)),
+        false => scram(password, &salt(cx.secret_id(), cx.token(), account)),
     };
     cx.learn(&verifier);
     let own = account == session.account();

@@ -1,4 +1,5 @@
-use fourstep::{Error, Operation, Result};
+use fourstep_server::Operation;
+use fourstep::{Error, Result};
 
 use crate::account::{NOT_ITS_OWN, acts_as};
 use crate::identifier::{literal, quote};
@@ -23,7 +24,7 @@ const NAMED: u32 = 3;
 ///
 /// `Forbidden`, with what is missing and both ways out.
 pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result<()> {
-    let clone = fourstep::clone_of(account);
+    let clone = fourstep::accounts::clone_of(account);
     let query = format!(
         "SELECT rolname::text, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname IN ({}, {})",
         literal(account),

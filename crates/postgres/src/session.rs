@@ -1,25 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use fourstep::{AccountSecret, Context, Deadline, Error, Operation, Result, Sensitive, Server, roots};
+use fourstep::accounts::AccountSecret;
+use fourstep::{Context, Error, Result, Sensitive};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, LOGIN_LIMIT, Operation, STATEMENT_LIMIT, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use crate::destination::Destination;
 use crate::error::{classify, explain};
 use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
-
-/// For the whole of name, connection, TLS and login: what AWS's functions allow too.
-const LOGIN_LIMIT: Duration = Duration::from_secs(5);
-/// For the answer to a statement, a little longer than the server allows itself, which then says why.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(12);
-/// For a farewell that nothing depends on.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What holds in each transaction, and for nobody after it: a pooler may give the session to somebody else then.
 ///
@@ -79,20 +72,8 @@ impl Session {
     /// secret names no port.
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
-        let (host, port) = secret.endpoint(cx.settings(), default_port)?;
-        if host.starts_with('/') {
-            return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
-                .next("Set `host` to the server's name"));
-        }
-        let destination = Destination {
-            server: Server::new("PostgreSQL", &host, port),
-            account: secret.username.clone(),
-            database: secret.dbname.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
-            tls: secret.tls(),
-        };
-        if !destination.tls {
-            destination.server.warn_of_plaintext();
-        }
+        let mut destination = Destination::of(secret, "PostgreSQL", default_port, cx)?;
+        destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned());
         let options = options(secret, &destination, cx)?;
         let deadline = Deadline::of(cx);
         let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {
@@ -262,7 +243,7 @@ fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) 
         .port(destination.server.port())
         .username(&destination.account)
         .password(secret.password.expose())
-        .database(&destination.database)
+        .database(destination.database.as_deref().unwrap_or(DEFAULT_DATABASE))
         .application_name("fourstep")
         .extra_float_digits(None)
         .disable_statement_logging();

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use fourstep::accounts::{AccountSecret, AccountSettings};
-use fourstep::{Context, Result};
+use fourstep::{Context, Error, Result};
 
 use crate::server::Server;
 
@@ -27,7 +27,7 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// `Invalid` if the secret names no host.
+    /// `Invalid` if the secret names no host, or a path.
     pub fn of(
         secret: &AccountSecret,
         product: impl Into<Cow<'static, str>>,
@@ -35,6 +35,10 @@ impl Destination {
         cx: &Context<'_>,
     ) -> Result<Self> {
         let (host, port) = secret.endpoint(cx.settings::<AccountSettings>(), default_port)?;
+        if host.starts_with('/') {
+            return Err(Error::invalid("field `host` of the secret is a path, and this function connects over TCP")
+                .next("Set `host` to the server's name"));
+        }
         let server = Server::new(product, &host, port);
         let tls = secret.tls();
         if !tls {

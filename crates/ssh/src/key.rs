@@ -2,12 +2,14 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fourstep::{Error, Result, Sensitive, SshKeyFormat, SshKeyType};
+use fourstep::{Error, Result, Sensitive};
 use rsa::pkcs1::{EncodeRsaPrivateKey, LineEnding as PemLineEnding};
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+
+use crate::settings::{KeyFormat, KeyType};
 
 /// A pair, as the secret holds it.
 pub(crate) struct Written {
@@ -17,27 +19,27 @@ pub(crate) struct Written {
 }
 
 /// Creates a pair. RSA takes up to seconds of processor time, so it is made beside the function's own thread.
-pub(crate) async fn make(kind: SshKeyType, format: SshKeyFormat, comment: String) -> Result<Written> {
+pub(crate) async fn make(kind: KeyType, format: KeyFormat, comment: String) -> Result<Written> {
     let made = move || {
         let mut key = new_key(kind).map_err(|_| Error::other("a key pair cannot be made"))?;
         key.set_comment(comment);
         write(&key, format)
     };
     match kind {
-        SshKeyType::Rsa3072 | SshKeyType::Rsa4096 => tokio::task::spawn_blocking(made)
+        KeyType::Rsa3072 | KeyType::Rsa4096 => tokio::task::spawn_blocking(made)
             .await
             .map_err(|_| Error::other("the task that makes a key pair ended early"))?,
         _ => made(),
     }
 }
 
-fn new_key(kind: SshKeyType) -> russh::keys::ssh_key::Result<PrivateKey> {
+fn new_key(kind: KeyType) -> russh::keys::ssh_key::Result<PrivateKey> {
     let algorithm = match kind {
-        SshKeyType::Ed25519 => Algorithm::Ed25519,
-        SshKeyType::EcdsaP256 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
-        SshKeyType::EcdsaP384 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
-        SshKeyType::Rsa3072 => return rsa_key(3072),
-        SshKeyType::Rsa4096 => return rsa_key(4096),
+        KeyType::Ed25519 => Algorithm::Ed25519,
+        KeyType::EcdsaP256 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        KeyType::EcdsaP384 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+        KeyType::Rsa3072 => return rsa_key(3072),
+        KeyType::Rsa4096 => return rsa_key(4096),
     };
     PrivateKey::random(&mut safe_rng(), algorithm)
 }
@@ -46,16 +48,16 @@ fn rsa_key(bits: usize) -> russh::keys::ssh_key::Result<PrivateKey> {
     PrivateKey::new(KeypairData::Rsa(RsaKeypair::random(&mut safe_rng(), bits)?), "")
 }
 
-fn write(key: &PrivateKey, format: SshKeyFormat) -> Result<Written> {
+fn write(key: &PrivateKey, format: KeyFormat) -> Result<Written> {
     let defect = || Error::other("a key pair cannot be written");
     let private_key = match (format, key.key_data()) {
-        (SshKeyFormat::OpenSsh, _) => Sensitive::new(key.to_openssh(LineEnding::LF).map_err(|_| defect())?.as_str()),
+        (KeyFormat::OpenSsh, _) => Sensitive::new(key.to_openssh(LineEnding::LF).map_err(|_| defect())?.as_str()),
         // What old consumers read as "BEGIN RSA PRIVATE KEY".
-        (SshKeyFormat::Pem, KeypairData::Rsa(pair)) => {
+        (KeyFormat::Pem, KeypairData::Rsa(pair)) => {
             let key: rsa::RsaPrivateKey = pair.try_into().map_err(|_| defect())?;
             Sensitive::new(key.to_pkcs1_pem(PemLineEnding::LF).map_err(|_| defect())?.as_str())
         }
-        (SshKeyFormat::Pem, _) => pem(&russh::keys::pkcs8::encode_pkcs8(key).map_err(|_| defect())?),
+        (KeyFormat::Pem, _) => pem(&russh::keys::pkcs8::encode_pkcs8(key).map_err(|_| defect())?),
     };
     Ok(Written {
         public_key: key.public_key().to_openssh().map_err(|_| defect())?,
@@ -98,16 +100,16 @@ mod tests {
     #[tokio::test]
     async fn openssh_reads_every_kind_in_every_format() {
         for (kind, name) in [
-            (SshKeyType::Ed25519, "ssh-ed25519"),
-            (SshKeyType::EcdsaP256, "ecdsa-sha2-nistp256"),
-            (SshKeyType::EcdsaP384, "ecdsa-sha2-nistp384"),
-            (SshKeyType::Rsa3072, "ssh-rsa"),
+            (KeyType::Ed25519, "ssh-ed25519"),
+            (KeyType::EcdsaP256, "ecdsa-sha2-nistp256"),
+            (KeyType::EcdsaP384, "ecdsa-sha2-nistp384"),
+            (KeyType::Rsa3072, "ssh-rsa"),
         ] {
             for (format, begin) in
-                [(SshKeyFormat::OpenSsh, "-----BEGIN OPENSSH PRIVATE KEY-----"), (SshKeyFormat::Pem, "-----BEGIN ")]
+                [(KeyFormat::OpenSsh, "-----BEGIN OPENSSH PRIVATE KEY-----"), (KeyFormat::Pem, "-----BEGIN ")]
             {
                 // OpenSSH itself reads no Ed25519 key in PKCS#8.
-                if kind == SshKeyType::Ed25519 && format == SshKeyFormat::Pem {
+                if kind == KeyType::Ed25519 && format == KeyFormat::Pem {
                     continue;
                 }
                 let written = make(kind, format, "fourstep:arn:v1".to_owned()).await.unwrap();

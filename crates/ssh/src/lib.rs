@@ -17,6 +17,7 @@
 //! host                           a host, and its reply
 //! answer                         what the script says of an order, as types
 //! order, authorized_keys.sh      what a host is told to do as one command, and the script that does it
+//! settings                       the settings of SSH keys
 //! secret                         the fields of the secret
 //! key                            how a pair is made and written
 //! error                          what failures of Systems Manager and of SSH mean
@@ -69,8 +70,10 @@ mod order;
 mod rotator;
 mod secret;
 mod session;
+mod settings;
 mod tally;
 mod transport;
 
 pub use rotator::Ssh;
 pub use secret::KeyPair;
+pub use settings::{HostsTag, KeyFormat, KeyType, Proof, SshSettings, TransportChoice};

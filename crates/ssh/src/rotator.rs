@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use fourstep::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Retire, Rotator, Slots, SshTest,
-    SshTransport, Step,
-};
+use fourstep::settings::{EngineSettings, Groups, Retire};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step};
 use fourstep_aws::SdkConfig;
 use russh::keys::{PrivateKey, PublicKey};
 
@@ -16,6 +14,7 @@ use crate::known_hosts::KnownHosts;
 use crate::order::{self, Action, Generation, Order, Phase};
 use crate::secret::KeyPair;
 use crate::session;
+use crate::settings::{Proof, SshSettings, TransportChoice};
 use crate::tally;
 use crate::transport::Transport;
 
@@ -44,7 +43,7 @@ impl Ssh {
         if new.is_empty() {
             return Ok(());
         }
-        if cx.settings().ssh_transport == SshTransport::Ssh {
+        if cx.settings::<SshSettings>().transport == TransportChoice::Ssh {
             let names: Vec<_> = new.iter().map(|host| host.id.as_str()).collect();
             return Err(Error::invalid(format!("the secret's KnownHosts has no key of {}", names.join(", "))).next(
                 "Compare the fingerprints with the hosts' own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and store the lines that ssh-keyscan gives in KnownHosts",
@@ -53,7 +52,7 @@ impl Ssh {
         let user = user(cx)?;
         let secret = cx.secret_id();
         let generation = Generation::new(cx.now(), Phase::Set);
-        let order = Order { action: Action::Look, user, secret: &secret, generation, want: vec![], gone: vec![] };
+        let order = Order { action: Action::Look, user, secret, generation, want: vec![], gone: vec![] };
         // Only of the new ones, though a tag reaches all: the others' answers are not needed.
         let mut replies = self.transport.order(&order, &new, known, cx).await?;
         replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
@@ -85,7 +84,7 @@ impl Ssh {
             }
             return Err(Error::rejected("the version of the secret holds no key"));
         };
-        if cx.settings().ssh_test == SshTest::Agent {
+        if cx.settings::<SshSettings>().test == Proof::Agent {
             return self.ask_agents(&private, &hosts, &known, cx).await;
         }
         let (made_for, joined): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| !known.of(host).is_empty());
@@ -97,7 +96,7 @@ impl Ssh {
         }
         let user = user(cx)?;
         let private = &Arc::new(private);
-        let forced = cx.settings().ssh_key_options.as_deref().is_some_and(|options| options.contains("command="));
+        let forced = cx.settings::<SshSettings>().key_options.as_deref().is_some_and(|options| options.contains("command="));
         let known = &known;
         let replies = session::on_each(&made_for, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);
@@ -123,7 +122,7 @@ impl Ssh {
         let secret = cx.secret_id();
         let want = vec![line(private.public_key(), cx)?];
         let generation = Generation::new(cx.now(), Phase::Set);
-        let order = Order { action: Action::Look, user: user(cx)?, secret: &secret, generation, want, gone: vec![] };
+        let order = Order { action: Action::Look, user: user(cx)?, secret, generation, want, gone: vec![] };
         let mut replies = self.transport.order(&order, hosts, pins, cx).await?;
         replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
         for (_, reply) in &mut replies {
@@ -151,7 +150,7 @@ impl Ssh {
         let secret = cx.secret_id();
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
-        let order = Order { action: Action::Edit, user, secret: &secret, generation, want, gone };
+        let order = Order { action: Action::Edit, user, secret, generation, want, gone };
         cx.fence().await?;
         let replies = self.transport.order(&order, &hosts, pins, cx).await?;
         tally::judge("set the keys", &replies, Some(pins), cx)
@@ -163,24 +162,28 @@ impl Rotator for Ssh {
     const NAME: &'static str = "ssh";
     const SLOTS: Slots = Slots::List;
 
-    async fn create(&self, current: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<KeyPair> {
+    fn settings() -> Groups {
+        Groups::of::<SshSettings>()
+    }
+
+    async fn create(&self, current: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<KeyPair> {
         user(cx)?;
         // What is wrong with the value is said before anything is made.
         current.public(cx.settings())?;
         let hosts = self.transport.hosts(cx).await?;
         self.transport.without_agent(&hosts, cx).await;
         let mut known = KnownHosts::read(current.known_hosts(cx.settings()));
-        if cx.settings().ssh_transport == SshTransport::Ssm {
+        if cx.settings::<SshSettings>().transport == TransportChoice::Ssm {
             known.keep(&hosts);
         }
         self.pin(&mut known, &hosts, cx).await?;
-        let settings = cx.settings();
-        let comment = order::comment(&cx.secret_id(), cx.token());
-        let made = key::make(settings.ssh_key_type, settings.ssh_key_format, comment).await?;
+        let settings = cx.settings::<SshSettings>();
+        let comment = order::comment(cx.secret_id(), cx.token());
+        let made = key::make(settings.key_type, settings.key_format, comment).await?;
         Ok(current.next(&made, &known.write(), settings))
     }
 
-    async fn set(&self, pending: &KeyPair, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSPENDING).await?;
         let generation = version.ok_or_else(|| Error::unavailable("AWSPENDING is not visible yet"))?.created();
         let mut keys: Vec<PublicKey> = pending.public(cx.settings())?.into_iter().collect();
@@ -198,7 +201,7 @@ impl Rotator for Ssh {
         self.try_on_hosts(secret, cx).await
     }
 
-    async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
         let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
         let version = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
         let public = |pair: &KeyPair| pair.public(cx.settings()).ok().flatten();
@@ -215,7 +218,7 @@ impl Rotator for Ssh {
         }
         let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
         self.declare(distinct(keys), gone, Generation::new(version.created(), Phase::Finish), &pins, cx).await.map_err(
-            |error| match cx.settings().retire {
+            |error| match cx.settings::<EngineSettings>().retire {
                 Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
                 Retire::AtNextRotation => {
                     error.still_works("AWSCURRENT is promoted and works, and so does AWSPREVIOUS")
@@ -227,7 +230,7 @@ impl Rotator for Ssh {
 
 /// Returns the user, whom a setting has to name.
 fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
-    cx.settings().ssh_user.as_deref().ok_or_else(|| {
+    cx.settings::<SshSettings>().user.as_deref().ok_or_else(|| {
         Error::invalid("nothing says whose authorized_keys is rotated")
             .next("Set the variable USERNAME, or give the secret the tag fourstep:ssh-user")
     })
@@ -237,14 +240,14 @@ fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
 fn line(key: &PublicKey, cx: &Context<'_>) -> Result<String> {
     let comment = match is_marked(key, cx) {
         true => key.comment().as_str_lossy().to_owned(),
-        false => order::comment(&cx.secret_id(), order::BY_HAND),
+        false => order::comment(cx.secret_id(), order::BY_HAND),
     };
-    order::line(cx.settings().ssh_key_options.as_deref(), key, &comment)
+    order::line(cx.settings::<SshSettings>().key_options.as_deref(), key, &comment)
 }
 
 /// Returns whether a rotation of this secret made a key. One that was made by hand has a comment of its own, or none.
 fn is_marked(key: &PublicKey, cx: &Context<'_>) -> bool {
-    let mark = order::comment(&cx.secret_id(), "");
+    let mark = order::comment(cx.secret_id(), "");
     let version = key.comment().as_str_lossy().strip_prefix(&mark).map(str::to_owned);
     version.is_some_and(|version| !version.is_empty() && !version.contains([' ', '\t']))
 }

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fourstep::{Error, MaybeSensitive, Result, Sensitive, Settings};
+use fourstep::{Error, MaybeSensitive, Result, Sensitive};
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::key::Written;
+use crate::settings::SshSettings;
 
 /// The secret: a key pair, and what a client needs beside it.
 ///
@@ -56,7 +57,7 @@ enum Field {
 
 impl KeyPair {
     /// Creates the next pair, in the fields of this one.
-    pub(crate) fn next(&self, made: &Written, known_hosts: &str, settings: &Settings) -> Self {
+    pub(crate) fn next(&self, made: &Written, known_hosts: &str, settings: &SshSettings) -> Self {
         let texts = [
             (Field::PublicKey, Sensitive::new(made.public_key.as_str())),
             (Field::PrivateKey, made.private_key.clone()),
@@ -72,7 +73,7 @@ impl KeyPair {
     /// # Errors
     ///
     /// `Invalid` if it is missing, if it is no private key, or one with a passphrase.
-    pub(crate) fn private(&self, settings: &Settings) -> Result<Option<PrivateKey>> {
+    pub(crate) fn private(&self, settings: &SshSettings) -> Result<Option<PrivateKey>> {
         let [name, public] = [Field::PrivateKey, Field::PublicKey].map(|field| self.name(field, settings));
         let text = self.texts.get(&name).ok_or_else(|| {
             Error::invalid(format!("the secret has no field `{name}` that is a text"))
@@ -101,7 +102,7 @@ impl KeyPair {
     /// # Errors
     ///
     /// Those of [`private`](Self::private), and `Invalid` if `PublicKey` is that of another key.
-    pub(crate) fn public(&self, settings: &Settings) -> Result<Option<PublicKey>> {
+    pub(crate) fn public(&self, settings: &SshSettings) -> Result<Option<PublicKey>> {
         let Some(private) = self.private(settings)? else { return Ok(None) };
         let text = self.text(Field::PublicKey, settings).trim();
         if text.is_empty() {
@@ -117,19 +118,19 @@ impl KeyPair {
     }
 
     /// Returns the lines of the pinned host keys.
-    pub(crate) fn known_hosts(&self, settings: &Settings) -> &str {
+    pub(crate) fn known_hosts(&self, settings: &SshSettings) -> &str {
         self.text(Field::KnownHosts, settings)
     }
 
-    fn text(&self, field: Field, settings: &Settings) -> &str {
+    fn text(&self, field: Field, settings: &SshSettings) -> &str {
         self.texts.get(&self.name(field, settings)).map_or("", Text::expose)
     }
 
     /// Returns the name of a field: the one that a setting gives, else the spelling that this secret has.
-    fn name(&self, field: Field, settings: &Settings) -> String {
+    fn name(&self, field: Field, settings: &SshSettings) -> String {
         let (default, given) = match field {
-            Field::PublicKey => ("PublicKey", settings.ssh_public_key_field.as_ref()),
-            Field::PrivateKey => ("PrivateKey", settings.ssh_private_key_field.as_ref()),
+            Field::PublicKey => ("PublicKey", settings.public_key_field.as_ref()),
+            Field::PrivateKey => ("PrivateKey", settings.private_key_field.as_ref()),
             Field::KnownHosts => ("KnownHosts", None),
             Field::Fingerprint => ("Fingerprint", None),
         };
@@ -222,7 +223,7 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn refusal(json: &str, settings: &Settings) -> String {
+    fn refusal(json: &str, settings: &SshSettings) -> String {
         let (pair, error) = (read(json), read(json).public(settings).unwrap_err());
         assert_eq!(error.kind(), fourstep::ErrorKind::Invalid);
         assert!(!format!("{error:?}{pair:?}").contains("hunter"));
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_secret_of_aws_own_function_may_be_empty() {
-        let (pair, settings) = (read(r#"{ "PublicKey": "" , "PrivateKey": "" }"#), Settings::default());
+        let (pair, settings) = (read(r#"{ "PublicKey": "" , "PrivateKey": "" }"#), SshSettings::default());
         assert_eq!((pair.private(&settings).unwrap(), pair.public(&settings).unwrap()), (None, None));
     }
 
@@ -242,30 +243,30 @@ mod tests {
             private_key: Sensitive::new("-----BEGIN OPENSSH PRIVATE KEY-----"),
             fingerprint: "SHA256:x".to_owned(),
         };
-        let names = |json: &str, settings: &Settings| {
+        let names = |json: &str, settings: &SshSettings| {
             let pair = read(json);
             pair.private(settings).unwrap();
             pair.next(&made, "hosts", settings).texts.into_keys().collect::<Vec<_>>().join(" ")
         };
-        let mut settings = Settings::default();
+        let mut settings = SshSettings::default();
         let mixed = r#"{"private_key":"","publicKey":"","more":{"x":[1,null,2.5,true,-1]},"id_ed25519":""}"#;
         assert_eq!(names(mixed, &settings), "Fingerprint KnownHosts private_key publicKey");
-        settings.ssh_private_key_field = Some("id_ed25519".to_owned());
+        settings.private_key_field = Some("id_ed25519".to_owned());
         assert_eq!(names(mixed, &settings), "Fingerprint KnownHosts id_ed25519 publicKey");
-        settings.ssh_public_key_field = Some("id_ed25519.pub".to_owned());
+        settings.public_key_field = Some("id_ed25519.pub".to_owned());
         assert_eq!(names(mixed, &settings), "Fingerprint KnownHosts id_ed25519 id_ed25519.pub");
     }
 
     #[test]
     fn what_is_no_key_is_named_by_its_field_and_not_repeated() {
-        let mut settings = Settings::default();
+        let mut settings = SshSettings::default();
         let not_a_key = refusal(r#"{"PrivateKey":"hunter22"}"#, &settings);
         assert!(not_a_key.contains("field `PrivateKey` of the secret is not a private key"), "{not_a_key}");
         for json in [r#"{"PublicKey":""}"#, r#"{"PublicKey":"","PrivateKey":{"hunter":"22"}}"#] {
             let missing = refusal(json, &settings);
             assert!(missing.contains("the secret has no field `PrivateKey` that is a text"), "{missing}");
         }
-        settings.ssh_private_key_field = Some("id".to_owned());
+        settings.private_key_field = Some("id".to_owned());
         let other = refusal(r#"{"PrivateKey":"","PublicKey":""}"#, &settings);
         assert!(other.contains("the secret has no field `id` that is a text"), "{other}");
     }

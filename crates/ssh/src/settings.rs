@@ -14,7 +14,7 @@ pub struct SshSettings {
     /// The hosts on which keys are rotated, in place of a tag.
     pub hosts: Vec<String>,
     /// How keys are installed.
-    pub transport: Transport,
+    pub transport: TransportChoice,
     /// What kind of key is made.
     pub key_type: KeyType,
     /// How a private key is written.
@@ -43,7 +43,7 @@ impl Default for SshSettings {
             user: None,
             hosts_tags: Vec::new(),
             hosts: Vec::new(),
-            transport: Transport::Ssm,
+            transport: TransportChoice::Ssm,
             key_type: KeyType::Ed25519,
             key_format: KeyFormat::OpenSsh,
             private_key_field: None,
@@ -70,7 +70,7 @@ pub enum Proof {
 
 /// How keys are installed on hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Transport {
+pub enum TransportChoice {
     /// By the agent of Systems Manager, as root.
     #[default]
     Ssm,
@@ -132,8 +132,8 @@ fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
         "ssm or ssh", "ssm",
         "whether SSH keys are installed by the agent of Systems Manager, or over SSH by the user itself",
         Unset, |group, value| read::set(&mut group.transport, read::word(value, &[
-            ("ssm", Transport::Ssm),
-            ("ssh", Transport::Ssh),
+            ("ssm", TransportChoice::Ssm),
+            ("ssh", TransportChoice::Ssh),
         ]));
     "fourstep:key-type", "KEY_TYPE",
         "ed25519, ecdsa-p256, ecdsa-p384, rsa-3072 or rsa-4096", "ed25519",

@@ -7,6 +7,7 @@ use fourstep::{Context, Error, ErrorKind, Result};
 use crate::answer::Outcome;
 use crate::host::{Host, Reply};
 use crate::known_hosts::{self, KnownHosts};
+use crate::settings::SshSettings;
 
 /// Judges what came of all hosts: logs a line for each and a summary, and returns the error that names those that are in
 /// the way, if any are.
@@ -79,7 +80,7 @@ impl Tally {
     }
 
     fn verdict(self, doing: &str, of: usize, cx: &Context<'_>) -> Result<()> {
-        let most = cx.settings().max_unreachable as usize;
+        let most = cx.settings::<SshSettings>().max_unreachable as usize;
         if let Some((kind, _, next)) = self.wrong.iter().max_by_key(|(kind, ..)| severity(*kind)) {
             let whats: Vec<_> = self.wrong.iter().map(|(_, what, _)| what.as_str()).collect();
             let error =
@@ -105,7 +106,7 @@ impl Tally {
             // Where the time was spent on waiting, too little is left for an attempt worth the name.
             return Err(if cx.remaining() < TO_TRY_AGAIN { error.retried() } else { error });
         }
-        let least = cx.settings().min_hosts as usize;
+        let least = cx.settings::<SshSettings>().min_hosts as usize;
         if self.good < least {
             return Err(Error::unavailable(format!(
                 "{doing}: {} hosts answered, and MIN_HOSTS asks for {least}",

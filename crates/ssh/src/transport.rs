@@ -4,13 +4,14 @@
 mod ssh;
 mod ssm;
 
-use fourstep::{Context, Error, Result, SshTransport};
+use fourstep::{Context, Error, Result};
 use fourstep_aws::SdkConfig;
 use tokio::sync::OnceCell;
 
 use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::order::Order;
+use crate::settings::{SshSettings, TransportChoice};
 use crate::transport::ssm::SystemsManager;
 
 /// The ways to the hosts. The client of Systems Manager is made when a secret first needs it.
@@ -27,11 +28,11 @@ impl Transport {
 
     /// Lists the hosts that the settings mean: at least `MIN_HOSTS`, so that nothing is proved by no host.
     pub(crate) async fn hosts(&self, cx: &Context<'_>) -> Result<Vec<Host>> {
-        let hosts = match cx.settings().ssh_transport {
-            SshTransport::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
-            SshTransport::Ssh => ssh::hosts(cx.settings())?,
+        let hosts = match cx.settings::<SshSettings>().transport {
+            TransportChoice::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
+            TransportChoice::Ssh => ssh::hosts(cx.settings())?,
         };
-        let (count, least) = (hosts.len(), cx.settings().min_hosts as usize);
+        let (count, least) = (hosts.len(), cx.settings::<SshSettings>().min_hosts as usize);
         if count >= least {
             return Ok(hosts);
         }
@@ -46,7 +47,7 @@ impl Transport {
     /// Logs the instances that bear the tag and have no agent, and returns their ids. They hold no key of the secret, so
     /// none of them keeps a rotation from going on; nor does a failure to look.
     pub(crate) async fn without_agent(&self, hosts: &[Host], cx: &Context<'_>) -> Vec<String> {
-        if cx.settings().ssh_transport == SshTransport::Ssh {
+        if cx.settings::<SshSettings>().transport == TransportChoice::Ssh {
             return Vec::new();
         }
         let ids = self.systems_manager().await.without_agent(hosts, cx.settings()).await.unwrap_or_else(|error| {
@@ -73,9 +74,9 @@ impl Transport {
         cx: &Context<'_>,
     ) -> Result<Vec<(Host, Reply)>> {
         let command = order.command()?;
-        match cx.settings().ssh_transport {
-            SshTransport::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
-            SshTransport::Ssh => ssh::order(&command, order.user, hosts, pins, cx).await,
+        match cx.settings::<SshSettings>().transport {
+            TransportChoice::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
+            TransportChoice::Ssh => ssh::order(&command, order.user, hosts, pins, cx).await,
         }
     }
 

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use fourstep::{Context, Key, KeyName, Keys, Mint, Result};
+use fourstep::keys::{Key, KeyName, Keys, Mint};
+use fourstep::{Context, Result};
 
 use crate::error::Verdict;
 use crate::secret::Secret;
 use crate::service::Caller;
 
-/// The keys of a service that makes them itself. When each may go is the business of [`fourstep::Minted`].
+/// The keys of a service that makes them itself. When each may go is the business of [`fourstep::keys::Minted`].
 pub(super) struct ProviderKeys(pub(super) Caller);
 
 impl Keys for ProviderKeys {

@@ -16,14 +16,14 @@ impl Rotator for Pushed {
     const NAME: &'static str = "pushed-key";
     const SLOTS: Slots = Slots::One;
 
-    async fn create(&self, current: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
+    async fn create(&self, current: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<Secret> {
         let provider = self.0.provider();
         current.admit(&provider.secret, cx)?;
         let value = cx.password(&provider.exclude_characters)?;
         Ok(Secret::default().with([(provider.secret.value.as_str(), value)]))
     }
 
-    async fn set(&self, pending: &Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, pending: &Secret, login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
         let provider = self.0.provider();
         let with = if self.0.is_administered(pending) { pending } else { login.working().await?.secret() };
         self.same_place(pending, with)?;
@@ -41,7 +41,7 @@ impl Rotator for Pushed {
         self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
     }
 
-    async fn test(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
         cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await
     }
 }

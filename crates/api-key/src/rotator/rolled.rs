@@ -17,7 +17,7 @@ impl Rotator for Rolled {
     const NAME: &'static str = "rolled-key";
     const SLOTS: Slots = Slots::InPlace;
 
-    async fn create(&self, current: &Secret, login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
+    async fn create(&self, current: &Secret, login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<Secret> {
         let with = if self.0.is_administered(current) {
             current
         } else {
@@ -35,7 +35,7 @@ impl Rotator for Rolled {
         })
     }
 
-    async fn set(&self, _pending: &Secret, _login: &Login<'_, Self>, _cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, _pending: &Secret, _login: &Login<'_, Secret>, _cx: &Context<'_>) -> Result<()> {
         // The service accepts it since it made it.
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Rotator for Rolled {
         self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
     }
 
-    async fn test(&self, pending: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<()> {
+    async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
         let proof = cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await;
         proof.map_err(|error| if error.is_rejected() { error.next(ISSUE_BY_HAND) } else { error })
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use fourstep::{Context, Error, Key, Result};
+use fourstep::keys::Key;
+use fourstep::{Context, Error, Result};
 use serde_json::Value;
 
 use crate::answer::{Answer, moment, text_in};

@@ -1,8 +1,9 @@
 use std::io;
 
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 use crate::error::statement::USE_THE_WRITER;
 use crate::identifier::{literal, quote};
 

@@ -1,6 +1,7 @@
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 const NAME_THE_SERVER: &str = "Name the server itself in `host` or in the tag fourstep:endpoint";
 

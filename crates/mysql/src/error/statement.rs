@@ -1,6 +1,7 @@
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 pub(super) const USE_THE_WRITER: &str =
     "After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's";

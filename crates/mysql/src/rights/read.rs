@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use fourstep::{Error, Operation, Result};
+use fourstep_server::Operation;
+use fourstep::{Error, Result};
 
 use crate::account::Entry;
 use crate::identifier::Account;

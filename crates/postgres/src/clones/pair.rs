@@ -1,6 +1,7 @@
 use std::fmt;
 
-use fourstep::{Error, Operation, Result};
+use fourstep_server::Operation;
+use fourstep::{Error, Result};
 
 use crate::account::{COLUMNS, NOT_ITS_OWN, Role, acts_as};
 use crate::identifier::{literal, quote};

@@ -1,4 +1,5 @@
-use fourstep::{Operation, Result};
+use fourstep_server::Operation;
+use fourstep::Result;
 
 use crate::account::Role;
 use crate::clones::pair::{Membership, Setting};

@@ -1,8 +1,9 @@
 use std::io;
 
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 use crate::identifier::quote;
 
 /// Explains what a SQLSTATE means by which the server does not let an account in. `None`: it means something else.
@@ -22,7 +23,7 @@ pub(super) fn by_sqlstate(
     destination: &Destination,
     operation: &Operation,
 ) -> Option<Error> {
-    let (account, database) = (&destination.account, &destination.database);
+    let (account, database) = (&destination.account, destination.database.as_deref().unwrap_or_default());
     Some(match code {
         "28P01" => Error::rejected(format!(
             "{destination} refused the password of `{account}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed"

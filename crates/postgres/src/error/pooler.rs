@@ -1,7 +1,8 @@
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 const NAME_THE_SERVER: &str = "Name the server itself in the tag fourstep:endpoint";
 
@@ -48,7 +49,7 @@ pub(super) fn by_text(answer: &PgDatabaseError, destination: &Destination, opera
     }
     if says(&["no such database", "database \""]) && operation.login {
         return Some(
-            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", destination.database))
+            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", destination.database.as_deref().unwrap_or_default()))
                 .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
         );
     }

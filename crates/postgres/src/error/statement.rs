@@ -1,6 +1,7 @@
-use fourstep::{Error, Operation};
+use fourstep_server::Operation;
+use fourstep::Error;
 
-use crate::destination::Destination;
+use fourstep_server::Destination;
 
 /// What is done next where nobody has to do anything.
 pub(super) const AGAIN: &str = "Secrets Manager tries again by itself";

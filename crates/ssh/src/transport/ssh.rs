@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Result, Settings};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Result};
 use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
@@ -10,10 +10,11 @@ use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::secret::KeyPair;
 use crate::session::{Session, on_each};
+use crate::settings::SshSettings;
 
 /// Lists the hosts that the settings name.
-pub(super) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
-    let names = &settings.ssh_hosts;
+pub(super) fn hosts(settings: &SshSettings) -> Result<Vec<Host>> {
+    let names = &settings.hosts;
     if names.is_empty() {
         return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts").next(
             "Set the variable SSH_HOSTS, or give the secret the tag fourstep:hosts: host[:port], separated by spaces",
@@ -22,7 +23,7 @@ pub(super) fn hosts(settings: &Settings) -> Result<Vec<Host>> {
     names
         .iter()
         .map(|name| {
-            let endpoint: fourstep::Endpoint = name.parse()?;
+            let endpoint: fourstep::settings::Endpoint = name.parse()?;
             Ok(Host { id: name.clone(), address: endpoint.host, port: endpoint.port, online: true })
         })
         .collect()

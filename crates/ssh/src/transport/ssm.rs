@@ -9,12 +9,13 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{
     CommandInvocation, CommandInvocationStatus, InstanceInformationStringFilter, PingStatus, Target,
 };
-use fourstep::{Context, Error, ErrorKind, Result, Settings};
+use fourstep::{Context, Error, ErrorKind, Result};
 use fourstep_aws::SdkConfig;
 
 use crate::answer::{Answer, Failure, printable};
 use crate::error::{Operation, classify};
 use crate::host::{Host, Reply};
+use crate::settings::SshSettings;
 
 /// How many ids one command may name.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
@@ -44,7 +45,7 @@ impl SystemsManager {
     }
 
     /// Lists the hosts that the settings mean, whether or not their agents answer.
-    pub(crate) async fn hosts(&self, settings: &Settings) -> Result<Vec<Host>> {
+    pub(crate) async fn hosts(&self, settings: &SshSettings) -> Result<Vec<Host>> {
         let mut hosts = Vec::new();
         for filters in filters(settings)? {
             let mut pages = self
@@ -65,7 +66,7 @@ impl SystemsManager {
             }
         }
         hosts.sort_by(|one, other| one.id.cmp(&other.id));
-        for id in &settings.ssh_hosts {
+        for id in &settings.hosts {
             if !hosts.iter().any(|host| host.id == *id) {
                 // It has no agent that ever reported.
                 hosts.push(Host { id: id.clone(), address: id.clone(), port: None, online: false });
@@ -164,8 +165,8 @@ enum Batch {
     Tags(Vec<Target>),
 }
 
-fn batches(settings: &Settings, hosts: &[Host]) -> Vec<Batch> {
-    if settings.ssh_hosts.is_empty() && !settings.hosts_tags.is_empty() {
+fn batches(settings: &SshSettings, hosts: &[Host]) -> Vec<Batch> {
+    if settings.hosts.is_empty() && !settings.hosts_tags.is_empty() {
         let target = |name: String, value: &str| Target::builder().key(name).values(value).build();
         let targets = settings.hosts_tags.iter().map(|tag| target(format!("tag:{}", tag.name), &tag.value));
         return vec![Batch::Tags(targets.collect())];
@@ -175,7 +176,7 @@ fn batches(settings: &Settings, hosts: &[Host]) -> Vec<Batch> {
     online.chunks(MOST_IDS).map(|ids| Batch::Ids(ids.to_vec())).collect()
 }
 
-fn filters(settings: &Settings) -> Result<Vec<Vec<InstanceInformationStringFilter>>> {
+fn filters(settings: &SshSettings) -> Result<Vec<Vec<InstanceInformationStringFilter>>> {
     let filter = |key: String, values: Vec<String>| {
         InstanceInformationStringFilter::builder()
             .key(key)
@@ -183,13 +184,13 @@ fn filters(settings: &Settings) -> Result<Vec<Vec<InstanceInformationStringFilte
             .build()
             .map_err(|_| Error::other("a filter of hosts lacks a part"))
     };
-    if !settings.ssh_hosts.is_empty() {
-        if let Some(name) = settings.ssh_hosts.iter().find(|id| !id.starts_with("i-") && !id.starts_with("mi-")) {
+    if !settings.hosts.is_empty() {
+        if let Some(name) = settings.hosts.iter().find(|id| !id.starts_with("i-") && !id.starts_with("mi-")) {
             return Err(Error::invalid(format!("`{name}` is no id of an instance (i-…) or of a managed node (mi-…)"))
                 .next("Correct the tag fourstep:hosts or the variable SSH_HOSTS, or set SSH_TRANSPORT to ssh"));
         }
         return settings
-            .ssh_hosts
+            .hosts
             .chunks(MOST_IDS)
             .map(|ids| Ok(vec![filter("InstanceIds".to_owned(), ids.to_vec())?]))
             .collect();

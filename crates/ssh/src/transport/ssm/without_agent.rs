@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use fourstep::{Error, Result, Settings};
+use fourstep::{Error, Result};
 
 use crate::error::classify_tags;
 use crate::host::Host;
+use crate::settings::SshSettings;
 use crate::transport::ssm::SystemsManager;
 
 /// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
@@ -19,8 +20,8 @@ const KINDS: [&str; 2] = ["ec2:instance", "ssm:managed-instance"];
 impl SystemsManager {
     /// Returns the ids of instances that bear the tags of the settings and are not among `hosts`, which Systems Manager
     /// listed. An instance that was terminated bears its tags for about an hour more.
-    pub(crate) async fn without_agent(&self, hosts: &[Host], settings: &Settings) -> Result<Vec<String>> {
-        if !settings.ssh_hosts.is_empty() {
+    pub(crate) async fn without_agent(&self, hosts: &[Host], settings: &SshSettings) -> Result<Vec<String>> {
+        if !settings.hosts.is_empty() {
             // The ids are in the settings, and all of them are hosts.
             return Ok(Vec::new());
         }
@@ -33,7 +34,7 @@ impl SystemsManager {
     }
 
     /// Lists the ids of all instances and managed nodes that bear the tags.
-    async fn tagged(&self, settings: &Settings) -> Result<Vec<String>> {
+    async fn tagged(&self, settings: &SshSettings) -> Result<Vec<String>> {
         let tags = settings.hosts_tags.iter().map(|tag| TagFilter::builder().key(&tag.name).values(&tag.value).build());
         let mut pages = self
             .tagging
