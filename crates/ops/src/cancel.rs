@@ -2,7 +2,8 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
-use crate::error::{Call, Error, Result};
+use crate::call::Call;
+use crate::error::{Error, Result};
 use crate::facts::{Secret, Value, Version};
 use crate::operator::Operator;
 use crate::schedule::Rules;

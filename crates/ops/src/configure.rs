@@ -4,7 +4,8 @@ use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
 use fourstep::Sensitive;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
 use crate::schedule::{Rules, Schedule};
 use crate::start::{Request, primary};

@@ -6,7 +6,8 @@ use fourstep::{AWSCURRENT, SETTINGS};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Call, Error, Result};
+use crate::call::Call;
+use crate::error::{Error, Result};
 use crate::facts::Secret;
 use crate::operator::Operator;
 

@@ -4,7 +4,8 @@ use fourstep::{Action, Tried};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::error::{Call, Error, Reason, Result, printable};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result, printable};
 use crate::facts::Secret;
 use crate::operator::Operator;
 

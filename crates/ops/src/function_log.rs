@@ -3,7 +3,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fourstep::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Call, Reason, Result, printable};
+use crate::call::Call;
+use crate::error::{Reason, Result, printable};
 use crate::facts::optional_time;
 use crate::operator::Operator;
 

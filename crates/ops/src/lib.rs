@@ -34,6 +34,7 @@
 //!
 //! An [`Error`] has a [`Reason`], what happened, and what to do next.
 
+mod call;
 mod cancel;
 mod configure;
 mod doctor;

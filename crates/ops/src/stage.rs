@@ -1,7 +1,8 @@
 use fourstep::AWSCURRENT;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Result};
+use crate::call::Call;
+use crate::error::{Error, Result};
 use crate::facts::{Secret, Version};
 use crate::operator::Operator;
 use crate::start::primary;

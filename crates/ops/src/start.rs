@@ -4,7 +4,8 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING, Action};
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::facts::{Secret, Value};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};

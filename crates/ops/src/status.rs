@@ -5,7 +5,8 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::facts::{Secret, Value, Version};
 use crate::function_log::FunctionFailure;
 use crate::operator::Operator;

@@ -3,7 +3,8 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use serde::Serialize;
 
-use crate::error::{Call, Result, printable};
+use crate::call::Call;
+use crate::error::{Result, printable};
 use crate::facts::time;
 use crate::operator::Operator;
 

@@ -2,8 +2,9 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecis
 use aws_sdk_lambda::types::{FunctionConfiguration, InvocationType};
 use serde_json::Value;
 
+use crate::call::Call;
 use crate::doctor::{Finding, bad, doubtful, good, unknown};
-use crate::error::{Call, Reason, Result};
+use crate::error::{Reason, Result};
 use crate::facts::Secret;
 use crate::operator::Operator;
 

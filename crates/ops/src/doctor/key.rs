@@ -1,8 +1,9 @@
 use aws_sdk_kms::types::KeyMetadata;
 
+use crate::call::Call;
 use crate::doctor::function::{Simulated, entry};
 use crate::doctor::{Finding, bad, doubtful, good, unknown};
-use crate::error::{Call, Result};
+use crate::error::Result;
 use crate::facts::Secret;
 use crate::operator::Operator;
 

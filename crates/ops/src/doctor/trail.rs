@@ -1,7 +1,8 @@
 use std::time::{Duration, SystemTime};
 
+use crate::call::Call;
 use crate::doctor::{Finding, doubtful, good, unknown};
-use crate::error::{Call, Result};
+use crate::error::Result;
 use crate::operator::Operator;
 
 impl Operator {

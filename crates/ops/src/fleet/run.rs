@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::facts::Secret;
 use crate::fleet::FleetRotation;
 use crate::operator::Operator;
