@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::facts::{Secret, Value, Version};
 use crate::operator::Operator;
 use crate::schedule::Rules;
-use crate::start::{Request, primary};
+use crate::secret::{Secret, Value, Version};
+use crate::start::Request;
 
 /// How a rotation is cancelled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +46,7 @@ impl Operator {
     /// `StateForbids` if there is nothing to cancel, or if the pending version cannot be dropped; nothing was done then.
     pub async fn cancel(&self, name: &str, cancel: Cancel) -> Result<Cancelled> {
         let (secret, _) = self.look(name).await?;
-        primary(&secret)?;
+        secret.check_primary()?;
         let pending = secret.pending();
         if !secret.rotation_enabled && pending.is_none() {
             return Err(Error::forbidden_by_state(

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::facts::Secret;
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// What is right or wrong with the rotation of a secret, before it is needed.
 #[derive(Clone, Debug, Serialize)]

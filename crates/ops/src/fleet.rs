@@ -8,12 +8,13 @@ use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::facts::{Secret, optional_time};
 use crate::fleet::queue::{Queue, Waiting};
 use crate::fleet::run::{Run, Turn};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
+use crate::secret::Secret;
 use crate::status::Selection;
+use crate::time::optional_time;
 
 /// How many secrets are rotated.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::error::{Error, Reason, Result, printable};
-use crate::facts::Secret;
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// Which versions open the target.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

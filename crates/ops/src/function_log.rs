@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::error::{Reason, Result, printable};
-use crate::facts::optional_time;
 use crate::operator::Operator;
+use crate::time::optional_time;
 
 /// What a function of Fourstep logged when a step failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
-use crate::facts::{Secret, Value};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
+use crate::secret::{Secret, Value};
 use crate::watch::{Ended, Outcome};
 
 /// How a rotation is started.
@@ -156,7 +156,7 @@ impl Operator {
 /// Checks that a rotation can be started.
 fn may_rotate(secret: &Secret) -> Result<()> {
     let Secret { name, .. } = secret;
-    primary(secret)?;
+    secret.check_primary()?;
     if secret.function.is_none() && secret.owning_service.is_none() {
         return Err(Error::forbidden_by_state(
             format!("no function rotates secret {name}"),
@@ -185,25 +185,6 @@ fn may_begin_again(secret: &Secret, token: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Checks that the secret is neither a replica nor about to be deleted.
-pub(crate) fn primary(secret: &Secret) -> Result<()> {
-    let Secret { name, .. } = secret;
-    if secret.deleted.is_some() {
-        return Err(Error::forbidden_by_state(
-            format!("secret {name} is scheduled for deletion"),
-            "Restore it first: aws secretsmanager restore-secret",
-        ));
-    }
-    if secret.is_replica() {
-        let primary = secret.primary_region.as_deref().unwrap_or("of the primary");
-        return Err(Error::forbidden_by_state(
-            format!("secret {name} is a replica here"),
-            format!("Act on the primary, whose result is copied: --region {primary}"),
-        ));
-    }
-    Ok(())
 }
 
 fn check_token(token: Option<&str>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::facts::optional_time;
+use crate::time::optional_time;
 use crate::trail::Failure;
 
 pub(crate) use judge::judge;

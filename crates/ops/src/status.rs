@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
-use crate::facts::{Secret, Value, Version};
 use crate::function_log::FunctionFailure;
 use crate::operator::Operator;
+use crate::secret::{Secret, Value, Version};
 use crate::state::{Judgement, State, judge};
 use crate::trail::{FEW_PAGES, Failure};
 

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::error::{Result, printable};
-use crate::facts::time;
 use crate::operator::Operator;
+use crate::time::{rfc3339, time};
 
 /// A rotation that failed, as CloudTrail recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,10 +80,6 @@ fn secret_arn(record: &serde_json::Value) -> Option<String> {
         serde_json::Value::Object(fields) => fields.values().find_map(secret_arn),
         _ => None,
     }
-}
-
-fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_rfc3339_seconds(*time))
 }
 
 #[cfg(test)]

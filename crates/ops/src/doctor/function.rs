@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::doctor::{Finding, bad, doubtful, good, unknown};
 use crate::error::{Reason, Result};
-use crate::facts::Secret;
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// The four steps wait for the target a few times; AWS's own functions have 30 s.
 const LEAST_TIMEOUT: i32 = 30;

@@ -4,8 +4,8 @@ use crate::call::Call;
 use crate::doctor::function::{Simulated, entry};
 use crate::doctor::{Finding, bad, doubtful, good, unknown};
 use crate::error::Result;
-use crate::facts::Secret;
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// What Secrets Manager does with the key for whoever reads and writes a version.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>

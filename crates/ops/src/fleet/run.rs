@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
-use crate::facts::Secret;
 use crate::fleet::FleetRotation;
 use crate::operator::Operator;
 use crate::rate::Rate;
+use crate::secret::Secret;
 use crate::trail::Failure;
 use crate::watch::{Ended, Outcome, outcome, timed_out};
 
