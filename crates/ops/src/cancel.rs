@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::operator::Operator;
+use crate::request::Request;
 use crate::schedule::Rules;
 use crate::secret::{Secret, Value, Version};
-use crate::start::Request;
 
 /// How a rotation is cancelled.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
+use crate::request::Request;
 use crate::schedule::{Rules, Schedule};
-use crate::start::Request;
 
 /// What is to be changed of a secret's rotation. What is not given stays as it is.
 #[derive(Clone, Debug, Default)]

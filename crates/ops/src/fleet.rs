@@ -13,7 +13,7 @@ use crate::fleet::run::{Run, Turn};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
 use crate::secret::Secret;
-use crate::status::Selection;
+use crate::selection::Selection;
 use crate::time::optional_time;
 
 /// How many secrets are rotated.

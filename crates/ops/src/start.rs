@@ -1,15 +1,14 @@
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING, Action};
 use serde::Serialize;
 
-use crate::call::Call;
 use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
+use crate::request::Request;
 use crate::secret::{Secret, Value};
-use crate::watch::{Ended, Outcome};
+use crate::watch::{DEFAULT_WAIT, Ended, Outcome};
 
 /// How a rotation is started.
 #[derive(Clone, Debug, Default)]
@@ -37,15 +36,6 @@ pub struct Started {
     pub ended: Option<Ended>,
     /// What the function answered when it retired the old credential, if that was asked.
     pub retired: Option<serde_json::Value>,
-}
-
-/// What RotateSecret is asked.
-#[derive(Debug, Default)]
-pub(crate) struct Request<'a> {
-    pub(crate) token: Option<&'a str>,
-    pub(crate) function: Option<&'a str>,
-    pub(crate) rules: Option<RotationRulesType>,
-    pub(crate) immediately: bool,
 }
 
 impl Operator {
@@ -100,7 +90,7 @@ impl Operator {
     /// Those of [`start`](Self::start); `RotationFailed` if the rotation did not succeed, and then the old credential
     /// still works; `FunctionFailed` if it could not be retired.
     pub async fn replace_compromised(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
-        let wait = start.wait.unwrap_or(crate::watch::DEFAULT_WAIT);
+        let wait = start.wait.unwrap_or(DEFAULT_WAIT);
         let mut started = self.start(name, &Start { wait: Some(wait), ..start.clone() }, progress).await?;
         if let Some(ended) = started.ended.as_ref().filter(|ended| ended.outcome != Outcome::Succeeded) {
             return Err(ended.error("The compromised credential still works"));
@@ -113,23 +103,6 @@ impl Operator {
         })?;
         started.retired = Some(retired);
         Ok(started)
-    }
-
-    /// Calls RotateSecret, and returns the id of the version.
-    pub(crate) async fn rotate(&self, secret: &Secret, request: Request<'_>) -> Result<String> {
-        let subject = format!("secret {}", secret.name);
-        let call = Call { service: "secretsmanager", operation: "RotateSecret", subject: &subject };
-        let answer = self
-            .secrets
-            .rotate_secret()
-            .secret_id(&secret.arn)
-            .set_client_request_token(request.token.map(str::to_owned))
-            .set_rotation_lambda_arn(request.function.map(str::to_owned))
-            .set_rotation_rules(request.rules)
-            .rotate_immediately(request.immediately)
-            .send()
-            .await;
-        answer.map(|answer| answer.version_id.unwrap_or_default()).map_err(|error| call.failed(&error))
     }
 
     /// Removes AWSPENDING from a version that is of no use: it has no value, or the target refuses it.

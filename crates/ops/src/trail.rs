@@ -4,7 +4,7 @@ use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::error::{Result, printable};
+use crate::error::{Error, Result, printable};
 use crate::operator::Operator;
 use crate::time::{rfc3339, time};
 
@@ -45,7 +45,7 @@ impl Operator {
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value("RotationFailed")
             .build()
-            .map_err(|_| crate::Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep"))?;
+            .map_err(|_| Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep"))?;
         let request = self.trail.lookup_events().lookup_attributes(attribute).start_time(since.into());
         let mut pages = request.into_paginator().send();
         let mut failures = Vec::new();
