@@ -46,7 +46,6 @@ mod here;
 mod look;
 mod operator;
 mod progress;
-mod rate;
 mod request;
 mod schedule;
 mod secret;
