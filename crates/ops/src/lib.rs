@@ -60,7 +60,8 @@ mod watch;
 
 pub use cancel::{Cancel, Cancelled};
 pub use configure::{Configure, Configured, Create};
-pub use doctor::{Examination, Finding, Health};
+pub use doctor::Examination;
+pub use doctor::finding::{Finding, Health};
 pub use error::{Error, Reason, Result};
 pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
 pub use fourstep::{Action, Tried};

@@ -1,8 +1,8 @@
 use aws_sdk_kms::types::KeyMetadata;
 
 use crate::call::Call;
-use crate::doctor::function::{Simulated, entry};
-use crate::doctor::{Finding, bad, doubtful, good, unknown};
+use crate::doctor::finding::{Finding, bad, doubtful, good, unknown};
+use crate::doctor::simulation::{Simulated, entry};
 use crate::error::Result;
 use crate::operator::Operator;
 use crate::secret::Secret;

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::call::Call;
-use crate::doctor::{Finding, doubtful, good, unknown};
+use crate::doctor::finding::{Finding, doubtful, good, unknown};
 use crate::error::Result;
 use crate::operator::Operator;
 
