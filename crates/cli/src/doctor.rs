@@ -1,5 +1,6 @@
 use clap::Args;
 use comfy_table::Cell;
+use fourstep::SETTINGS;
 use fourstep_ops::Health;
 
 use crate::arguments::Global;
@@ -17,7 +18,8 @@ pub(crate) struct Doctor {
 }
 
 pub(crate) async fn run(doctor: Doctor, global: &Global) -> Result<(), Ending> {
-    let examination = global.operator().await?.examine(&doctor.name).await?;
+    let known_tags: Vec<_> = SETTINGS.iter().filter_map(|setting| setting.tag).collect();
+    let examination = global.operator().await?.examine(&doctor.name, &known_tags).await?;
     match global.output {
         Format::Json => output::json(&examination)?,
         Format::Table => output::table(

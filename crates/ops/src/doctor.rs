@@ -24,12 +24,15 @@ pub struct Examination {
 impl Operator {
     /// Looks at everything that a rotation needs, and changes nothing.
     ///
+    /// `known_tags` are the tags that settings have. The caller knows them, because it knows the plugins; of the secret's
+    /// tags that begin with `fourstep:`, any other is a finding.
+    ///
     /// # Errors
     ///
     /// If the secret cannot be described. What else cannot be looked at is a finding.
-    pub async fn examine(&self, name: &str) -> Result<Examination> {
+    pub async fn examine(&self, name: &str, known_tags: &[&str]) -> Result<Examination> {
         let (secret, _) = self.look(name).await?;
-        let mut findings = vec![schedule(&secret), tags(&secret)];
+        let mut findings = vec![schedule(&secret), tags(&secret, known_tags)];
         findings.extend(replicas(&secret));
         findings.push(self.value(&secret).await);
         let configuration = match secret.function.as_deref() {

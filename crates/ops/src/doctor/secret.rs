@@ -1,4 +1,4 @@
-use fourstep::{AWSCURRENT, SETTINGS};
+use fourstep::AWSCURRENT;
 use serde_json::Value;
 
 use crate::call::Call;
@@ -19,8 +19,7 @@ pub(super) fn schedule(secret: &Secret) -> Finding {
     good(what, &format!("It is rotated {}.", secret.rules))
 }
 
-pub(super) fn tags(secret: &Secret) -> Finding {
-    let known: Vec<_> = SETTINGS.iter().filter_map(|setting| setting.tag).collect();
+pub(super) fn tags(secret: &Secret, known: &[&str]) -> Finding {
     let ours = secret.tags.keys().filter(|key| key.starts_with("fourstep:"));
     let unknown: Vec<_> = ours.filter(|key| !known.contains(&key.as_str())).map(String::as_str).collect();
     if unknown.is_empty() {
