@@ -8,7 +8,8 @@ use crate::function_log::FunctionFailure;
 use crate::operator::Operator;
 use crate::secret::Secret;
 use crate::selection::Selection;
-use crate::state::{Judgement, State, judge};
+use crate::state::judge::judge;
+use crate::state::{Judgement, State};
 use crate::trail::{FEW_PAGES, Failure};
 
 /// What is true of a secret and its rotation now.
