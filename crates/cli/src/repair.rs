@@ -3,9 +3,10 @@ use comfy_table::Cell;
 use fourstep::Strategies;
 use fourstep_api_key::ApiKeys;
 use fourstep_mysql::Mysql;
-use fourstep_ops::{Action, Diagnosis};
+use fourstep_ops::{Action, Reply};
 use fourstep_postgres::Postgres;
 use fourstep_ssh::Ssh;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::arguments::Global;
@@ -151,18 +152,18 @@ async fn operate(name: &str, action: &Action, by: By, global: &Global) -> Result
 }
 
 fn show(answer: &Value) -> std::io::Result<()> {
-    for sentence in [&answer["Message"], &answer["Next"]] {
-        if let Some(sentence) = sentence.as_str() {
-            output::say(sentence)?;
-        }
+    // Reconcile has nothing to tell beside its outcome.
+    let Ok(Reply { message, next, versions, .. }) = Reply::deserialize(answer) else { return Ok(()) };
+    output::say(&message)?;
+    if let Some(next) = next {
+        output::say(&next)?;
     }
-    let tried = serde_json::from_value::<Diagnosis>(answer.clone()).unwrap_or_default().versions;
-    if tried.is_empty() {
+    if versions.is_empty() {
         return Ok(());
     }
     output::table(
         &["version", "labels", "opens the target"],
-        tried.into_iter().map(|tried| {
+        versions.into_iter().map(|tried| {
             let opens = match tried.opens {
                 Some(true) => "yes",
                 Some(false) => "no",

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::function::labelled_opens;
 use crate::operator::Operator;
 use crate::request::Request;
 use crate::schedule::Rules;
@@ -114,7 +115,7 @@ impl Operator {
             "Let the rotation go on: fourstep start {0}; or cancel it and leave AWSPENDING: fourstep cancel {0} --keep-pending",
             secret.name
         );
-        let diagnosis = self.diagnose(secret).await.map_err(|error| {
+        let tried = self.diagnose(secret).await.map_err(|error| {
             Error::forbidden_by_state(
                 format!(
                     "the pending version {} may be the only one that the target accepts, and that cannot be asked: {}",
@@ -123,7 +124,7 @@ impl Operator {
                 advice.clone(),
             )
         })?;
-        match diagnosis.labelled_opens(AWSCURRENT) {
+        match labelled_opens(&tried, AWSCURRENT) {
             Some(true) => Ok(()),
             _ => Err(Error::forbidden_by_state(
                 format!(

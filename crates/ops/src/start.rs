@@ -4,6 +4,7 @@ use fourstep::{AWSCURRENT, AWSPENDING, Action};
 use serde::Serialize;
 
 use crate::error::{Error, Reason, Result};
+use crate::function::{labelled_opens, opens};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
 use crate::request::Request;
@@ -108,14 +109,14 @@ impl Operator {
     /// Removes AWSPENDING from a version that is of no use: it has no value, or the target refuses it.
     async fn drop_stale(&self, secret: &Secret, pending: &str, value: Value) -> Result<()> {
         if value != Value::Empty {
-            let diagnosis = self.diagnose(secret).await?;
-            if diagnosis.opens(pending) != Some(false) {
+            let tried = self.diagnose(secret).await?;
+            if opens(&tried, pending) != Some(false) {
                 return Err(Error::forbidden_by_state(
                     format!("the pending version {pending} is not dropped: the target accepts it, or does not say"),
                     "Start without --force: the rotation goes on with that version",
                 ));
             }
-            if diagnosis.labelled_opens(AWSCURRENT) != Some(true) {
+            if labelled_opens(&tried, AWSCURRENT) != Some(true) {
                 return Err(Error::forbidden_by_state(
                     "no version is dropped while the target does not accept AWSCURRENT",
                     format!("Find the one that it accepts: fourstep recover {}", secret.name),
