@@ -3,8 +3,8 @@ use comfy_table::Cell;
 use fourstep::SETTINGS;
 use fourstep_ops::Health;
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
 
 /// Looks at everything that a rotation needs, before it is needed. It changes nothing.

@@ -10,6 +10,7 @@ mod confirm;
 mod doctor;
 mod ending;
 mod fleet;
+mod global;
 mod output;
 mod provider;
 mod repair;
@@ -21,7 +22,7 @@ mod waiting;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::arguments::{Arguments, Command};
 use crate::ending::Ending;
@@ -67,7 +68,7 @@ async fn run(arguments: Arguments) -> Result<(), Ending> {
         Command::Fleet(command) => fleet::run(command, &global).await,
         Command::Doctor(command) => doctor::run(command, &global).await,
         Command::Provider(command) => provider::run(command).await,
-        Command::Completions(command) => shell::completions(&command),
-        Command::Man => shell::man(),
+        Command::Completions(command) => shell::completions(&command, Arguments::command()),
+        Command::Man => shell::man(Arguments::command()),
     }
 }

@@ -9,9 +9,9 @@ use fourstep_ssh::Ssh;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
 use crate::waiting::Spinner;
 

@@ -3,9 +3,9 @@ use std::time::Duration;
 use clap::Args;
 use fourstep_ops::{Ended, Outcome, Started};
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
 use crate::waiting::Spinner;
 

@@ -3,8 +3,8 @@ use comfy_table::Cell;
 use fourstep_ops::{Looked, Selection};
 use serde_json::json;
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
 
 /// Tells what is true of secrets' rotations, what works, and what to do next.
