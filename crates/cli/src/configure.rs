@@ -11,7 +11,7 @@ use fourstep_ops::{Create, Schedule};
 use crate::ending::Ending;
 use crate::global::Global;
 use crate::output::{self, Format};
-use crate::status::tag;
+use crate::selection::tag;
 
 /// Names the function that rotates a secret, and when.
 ///

@@ -12,7 +12,7 @@ use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
 use crate::output::{self, Format};
-use crate::status::Which;
+use crate::selection::Which;
 
 /// Rotates many secrets under the account's quota, and counts their states.
 #[derive(Debug, Args)]

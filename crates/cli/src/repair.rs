@@ -13,7 +13,7 @@ use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
 use crate::output::{self, Format};
-use crate::waiting::Spinner;
+use crate::spinner::Spinner;
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Args)]

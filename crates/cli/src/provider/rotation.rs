@@ -19,7 +19,7 @@ const ADMINISTRATOR: &str = "administrator";
 const STEP_LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs one whole rotation of the key in a file, with a Secrets Manager in memory.
-pub(super) async fn run(file: &Path, url: &Url, secret: &Path, admin: Option<&Path>) -> Result<(), Ending> {
+pub(super) async fn rotate(file: &Path, url: &Url, secret: &Path, admin: Option<&Path>) -> Result<(), Ending> {
     let new_file = rotated(secret);
     if new_file.exists() {
         return Err(Ending::forbidden_by_state(format!(
