@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::selection::Selection;
 use crate::time::optional_time;
 
-/// How many secrets are rotated.
+/// How a fleet of secrets is rotated.
 #[derive(Clone, Debug)]
 pub struct FleetRotation {
     /// Which secrets. Those whose rotation is not configured or turned off are left out.

@@ -32,7 +32,7 @@ impl Failure {
 /// LookupEvents answers two calls a second in an account and region, each with 50 events.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 const BETWEEN_PAGES: Duration = Duration::from_millis(500);
-/// Who looks at secrets waits for the answer, so a run asks for a few pages at the most.
+/// Whoever looks at a secret waits for the answer, so few pages are asked for.
 pub(crate) const FEW_PAGES: usize = 6;
 
 impl Operator {

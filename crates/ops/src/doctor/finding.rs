@@ -29,18 +29,22 @@ pub enum Health {
     Bad,
 }
 
+/// Returns that something is as it should be.
 pub(super) fn good(what: &'static str, found: &str) -> Finding {
     Finding { what, health: Health::Good, found: found.to_owned(), next: None }
 }
 
+/// Returns what keeps the secret from being rotated, and what to do.
 pub(super) fn bad(what: &'static str, found: &str, next: &str) -> Finding {
     Finding { what, health: Health::Bad, found: found.to_owned(), next: Some(format!("{next}.")) }
 }
 
+/// Returns what works and could be better, and what to do.
 pub(super) fn doubtful(what: &'static str, found: &str, next: &str) -> Finding {
     Finding { health: Health::Doubtful, ..bad(what, found, next) }
 }
 
+/// Returns that something could not be looked at, and why.
 pub(super) fn unknown(what: &'static str, error: &Error) -> Finding {
     let Error { message, next, .. } = error;
     Finding { what, health: Health::Unknown, found: format!("{message}."), next: Some(format!("{next}.")) }

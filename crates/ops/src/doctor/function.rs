@@ -40,7 +40,7 @@ pub(super) fn settings(configuration: &Result<FunctionConfiguration>) -> Finding
 }
 
 impl Operator {
-    /// Looks whether Secrets Manager may invoke the function, for this account only.
+    /// Checks whether Secrets Manager may invoke the function, for this account only.
     pub(super) async fn permission(&self, function: &str, secret: &Secret) -> Finding {
         let what = "permission of Secrets Manager";
         let subject = format!("policy of function {function}");
@@ -77,7 +77,7 @@ impl Operator {
         doubtful(what, found, "Add the condition aws:SourceAccount to its policy")
     }
 
-    /// Looks whether the caller may invoke the function, without running it.
+    /// Checks whether the caller may invoke the function, without running it.
     pub(super) async fn invocation(&self, function: &str) -> Finding {
         let what = "your permission to invoke it";
         let subject = format!("function {function}");
@@ -91,7 +91,7 @@ impl Operator {
         }
     }
 
-    /// Looks whether the function's role may do with the secret what a rotation does.
+    /// Checks whether the function's role may do with the secret what a rotation does.
     pub(super) async fn role(
         &self,
         configuration: &Result<FunctionConfiguration>,

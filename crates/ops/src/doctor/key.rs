@@ -12,7 +12,7 @@ use crate::secret::Secret;
 const ACTIONS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
 impl Operator {
-    /// Looks whether the secret's KMS key is enabled, and whether the function's role may use it.
+    /// Checks whether the secret's KMS key is enabled, and whether the function's role may use it.
     ///
     /// The key `aws/secretsmanager` is for all of the account: there is nothing to look at.
     pub(super) async fn key(&self, secret: &Secret, role: Option<&str>) -> Option<Finding> {

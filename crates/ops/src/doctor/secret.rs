@@ -7,6 +7,7 @@ use crate::error::printable;
 use crate::operator::Operator;
 use crate::secret::Secret;
 
+/// Checks whether the secret is rotated, and by a schedule.
 pub(super) fn schedule(secret: &Secret) -> Finding {
     let what = "schedule";
     if !secret.rotation_enabled {
@@ -19,6 +20,7 @@ pub(super) fn schedule(secret: &Secret) -> Finding {
     good(what, &format!("It is rotated {}.", secret.rules))
 }
 
+/// Checks whether a setting has each of the secret's tags that begin with `fourstep:`.
 pub(super) fn tags(secret: &Secret, known: &[&str]) -> Finding {
     let ours = secret.tags.keys().filter(|key| key.starts_with("fourstep:"));
     let unknown: Vec<_> = ours.filter(|key| !known.contains(&key.as_str())).map(String::as_str).collect();
@@ -29,6 +31,7 @@ pub(super) fn tags(secret: &Secret, known: &[&str]) -> Finding {
     bad("tags", &found, &format!("Correct or remove them; there are {}", known.join(", ")))
 }
 
+/// Checks whether the copies in other regions are in sync, if there are any.
 pub(super) fn replicas(secret: &Secret) -> Option<Finding> {
     let behind: Vec<_> = secret.replicas.iter().filter(|replica| replica.status != "InSync").collect();
     if secret.replicas.is_empty() {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::operator::Operator;
 
 impl Operator {
-    /// Looks whether the history of events, which is there without a trail, tells of failures.
+    /// Checks whether the history of events, which is there without a trail, tells of failures.
     pub(super) async fn history(&self) -> Finding {
         let what = "events of failures";
         match self.failures_since(SystemTime::now() - Duration::from_secs(60), 1).await {
@@ -15,7 +15,7 @@ impl Operator {
         }
     }
 
-    /// Looks whether a trail logs: without one, no rule of EventBridge hears of a failed rotation.
+    /// Checks whether a trail logs: without one, no rule of EventBridge hears of a failed rotation.
     /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>
     pub(super) async fn trail(&self) -> Finding {
         let what = "trail for alarms";
