@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use fourstep_server::{TlsSettings, roots};
 use fourstep::{Error, Result};
+use fourstep_server::{TlsSettings, roots};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};

@@ -8,10 +8,10 @@ use comfy_table::Cell;
 use fourstep::Sensitive;
 use fourstep_ops::{Create, Schedule};
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
-use crate::status::tag;
+use crate::selection::tag;
 
 /// Names the function that rotates a secret, and when.
 ///

@@ -1,7 +1,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 
 /// Asks before something that cannot simply be undone, unless `--yes` was given.
 pub(crate) fn confirm(global: &Global, question: &str) -> Result<(), Ending> {

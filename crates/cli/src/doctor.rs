@@ -2,9 +2,10 @@ use clap::Args;
 use comfy_table::Cell;
 use fourstep_ops::Health;
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
+use crate::tags;
 
 /// Looks at everything that a rotation needs, before it is needed. It changes nothing.
 ///
@@ -17,7 +18,7 @@ pub(crate) struct Doctor {
 }
 
 pub(crate) async fn run(doctor: Doctor, global: &Global) -> Result<(), Ending> {
-    let examination = global.operator().await?.examine(&doctor.name).await?;
+    let examination = global.operator().await?.examine(&doctor.name, &tags::known()).await?;
     match global.output {
         Format::Json => output::json(&examination)?,
         Format::Table => output::table(

@@ -8,11 +8,11 @@ use fourstep_ops::{Event, FleetRotation, FleetSummary, Selection, State};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
-use crate::status::Which;
+use crate::selection::Which;
 
 /// Rotates many secrets under the account's quota, and counts their states.
 #[derive(Debug, Args)]

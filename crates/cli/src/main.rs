@@ -1,7 +1,17 @@
-//! The command `fourstep`: what an operator does to the rotation of secrets, and tools for who writes provider files.
+//! The command `fourstep`: what an operator does to the rotation of secrets, and tools for whoever writes provider files.
 //!
 //! It exits with 0 if it did what it was asked for, 1 if that failed, 2 if it was asked in a wrong way, and 3 if it did
 //! nothing because the state forbids it.
+//!
+//! In reading order: a file uses only files that come later.
+//!
+//! ```text
+//! the command line        main  arguments
+//! the commands            status  start  cancel  configure  versions  repair  fleet  doctor
+//!                         provider  provider/{check,rotation}  shell
+//! what commands share     selection  confirm  spinner  tags
+//! the ground              global  output  ending
+//! ```
 
 mod arguments;
 mod cancel;
@@ -10,18 +20,21 @@ mod confirm;
 mod doctor;
 mod ending;
 mod fleet;
+mod global;
 mod output;
 mod provider;
 mod repair;
+mod selection;
 mod shell;
+mod spinner;
 mod start;
 mod status;
+mod tags;
 mod versions;
-mod waiting;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::arguments::{Arguments, Command};
 use crate::ending::Ending;
@@ -35,7 +48,7 @@ async fn main() -> ExitCode {
          `fourstep status`",
     );
     let result = tokio::select! {
-        // First, since a command may know better how it is gone on with.
+        // First, since a command may know better how to resume it.
         biased;
         result = run(arguments) => result,
         _ = tokio::signal::ctrl_c() => Err(interrupted),
@@ -67,7 +80,7 @@ async fn run(arguments: Arguments) -> Result<(), Ending> {
         Command::Fleet(command) => fleet::run(command, &global).await,
         Command::Doctor(command) => doctor::run(command, &global).await,
         Command::Provider(command) => provider::run(command).await,
-        Command::Completions(command) => shell::completions(&command),
-        Command::Man => shell::man(),
+        Command::Completions(command) => shell::completions(&command, Arguments::command()),
+        Command::Man => shell::man(Arguments::command()),
     }
 }

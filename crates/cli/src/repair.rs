@@ -1,18 +1,23 @@
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 use comfy_table::Cell;
-use fourstep::Strategies;
+use fourstep::accounts::{ServerLookup, Strategies};
 use fourstep_api_key::ApiKeys;
+use fourstep_aws::SdkConfig;
 use fourstep_mysql::Mysql;
-use fourstep_ops::{Action, Diagnosis};
+use fourstep_ops::{Action, Reply};
 use fourstep_postgres::Postgres;
+use fourstep_rds::RdsServers;
 use fourstep_ssh::Ssh;
+use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
-use crate::waiting::Spinner;
+use crate::spinner::Spinner;
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, Args)]
@@ -136,8 +141,16 @@ async fn operate(name: &str, action: &Action, by: By, global: &Global) -> Result
     let spinner = Spinner::new(&format!("{} {place}", action.name()));
     let answer = match by.local {
         None => operator.operate(name, action).await,
-        Some(Kind::Postgres) => operator.operate_here(name, action, |_, _| Strategies(Postgres::new())).await,
-        Some(Kind::Mysql) => operator.operate_here(name, action, |_, _| Strategies(Mysql::new())).await,
+        Some(Kind::Postgres) => {
+            operator
+                .operate_here(name, action, |_, config| Strategies::from(Postgres::new()).with_servers(servers(config)))
+                .await
+        }
+        Some(Kind::Mysql) => {
+            operator
+                .operate_here(name, action, |_, config| Strategies::from(Mysql::new()).with_servers(servers(config)))
+                .await
+        }
         Some(Kind::Ssh) => operator.operate_here(name, action, |_, aws| Ssh::with_configuration(aws)).await,
         Some(Kind::ApiKey) => operator.operate_here(name, action, |variables, _| ApiKeys::new(variables.clone())).await,
     };
@@ -150,19 +163,24 @@ async fn operate(name: &str, action: &Action, by: By, global: &Global) -> Result
     Ok(())
 }
 
+/// Looks servers up as the operator's own configuration says.
+fn servers(config: &SdkConfig) -> Arc<dyn ServerLookup> {
+    Arc::new(RdsServers::with_configuration(config))
+}
+
 fn show(answer: &Value) -> std::io::Result<()> {
-    for sentence in [&answer["Message"], &answer["Next"]] {
-        if let Some(sentence) = sentence.as_str() {
-            output::say(sentence)?;
-        }
+    // Reconcile has nothing to tell beside its outcome.
+    let Ok(Reply { message, next, versions, .. }) = Reply::deserialize(answer) else { return Ok(()) };
+    output::say(&message)?;
+    if let Some(next) = next {
+        output::say(&next)?;
     }
-    let tried = serde_json::from_value::<Diagnosis>(answer.clone()).unwrap_or_default().versions;
-    if tried.is_empty() {
+    if versions.is_empty() {
         return Ok(());
     }
     output::table(
         &["version", "labels", "opens the target"],
-        tried.into_iter().map(|tried| {
+        versions.into_iter().map(|tried| {
             let opens = match tried.opens {
                 Some(true) => "yes",
                 Some(false) => "no",

@@ -1,9 +1,8 @@
 use std::io::{self, Write as _};
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::arguments::Arguments;
 use crate::ending::Ending;
 
 /// Prints the completions of a shell, to be put where that shell looks for them.
@@ -13,15 +12,15 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-pub(crate) fn completions(completions: &Completions) -> Result<(), Ending> {
+/// Prints a shell's completions of the command.
+pub(crate) fn completions(completions: &Completions, mut command: Command) -> Result<(), Ending> {
     let mut text = Vec::new();
-    clap_complete::generate(completions.shell, &mut Arguments::command(), "fourstep", &mut text);
+    clap_complete::generate(completions.shell, &mut command, "fourstep", &mut text);
     Ok(io::stdout().write_all(&text)?)
 }
 
 /// Prints the manual page: of the command, and then of each of its subcommands.
-pub(crate) fn man() -> Result<(), Ending> {
-    let mut command = Arguments::command();
+pub(crate) fn man(mut command: Command) -> Result<(), Ending> {
     command.build();
     let mut text = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;

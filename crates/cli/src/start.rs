@@ -3,11 +3,11 @@ use std::time::Duration;
 use clap::Args;
 use fourstep_ops::{Ended, Outcome, Started};
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
-use crate::waiting::Spinner;
+use crate::spinner::Spinner;
 
 /// Starts a rotation, or goes on with the one that is under way.
 ///

@@ -1,11 +1,12 @@
 use clap::Args;
 use comfy_table::Cell;
-use fourstep_ops::{Looked, Selection};
+use fourstep_ops::Looked;
 use serde_json::json;
 
-use crate::arguments::Global;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
+use crate::selection::Which;
 
 /// Tells what is true of secrets' rotations, what works, and what to do next.
 ///
@@ -16,38 +17,6 @@ use crate::output::{self, Format};
 pub(crate) struct Status {
     #[command(flatten)]
     which: Which,
-}
-
-/// Which secrets are meant.
-#[derive(Debug, Args)]
-#[group(required = true)]
-pub(crate) struct Which {
-    /// Names or ARNs of secrets
-    #[arg(value_name = "NAME", conflicts_with_all = ["tag", "all"])]
-    names: Vec<String>,
-    /// Secrets with this tag; more than once: with all of them
-    #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
-    tag: Vec<(String, String)>,
-    /// All secrets of the account in this region
-    #[arg(long, conflicts_with = "tag")]
-    all: bool,
-}
-
-impl Which {
-    pub(crate) fn selection(self) -> Selection {
-        if !self.names.is_empty() {
-            Selection::Names(self.names)
-        } else if self.all {
-            Selection::All
-        } else {
-            Selection::Tags(self.tag)
-        }
-    }
-}
-
-pub(crate) fn tag(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("give the tag as KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 pub(crate) async fn run(status: Status, global: &Global) -> Result<(), Ending> {

@@ -3,9 +3,9 @@ use comfy_table::Cell;
 use fourstep_ops::Version;
 use serde_json::json;
 
-use crate::arguments::Global;
 use crate::confirm::confirm;
 use crate::ending::Ending;
+use crate::global::Global;
 use crate::output::{self, Format};
 
 /// Lists the versions of a secret, also those without a label, newest first.

@@ -87,7 +87,7 @@ pub struct OperatorEvent {
 ///
 /// As JSON its fields are `Changed`, `Message`, `Next` and `Versions`, and for each version `VersionId`, `Labels` and
 /// `Opens`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Reply {
     /// Whether anything was changed, in the labels or in the target.

@@ -1,7 +1,7 @@
 //! What the server knows of an account.
 
-use fourstep_server::Operation;
 use fourstep::{Error, Result, Sensitive};
+use fourstep_server::Operation;
 use serde_json::{Map, Value};
 use sqlx::mysql::MySqlRow;
 

@@ -1,5 +1,6 @@
 use fourstep::accounts::{
-    AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Old, Passwords, Strategies, Swapped, TwoPasswords,
+    AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Old, Passwords, Strategies, Swapped,
+    TwoPasswords,
 };
 use fourstep::settings::Groups;
 use fourstep::{Context, Result, Sensitive};

@@ -2,8 +2,8 @@ mod login;
 mod pooler;
 mod statement;
 
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 use sqlx::mysql::MySqlDatabaseError;
 
 use fourstep_server::Destination;
@@ -62,8 +62,8 @@ pub(crate) fn has_code(error: &sqlx::Error, code: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fourstep_server::Server;
     use fourstep::ErrorKind;
+    use fourstep_server::Server;
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! Our mark on a clone: an attribute of its account in MySQL. MariaDB has no place for one: there, its password tells.
 
-use fourstep_server::Operation;
 use fourstep::accounts::{Claim, Mark};
 use fourstep::{Result, Sensitive};
+use fourstep_server::Operation;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,7 +1,7 @@
 //! How a password is changed: by the account itself, or by an administrator.
 
-use fourstep_server::Operation;
 use fourstep::{Context, Error, Result, Sensitive};
+use fourstep_server::Operation;
 use zeroize::Zeroizing;
 
 use crate::account::{Entry, check_usable};

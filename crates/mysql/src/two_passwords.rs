@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use fourstep_server::Operation;
 use fourstep::accounts::{Old, Passwords, Swapped};
 use fourstep::{Result, Sensitive};
+use fourstep_server::Operation;
 use zeroize::Zeroizing;
 
 use crate::identifier::{Account, literal};

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::{Context, Result, Sensitive};
+use fourstep_server::Operation;
 
 use crate::account::Entry;
 use crate::policy::Policy;

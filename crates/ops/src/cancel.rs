@@ -2,11 +2,13 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
-use crate::error::{Call, Error, Result};
-use crate::facts::{Secret, Value, Version};
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::function::labelled_opens;
 use crate::operator::Operator;
+use crate::request::Request;
 use crate::schedule::Rules;
-use crate::start::{Request, primary};
+use crate::secret::{Secret, Value, Version};
 
 /// How a rotation is cancelled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +47,7 @@ impl Operator {
     /// `StateForbids` if there is nothing to cancel, or if the pending version cannot be dropped; nothing was done then.
     pub async fn cancel(&self, name: &str, cancel: Cancel) -> Result<Cancelled> {
         let (secret, _) = self.look(name).await?;
-        primary(&secret)?;
+        secret.check_primary()?;
         let pending = secret.pending();
         if !secret.rotation_enabled && pending.is_none() {
             return Err(Error::forbidden_by_state(
@@ -113,7 +115,7 @@ impl Operator {
             "Let the rotation go on: fourstep start {0}; or cancel it and leave AWSPENDING: fourstep cancel {0} --keep-pending",
             secret.name
         );
-        let diagnosis = self.diagnose(secret).await.map_err(|error| {
+        let tried = self.diagnose(secret).await.map_err(|error| {
             Error::forbidden_by_state(
                 format!(
                     "the pending version {} may be the only one that the target accepts, and that cannot be asked: {}",
@@ -122,7 +124,7 @@ impl Operator {
                 advice.clone(),
             )
         })?;
-        match diagnosis.labelled_opens(AWSCURRENT) {
+        match labelled_opens(&tried, AWSCURRENT) {
             Some(true) => Ok(()),
             _ => Err(Error::forbidden_by_state(
                 format!(

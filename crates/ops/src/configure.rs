@@ -4,10 +4,11 @@ use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
 use fourstep::Sensitive;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
+use crate::request::Request;
 use crate::schedule::{Rules, Schedule};
-use crate::start::{Request, primary};
 
 /// What is to be changed of a secret's rotation. What is not given stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +68,7 @@ impl Operator {
     /// `WrongUsage` if there is no function; those of RotateSecret.
     pub async fn configure(&self, name: &str, configure: &Configure) -> Result<Configured> {
         let secret = self.describe(name).await?;
-        primary(&secret)?;
+        secret.check_primary()?;
         let Some(function) = configure.function.clone().or_else(|| secret.function.clone()) else {
             return Err(Error::wrong_usage(
                 format!("no function rotates secret {}", secret.name),

@@ -1,34 +1,13 @@
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::FunctionConfiguration;
-use fourstep::{Action, Tried};
-use serde::{Deserialize, Serialize};
+use fourstep::operator::{Action, Reply, Tried};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::error::{Call, Error, Reason, Result, printable};
-use crate::facts::Secret;
+use crate::call::Call;
+use crate::error::{Error, Reason, Result, printable};
 use crate::operator::Operator;
-
-/// Which versions open the target.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Diagnosis {
-    /// What was tried, in order.
-    pub versions: Vec<Tried>,
-}
-
-impl Diagnosis {
-    /// Returns whether a version opens the target.
-    #[must_use]
-    pub fn opens(&self, version: &str) -> Option<bool> {
-        self.versions.iter().find(|tried| tried.version_id == version)?.opens
-    }
-
-    /// Returns whether the version with a label opens the target.
-    #[must_use]
-    pub fn labelled_opens(&self, label: &str) -> Option<bool> {
-        self.versions.iter().find(|tried| tried.labels.iter().any(|on| on == label))?.opens
-    }
-}
+use crate::secret::Secret;
 
 impl Operator {
     /// Lets the function of a secret act for an operator, and returns its answer.
@@ -51,11 +30,13 @@ impl Operator {
         Ok(answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build()))
     }
 
-    pub(crate) async fn diagnose(&self, secret: &Secret) -> Result<Diagnosis> {
+    /// Asks the function which versions open the target.
+    pub(crate) async fn diagnose(&self, secret: &Secret) -> Result<Vec<Tried>> {
         let answer = self.act(secret, &Action::Diagnose).await?;
-        serde_json::from_value(answer).map_err(|_| not_fourstep(secret))
+        Reply::deserialize(answer).map(|reply| reply.versions).map_err(|_| not_fourstep(secret))
     }
 
+    /// Sends the function an operator event, and returns its answer.
     pub(crate) async fn act(&self, secret: &Secret, action: &Action) -> Result<Value> {
         let function = function_of(secret)?;
         let subject = format!("function {function}");
@@ -74,6 +55,16 @@ impl Operator {
         let text = |field: &str| body[field].as_str().unwrap_or_default();
         Err(said(text("errorType"), text("errorMessage"), secret, action))
     }
+}
+
+/// Returns whether a version opens the target, where that was tried.
+pub(crate) fn opens(versions: &[Tried], id: &str) -> Option<bool> {
+    versions.iter().find(|tried| tried.version_id == id)?.opens
+}
+
+/// Returns whether the version with a label opens the target, where that was tried.
+pub(crate) fn labelled_opens(versions: &[Tried], label: &str) -> Option<bool> {
+    versions.iter().find(|tried| tried.labels.iter().any(|on| on == label))?.opens
 }
 
 /// Writes the event as a function takes it.

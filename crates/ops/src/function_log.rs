@@ -3,9 +3,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fourstep::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Call, Reason, Result, printable};
-use crate::facts::optional_time;
+use crate::call::Call;
+use crate::error::{Reason, Result, printable};
 use crate::operator::Operator;
+use crate::time::optional_time;
 
 /// What a function of Fourstep logged when a step failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::{Action, Engine, Environment, OperatorEvent, Rotation};
-use fourstep_aws::{RdsServers, SdkConfig, SecretsManagerStore};
+use fourstep::operator::{Action, OperatorEvent};
+use fourstep::settings::Environment;
+use fourstep::{Engine, Rotation};
+use fourstep_aws::{SdkConfig, SecretsManagerStore};
 use serde_json::Value;
 
 use crate::error::{Error, Reason, Result};
@@ -38,8 +40,7 @@ impl Operator {
         let environment = self.environment(function).await?;
         let rotation = rotation(&environment, &self.config);
         let store = Arc::new(SecretsManagerStore::new(self.secrets.clone()));
-        let servers = Arc::new(RdsServers::with_configuration(&self.config));
-        let engine = Engine::new(store, environment).with_servers(servers);
+        let engine = Engine::new(store, environment);
         let event = OperatorEvent { action: action.clone(), secret_id: secret.arn.clone() };
         // Boxed: a rotator's futures nest deep.
         let report = Box::pin(engine.operate(&rotation, &event, function, SystemTime::now() + LONGEST)).await;

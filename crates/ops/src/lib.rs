@@ -1,9 +1,26 @@
 //! What an operator does to the rotation of a secret: looks at it, starts it, waits for it, cancels it, moves labels,
 //! and repairs what is half done.
 //!
-//! [`Operator`] does all of it, by AWS's APIs and by the rotation function, which stands in the network where the target
-//! is. Nothing is remembered between two calls: each derives what is true from Secrets Manager, CloudTrail and the
-//! target, so that any of them can be interrupted and run again.
+//! [`Operator`] does all of it, by AWS's APIs and by the rotation function, which stands in the target's network. It
+//! remembers nothing between two calls: each works out what is true from Secrets Manager, CloudTrail and the target, so
+//! you can interrupt any of them and run it again.
+//!
+//! ```no_run
+//! # async fn example() -> fourstep_ops::Result<()> {
+//! use std::time::Duration;
+//!
+//! use fourstep_ops::{Connection, Operator, Silent, Start, State};
+//!
+//! let operator = Operator::connect(Connection::default()).await?;
+//! let status = operator.status("rds/prod/masteruser").await?;
+//! println!("{}: {}", status.judgement.state, status.judgement.works);
+//! if status.judgement.state == State::Due {
+//!     let start = Start { wait: Some(Duration::from_secs(15 * 60)), ..Start::default() };
+//!     let started = operator.start("rds/prod/masteruser", &start, &Silent).await?;
+//!     println!("rotated to version {}", started.version);
+//! }
+//! # Ok(()) }
+//! ```
 //!
 //! | method | does |
 //! | --- | --- |
@@ -33,42 +50,60 @@
 //! | the exceptions of these calls | [`Reason`] | `handle_errors` |
 //!
 //! An [`Error`] has a [`Reason`], what happened, and what to do next.
+//!
+//! # How the crate is laid out
+//!
+//! In reading order: a file uses only files that come later.
+//!
+//! ```text
+//! what an operator does  status  start  cancel  configure  stage  fleet/rotate  doctor  here
+//! the fleet              fleet/{run,queue,rate}  fleet
+//! the doctor             doctor/{secret,function,key,trail}  doctor/{simulation,finding}
+//! what others build on   state/judge  state  function_log  function  watch
+//! what AWS is asked      request  look  selection  trail  operator  call
+//! the ground             progress  secret  schedule  time  error
+//! ```
 
+mod call;
 mod cancel;
 mod configure;
 mod doctor;
 mod error;
-mod facts;
 mod fleet;
 mod function;
 mod function_log;
 mod here;
+mod look;
 mod operator;
 mod progress;
-mod rate;
+mod request;
 mod schedule;
+mod secret;
+mod selection;
 mod stage;
 mod start;
 mod state;
 mod status;
+mod time;
 mod trail;
 mod watch;
 
 pub use cancel::{Cancel, Cancelled};
 pub use configure::{Configure, Configured, Create};
-pub use doctor::{Examination, Finding, Health};
+pub use doctor::Examination;
+pub use doctor::finding::{Finding, Health};
 pub use error::{Error, Reason, Result};
-pub use facts::{Replica, Secret, Value, Version};
 pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
-pub use fourstep::{Action, Tried};
-pub use function::Diagnosis;
+pub use fourstep::operator::{Action, Reply, Tried};
 pub use function_log::FunctionFailure;
 pub use operator::{Connection, Operator};
 pub use progress::{Event, Progress, Silent};
 pub use schedule::{Rules, Schedule};
+pub use secret::{Replica, Secret, Value, Version};
+pub use selection::Selection;
 pub use stage::{Stage, Staged};
 pub use start::{Start, Started};
 pub use state::{Judgement, State};
-pub use status::{Looked, Selection, Status};
+pub use status::{Looked, Status};
 pub use trail::Failure;
 pub use watch::{Ended, Outcome};

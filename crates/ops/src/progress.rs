@@ -36,7 +36,7 @@ pub enum Event {
     },
 }
 
-/// Whoever wants to know how far an operation is. Every `Fn(&Event)` is one.
+/// Receives the progress of an operation. Every `Fn(&Event)` is one.
 pub trait Progress: Send + Sync {
     /// Is told what happened. It is called in between, and should not take long.
     fn tell(&self, event: &Event);

@@ -1,10 +1,10 @@
 use fourstep::AWSCURRENT;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Result};
-use crate::facts::{Secret, Version};
+use crate::call::Call;
+use crate::error::{Error, Result};
 use crate::operator::Operator;
-use crate::start::primary;
+use crate::secret::{Secret, Version};
 
 /// What is done to a label of a secret's versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Operator {
     /// the version has 20 labels; those of UpdateSecretVersionStage.
     pub async fn stage(&self, name: &str, stage: &Stage) -> Result<Staged> {
         let (secret, _) = self.look(name).await?;
-        primary(&secret)?;
+        secret.check_primary()?;
         let label = match stage {
             Stage::Move { label, .. } | Stage::Remove { label } => label,
         };

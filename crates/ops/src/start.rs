@@ -1,14 +1,16 @@
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_secretsmanager::types::RotationRulesType;
-use fourstep::{AWSCURRENT, AWSPENDING, Action};
+use fourstep::operator::Action;
+use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
-use crate::facts::{Secret, Value};
+use crate::error::{Error, Reason, Result};
+use crate::function::{labelled_opens, opens};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
-use crate::watch::{Ended, Outcome};
+use crate::request::Request;
+use crate::secret::{Secret, Value};
+use crate::watch::{DEFAULT_WAIT, Ended, Outcome};
 
 /// How a rotation is started.
 #[derive(Clone, Debug, Default)]
@@ -36,15 +38,6 @@ pub struct Started {
     pub ended: Option<Ended>,
     /// What the function answered when it retired the old credential, if that was asked.
     pub retired: Option<serde_json::Value>,
-}
-
-/// What RotateSecret is asked.
-#[derive(Debug, Default)]
-pub(crate) struct Request<'a> {
-    pub(crate) token: Option<&'a str>,
-    pub(crate) function: Option<&'a str>,
-    pub(crate) rules: Option<RotationRulesType>,
-    pub(crate) immediately: bool,
 }
 
 impl Operator {
@@ -99,7 +92,7 @@ impl Operator {
     /// Those of [`start`](Self::start); `RotationFailed` if the rotation did not succeed, and then the old credential
     /// still works; `FunctionFailed` if it could not be retired.
     pub async fn replace_compromised(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
-        let wait = start.wait.unwrap_or(crate::watch::DEFAULT_WAIT);
+        let wait = start.wait.unwrap_or(DEFAULT_WAIT);
         let mut started = self.start(name, &Start { wait: Some(wait), ..start.clone() }, progress).await?;
         if let Some(ended) = started.ended.as_ref().filter(|ended| ended.outcome != Outcome::Succeeded) {
             return Err(ended.error("The compromised credential still works"));
@@ -114,34 +107,17 @@ impl Operator {
         Ok(started)
     }
 
-    /// Calls RotateSecret, and returns the id of the version.
-    pub(crate) async fn rotate(&self, secret: &Secret, request: Request<'_>) -> Result<String> {
-        let subject = format!("secret {}", secret.name);
-        let call = Call { service: "secretsmanager", operation: "RotateSecret", subject: &subject };
-        let answer = self
-            .secrets
-            .rotate_secret()
-            .secret_id(&secret.arn)
-            .set_client_request_token(request.token.map(str::to_owned))
-            .set_rotation_lambda_arn(request.function.map(str::to_owned))
-            .set_rotation_rules(request.rules)
-            .rotate_immediately(request.immediately)
-            .send()
-            .await;
-        answer.map(|answer| answer.version_id.unwrap_or_default()).map_err(|error| call.failed(&error))
-    }
-
     /// Removes AWSPENDING from a version that is of no use: it has no value, or the target refuses it.
     async fn drop_stale(&self, secret: &Secret, pending: &str, value: Value) -> Result<()> {
         if value != Value::Empty {
-            let diagnosis = self.diagnose(secret).await?;
-            if diagnosis.opens(pending) != Some(false) {
+            let tried = self.diagnose(secret).await?;
+            if opens(&tried, pending) != Some(false) {
                 return Err(Error::forbidden_by_state(
                     format!("the pending version {pending} is not dropped: the target accepts it, or does not say"),
                     "Start without --force: the rotation goes on with that version",
                 ));
             }
-            if diagnosis.labelled_opens(AWSCURRENT) != Some(true) {
+            if labelled_opens(&tried, AWSCURRENT) != Some(true) {
                 return Err(Error::forbidden_by_state(
                     "no version is dropped while the target does not accept AWSCURRENT",
                     format!("Find the one that it accepts: fourstep recover {}", secret.name),
@@ -155,7 +131,7 @@ impl Operator {
 /// Checks that a rotation can be started.
 fn may_rotate(secret: &Secret) -> Result<()> {
     let Secret { name, .. } = secret;
-    primary(secret)?;
+    secret.check_primary()?;
     if secret.function.is_none() && secret.owning_service.is_none() {
         return Err(Error::forbidden_by_state(
             format!("no function rotates secret {name}"),
@@ -184,25 +160,6 @@ fn may_begin_again(secret: &Secret, token: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Checks that the secret is neither a replica nor about to be deleted.
-pub(crate) fn primary(secret: &Secret) -> Result<()> {
-    let Secret { name, .. } = secret;
-    if secret.deleted.is_some() {
-        return Err(Error::forbidden_by_state(
-            format!("secret {name} is scheduled for deletion"),
-            "Restore it first: aws secretsmanager restore-secret",
-        ));
-    }
-    if secret.is_replica() {
-        let primary = secret.primary_region.as_deref().unwrap_or("of the primary");
-        return Err(Error::forbidden_by_state(
-            format!("secret {name} is a replica here"),
-            format!("Act on the primary, whose result is copied: --region {primary}"),
-        ));
-    }
-    Ok(())
 }
 
 fn check_token(token: Option<&str>) -> Result<()> {

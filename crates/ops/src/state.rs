@@ -1,14 +1,12 @@
-mod judge;
+pub(crate) mod judge;
 
 use std::fmt;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::facts::optional_time;
+use crate::time::optional_time;
 use crate::trail::Failure;
-
-pub(crate) use judge::judge;
 
 /// What is true of a secret's rotation now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,27 +1,16 @@
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use crate::error::{Call, Error, Reason, Result};
-use crate::facts::{Secret, Value, Version};
+use crate::error::Result;
 use crate::function_log::FunctionFailure;
 use crate::operator::Operator;
-use crate::state::{Judgement, State, judge};
+use crate::secret::Secret;
+use crate::selection::Selection;
+use crate::state::judge::judge;
+use crate::state::{Judgement, State};
 use crate::trail::{FEW_PAGES, Failure};
-
-/// Which secrets are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Those with these names or ARNs.
-    Names(Vec<String>),
-    /// Those with all of these tags.
-    Tags(Vec<(String, String)>),
-    /// All of the account in this region.
-    All,
-}
 
 /// What is true of a secret and its rotation now.
 #[derive(Clone, Debug, Serialize)]
@@ -127,139 +116,6 @@ impl Operator {
         }
     }
 
-    /// Lists the secrets of a selection, by name, as ListSecrets describes them.
-    pub(crate) async fn list(&self, selection: &Selection) -> Result<Vec<Secret>> {
-        let mut secrets = Vec::new();
-        self.list_each(selection, |secret| secrets.push(secret)).await?;
-        secrets.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(secrets)
-    }
-
-    /// Lists the secrets of a selection page by page, so that not all of them are held at once.
-    pub(crate) async fn list_each(&self, selection: &Selection, mut take: impl FnMut(Secret)) -> Result<()> {
-        let call = Call { service: "secretsmanager", operation: "ListSecrets", subject: "all secrets" };
-        let mut filters = Vec::new();
-        if let Selection::Tags(tags) = selection {
-            let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
-            for (key, value) in tags {
-                filters.push(filter(FilterNameStringType::TagKey, key));
-                filters.push(filter(FilterNameStringType::TagValue, value));
-            }
-        }
-        let request =
-            self.secrets.list_secrets().set_filters((!filters.is_empty()).then_some(filters)).max_results(100);
-        let mut pages = request.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call.failed(&error))?;
-            for secret in page.secret_list.unwrap_or_default().into_iter().map(Secret::from) {
-                // The filters match the beginnings of keys and of values, each on its own.
-                let is_meant = match selection {
-                    Selection::Tags(tags) => tags.iter().all(|(key, value)| secret.tags.get(key) == Some(value)),
-                    Selection::Names(_) | Selection::All => true,
-                };
-                if is_meant {
-                    take(secret);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Describes a secret: labels, rules, replicas.
-    pub(crate) async fn describe(&self, name: &str) -> Result<Secret> {
-        let subject = format!("secret {name}");
-        let call = Call { service: "secretsmanager", operation: "DescribeSecret", subject: &subject };
-        match self.secrets.describe_secret().secret_id(name).send().await {
-            Ok(answer) => Ok(Secret::from(answer)),
-            Err(error) => {
-                let error = call.failed(&error);
-                Err(if error.reason == Reason::NotFound { self.not_found(name, error).await } else { error })
-            }
-        }
-    }
-
-    /// Names the secrets that somebody may have meant.
-    async fn not_found(&self, name: &str, error: Error) -> Error {
-        let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
-        let answer = self.secrets.list_secrets().filters(filter).max_results(5).send().await;
-        let listed = answer.ok().and_then(|answer| answer.secret_list).unwrap_or_default();
-        let names: Vec<_> = listed.into_iter().filter_map(|secret| secret.name).collect();
-        // arn:partition:secretsmanager:region:account:secret:name
-        let here = self.secrets.config().region().map(ToString::to_string);
-        let elsewhere = name.starts_with("arn:").then(|| name.split(':').nth(3)).flatten();
-        match (&names[..], elsewhere) {
-            (_, Some(region)) if here.as_deref() != Some(region) => Error {
-                message: format!("secret {name} is in region {region}, and {} was asked", here.unwrap_or_default()),
-                next: format!("Ask that region: --region {region}"),
-                ..error
-            },
-            ([], _) => error,
-            ([one], _) => Error { next: format!("There is a secret {one}"), ..error },
-            (several, _) => Error {
-                message: format!("{} names no secret, and begins the names of several", error_subject(name)),
-                next: format!("Name one of them: {}", several.join(", ")),
-                ..error
-            },
-        }
-    }
-
-    /// Describes a secret with all its versions, also those without a label, newest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`status`](Self::status).
-    pub async fn versions(&self, name: &str) -> Result<Vec<Version>> {
-        let mut secret = self.describe(name).await?;
-        self.add_versions(&mut secret).await?;
-        Ok(secret.versions)
-    }
-
-    /// Describes a secret with its versions; what the caller may not see is a note.
-    pub(crate) async fn look(&self, name: &str) -> Result<(Secret, Vec<String>)> {
-        let mut secret = self.describe(name).await?;
-        let mut notes = Vec::new();
-        if let Err(error) = self.add_versions(&mut secret).await {
-            notes.push(format!("The versions' ages and those without a label are not known: {error}"));
-        }
-        if let Some(id) = secret.pending().map(|pending| pending.id.clone()) {
-            let value = self.has_value(&secret.arn, &id).await.unwrap_or_else(|error| {
-                notes.push(format!("Whether the pending version has a value is not known: {error}"));
-                Value::Unknown
-            });
-            secret.versions.iter_mut().filter(|version| version.id == id).for_each(|version| version.value = value);
-        }
-        Ok((secret, notes))
-    }
-
-    async fn add_versions(&self, secret: &mut Secret) -> Result<()> {
-        let subject = format!("secret {}", secret.name);
-        let call = Call { service: "secretsmanager", operation: "ListSecretVersionIds", subject: &subject };
-        let request = self.secrets.list_secret_version_ids().secret_id(&secret.arn).include_deprecated(true);
-        let mut pages = request.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for entry in page.map_err(|error| call.failed(&error))?.versions.unwrap_or_default() {
-                let listed = Version::from(entry);
-                match secret.versions.iter_mut().find(|version| version.id == listed.id) {
-                    // The labels are those of DescribeSecret, which is consistent with the last write.
-                    Some(version) => version.created = listed.created,
-                    None => secret.versions.push(Version { labels: Vec::new(), ..listed }),
-                }
-            }
-        }
-        secret.versions.sort_by_key(|version| std::cmp::Reverse(version.created));
-        Ok(())
-    }
-
-    /// Returns whether a version has a value. The value itself is dropped unread.
-    async fn has_value(&self, arn: &str, id: &str) -> Result<Value> {
-        let call = Call { service: "secretsmanager", operation: "GetSecretValue", subject: "the pending version" };
-        match self.secrets.get_secret_value().secret_id(arn).version_id(id).send().await {
-            Ok(_) => Ok(Value::Stored),
-            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(Value::Empty),
-            Err(error) => Err(call.failed(&error)),
-        }
-    }
-
     async fn failures_or_note(&self, since: Option<SystemTime>, notes: &mut Vec<String>) -> Vec<Failure> {
         let oldest = SystemTime::now() - OLDEST_FAILURE;
         match self.failures_since(since.map_or(oldest, |since| since.max(oldest)), FEW_PAGES).await {
@@ -270,10 +126,6 @@ impl Operator {
             }
         }
     }
-}
-
-fn error_subject(name: &str) -> String {
-    format!("`{name}`")
 }
 
 fn status_of(secret: Secret, failures: &[Failure], notes: Vec<String>) -> Status {

@@ -3,9 +3,10 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use serde::Serialize;
 
-use crate::error::{Call, Result, printable};
-use crate::facts::time;
+use crate::call::Call;
+use crate::error::{Error, Result, printable};
 use crate::operator::Operator;
+use crate::time::{rfc3339, time};
 
 /// A rotation that failed, as CloudTrail recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +32,7 @@ impl Failure {
 /// LookupEvents answers two calls a second in an account and region, each with 50 events.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 const BETWEEN_PAGES: Duration = Duration::from_millis(500);
-/// Who looks at secrets waits for the answer, so a run asks for a few pages at the most.
+/// Whoever looks at a secret waits for the answer, so few pages are asked for.
 pub(crate) const FEW_PAGES: usize = 6;
 
 impl Operator {
@@ -44,9 +45,7 @@ impl Operator {
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value("RotationFailed")
             .build()
-            .map_err(|_| {
-                crate::error::Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep")
-            })?;
+            .map_err(|_| Error::wrong_usage("the look-up could not be made", "This is a defect of Fourstep"))?;
         let request = self.trail.lookup_events().lookup_attributes(attribute).start_time(since.into());
         let mut pages = request.into_paginator().send();
         let mut failures = Vec::new();
@@ -81,10 +80,6 @@ fn secret_arn(record: &serde_json::Value) -> Option<String> {
         serde_json::Value::Object(fields) => fields.values().find_map(secret_arn),
         _ => None,
     }
-}
-
-fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_rfc3339_seconds(*time))
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
 use crate::error::{Error, Reason, Result};
-use crate::facts::{Secret, Value, seconds};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
+use crate::secret::{Secret, Value};
+use crate::time::seconds;
 use crate::trail::{FEW_PAGES, Failure};
 
 /// How a rotation ended.

@@ -2,8 +2,8 @@ mod login;
 mod pooler;
 mod statement;
 
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 use sqlx::postgres::PgDatabaseError;
 
 use fourstep_server::Destination;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use fourstep_server::Operation;
 use fourstep::Result;
+use fourstep_server::Operation;
 
 use crate::identifier::{literal, quote, unquote};
 use crate::session::{Session, optional};

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::{Context, Result, Sensitive};
+use fourstep_server::Operation;
 
 use crate::account::check_usable;
 use crate::identifier::{self, literal, quote};

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::{Error, Result};
+use fourstep_server::Operation;
 
 use crate::account::{NOT_ITS_OWN, acts_as};
 use crate::identifier::{literal, quote};

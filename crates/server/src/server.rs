@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use crate::operation::Operation;
 use crate::roots;
 
-
 /// A server that is reached by TCP and TLS: where it is, and what its failures mean.
 ///
 /// Network, TLS and silence read the same for each kind of server, and differ from each other.

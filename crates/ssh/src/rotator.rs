@@ -96,7 +96,8 @@ impl Ssh {
         }
         let user = user(cx)?;
         let private = &Arc::new(private);
-        let forced = cx.settings::<SshSettings>().key_options.as_deref().is_some_and(|options| options.contains("command="));
+        let forced =
+            cx.settings::<SshSettings>().key_options.as_deref().is_some_and(|options| options.contains("command="));
         let known = &known;
         let replies = session::on_each(&made_for, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);

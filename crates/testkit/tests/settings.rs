@@ -17,7 +17,6 @@ const TRUE_AND_FALSE: &[(&str, &str)] = &[
 ];
 const NOT_BOOLEAN: &[&str] = &["on", "t", "2", " true"];
 
-
 #[test]
 fn each_setting_of_the_engine_is_read_and_refused() {
     let cases = [
@@ -80,9 +79,7 @@ fn each_setting_of_passwords_is_read_and_refused() {
         boolean("EXCLUDE_PUNCTUATION", |group| group.exclude_punctuation.to_string(), "false"),
         boolean("EXCLUDE_UPPERCASE", |group| group.exclude_uppercase.to_string(), "false"),
         boolean("EXCLUDE_LOWERCASE", |group| group.exclude_lowercase.to_string(), "false"),
-        boolean(
-            "REQUIRE_EACH_INCLUDED_TYPE",
-            |group| group.require_each_included_type.to_string(),
+        boolean("REQUIRE_EACH_INCLUDED_TYPE", |group| group.require_each_included_type.to_string(), "true"),
     ];
     hold::<PasswordPolicy>(&cases, &[]);
 }

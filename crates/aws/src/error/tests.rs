@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use fourstep::store::{Description, Put, SecretStore};
 use fourstep::Sensitive;
+use fourstep::store::{Description, Put, SecretStore};
 use tokio::net::TcpListener;
 
 use super::*;

@@ -5,8 +5,8 @@ use clap::Args;
 use fourstep_api_key::{Kind, ProviderFile};
 use url::Url;
 
-use super::rotation;
 use crate::ending::Ending;
+use crate::provider::rotation;
 
 /// Validates a file and shows the requests that it would send, with secrets masked.
 ///
@@ -31,7 +31,7 @@ pub(crate) async fn run(check: Check) -> Result<(), Ending> {
     let provider = ProviderFile::read(&check.file).map_err(Ending::failed)?;
     show(&provider)?;
     let (Some(url), Some(secret)) = (check.against, check.secret) else { return Ok(()) };
-    rotation::run(&check.file, &url, &secret, check.admin.as_deref()).await
+    rotation::rotate(&check.file, &url, &secret, check.admin.as_deref()).await
 }
 
 fn show(provider: &ProviderFile) -> io::Result<()> {

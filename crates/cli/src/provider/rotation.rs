@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
-use fourstep::{AWSPENDING, Engine, Environment, MemoryStore, Sensitive, Step, StepEvent};
+use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, SecretValue};
+use fourstep::settings::Environment;
+use fourstep::{AWSPENDING, Engine, Sensitive, Step, StepEvent};
 use fourstep_api_key::ApiKeys;
 use serde_json::Value;
 use url::{Host, Url};
@@ -19,7 +20,7 @@ const ADMINISTRATOR: &str = "administrator";
 const STEP_LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs one whole rotation of the key in a file, with a Secrets Manager in memory.
-pub(super) async fn run(file: &Path, url: &Url, secret: &Path, admin: Option<&Path>) -> Result<(), Ending> {
+pub(super) async fn rotate(file: &Path, url: &Url, secret: &Path, admin: Option<&Path>) -> Result<(), Ending> {
     let new_file = rotated(secret);
     if new_file.exists() {
         return Err(Ending::forbidden_by_state(format!(

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use fourstep_server::Operation;
 use fourstep::{Result, Sensitive};
+use fourstep_server::Operation;
 use serde_json::{Map, Value};
 
 use crate::account::Entry;

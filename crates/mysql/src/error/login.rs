@@ -1,11 +1,11 @@
 use std::io;
 
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 
-use fourstep_server::Destination;
 use crate::error::statement::USE_THE_WRITER;
 use crate::identifier::{literal, quote};
+use fourstep_server::Destination;
 
 /// Explains what a code means that a login was answered with, or the first request after it.
 ///

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 
 use fourstep_server::Destination;
 

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use fourstep_server::Operation;
 use fourstep::{Error, Result};
+use fourstep_server::Operation;
 
 use crate::account::Entry;
 use crate::identifier::Account;

@@ -1,11 +1,12 @@
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use aws_sdk_lambda::types::{FunctionConfiguration, InvocationType};
 use serde_json::Value;
 
-use crate::doctor::{Finding, bad, doubtful, good, unknown};
-use crate::error::{Call, Reason, Result};
-use crate::facts::Secret;
+use crate::call::Call;
+use crate::doctor::finding::{Finding, bad, doubtful, good, unknown};
+use crate::doctor::simulation::{Simulated, entry};
+use crate::error::{Reason, Result};
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// The four steps wait for the target a few times; AWS's own functions have 30 s.
 const LEAST_TIMEOUT: i32 = 30;
@@ -38,16 +39,8 @@ pub(super) fn settings(configuration: &Result<FunctionConfiguration>) -> Finding
     good(what, &found)
 }
 
-/// What a role may not do of what was asked.
-pub(super) enum Simulated {
-    /// These actions are not allowed.
-    Forbids(Vec<String>),
-    /// These conditions decide, and nobody knows their values.
-    DependsOn(Vec<String>),
-}
-
 impl Operator {
-    /// Looks whether Secrets Manager may invoke the function, for this account only.
+    /// Checks whether Secrets Manager may invoke the function, for this account only.
     pub(super) async fn permission(&self, function: &str, secret: &Secret) -> Finding {
         let what = "permission of Secrets Manager";
         let subject = format!("policy of function {function}");
@@ -84,7 +77,7 @@ impl Operator {
         doubtful(what, found, "Add the condition aws:SourceAccount to its policy")
     }
 
-    /// Looks whether the caller may invoke the function, without running it.
+    /// Checks whether the caller may invoke the function, without running it.
     pub(super) async fn invocation(&self, function: &str) -> Finding {
         let what = "your permission to invoke it";
         let subject = format!("function {function}");
@@ -98,7 +91,7 @@ impl Operator {
         }
     }
 
-    /// Looks whether the function's role may do with the secret what a rotation does.
+    /// Checks whether the function's role may do with the secret what a rotation does.
     pub(super) async fn role(
         &self,
         configuration: &Result<FunctionConfiguration>,
@@ -129,49 +122,6 @@ impl Operator {
             Err(error) => unknown(what, &error),
         }
     }
-
-    /// Asks IAM which of the actions a role's own policies do not allow. Policies of the resource are not in it.
-    pub(super) async fn simulate(
-        &self,
-        role: &str,
-        actions: &[&str],
-        resource: &str,
-        context: Vec<ContextEntry>,
-    ) -> Result<Simulated> {
-        let subject = format!("role {role}");
-        let call = Call { service: "iam", operation: "SimulatePrincipalPolicy", subject: &subject };
-        let request = self
-            .permissions
-            .simulate_principal_policy()
-            .policy_source_arn(role)
-            .set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()))
-            .resource_arns(resource)
-            .set_context_entries(Some(context));
-        let answer = request.send().await.map_err(|error| call.failed(&error))?;
-        let forbidden: Vec<_> = answer
-            .evaluation_results()
-            .iter()
-            .filter(|result| *result.eval_decision() != PolicyEvaluationDecisionType::Allowed)
-            .collect();
-        let mut missing: Vec<_> =
-            forbidden.iter().flat_map(|result| result.missing_context_values()).cloned().collect();
-        missing.sort_unstable();
-        missing.dedup();
-        if missing.is_empty() {
-            Ok(Simulated::Forbids(forbidden.iter().map(|result| result.eval_action_name().to_owned()).collect()))
-        } else {
-            Ok(Simulated::DependsOn(missing))
-        }
-    }
-}
-
-/// Creates the value of a condition key.
-pub(super) fn entry(key: &str, value: &str) -> ContextEntry {
-    ContextEntry::builder()
-        .context_key_name(key)
-        .context_key_type(ContextKeyTypeEnum::String)
-        .context_key_values(value)
-        .build()
 }
 
 fn has(value: &Value, text: &str) -> bool {

@@ -1,17 +1,18 @@
 use aws_sdk_kms::types::KeyMetadata;
 
-use crate::doctor::function::{Simulated, entry};
-use crate::doctor::{Finding, bad, doubtful, good, unknown};
-use crate::error::{Call, Result};
-use crate::facts::Secret;
+use crate::call::Call;
+use crate::doctor::finding::{Finding, bad, doubtful, good, unknown};
+use crate::doctor::simulation::{Simulated, entry};
+use crate::error::Result;
 use crate::operator::Operator;
+use crate::secret::Secret;
 
 /// What Secrets Manager does with the key for whoever reads and writes a version.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>
 const ACTIONS: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
 
 impl Operator {
-    /// Looks whether the secret's KMS key is enabled, and whether the function's role may use it.
+    /// Checks whether the secret's KMS key is enabled, and whether the function's role may use it.
     ///
     /// The key `aws/secretsmanager` is for all of the account: there is nothing to look at.
     pub(super) async fn key(&self, secret: &Secret, role: Option<&str>) -> Option<Finding> {

@@ -1,11 +1,12 @@
 use std::time::{Duration, SystemTime};
 
-use crate::doctor::{Finding, doubtful, good, unknown};
-use crate::error::{Call, Result};
+use crate::call::Call;
+use crate::doctor::finding::{Finding, doubtful, good, unknown};
+use crate::error::Result;
 use crate::operator::Operator;
 
 impl Operator {
-    /// Looks whether the history of events, which is there without a trail, tells of failures.
+    /// Checks whether the history of events, which is there without a trail, tells of failures.
     pub(super) async fn history(&self) -> Finding {
         let what = "events of failures";
         match self.failures_since(SystemTime::now() - Duration::from_secs(60), 1).await {
@@ -14,7 +15,7 @@ impl Operator {
         }
     }
 
-    /// Looks whether a trail logs: without one, no rule of EventBridge hears of a failed rotation.
+    /// Checks whether a trail logs: without one, no rule of EventBridge hears of a failed rotation.
     /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>
     pub(super) async fn trail(&self) -> Finding {
         let what = "trail for alarms";

@@ -18,7 +18,7 @@ pub(super) struct Waiting {
 }
 
 impl Queue {
-    /// Reads the secrets, in the order of their names.
+    /// Creates the queue, in the order of the secrets' names.
     pub(super) fn new(mut waiting: Vec<Waiting>) -> Self {
         waiting.sort_unstable_by(|one, other| one.arn.cmp(&other.arn));
         Self { waiting: waiting.into(), ..Self::default() }

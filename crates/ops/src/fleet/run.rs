@@ -11,11 +11,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::error::{Call, Error, Reason, Result};
-use crate::facts::Secret;
+use crate::call::Call;
+use crate::error::{Error, Reason, Result};
 use crate::fleet::FleetRotation;
+use crate::fleet::rate::Rate;
 use crate::operator::Operator;
-use crate::rate::Rate;
+use crate::secret::Secret;
 use crate::trail::Failure;
 use crate::watch::{Ended, Outcome, outcome, timed_out};
 

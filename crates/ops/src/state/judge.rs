@@ -2,8 +2,8 @@ use std::time::SystemTime;
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
 
-use super::{Judgement, State};
-use crate::facts::{Secret, Value, Version};
+use crate::secret::{Secret, Value, Version};
+use crate::state::{Judgement, State};
 use crate::trail::Failure;
 
 const CURRENT_WORKS: &str = "AWSCURRENT opens the target, and AWSPREVIOUS as long as the strategy keeps it";

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use fourstep_server::Operation;
 use fourstep::{Error, Result};
+use fourstep_server::Operation;
 
 use crate::account::{COLUMNS, NOT_ITS_OWN, Role, acts_as};
 use crate::identifier::{literal, quote};

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::Result;
+use fourstep_server::Operation;
 
 use crate::account::Role;
 use crate::clones::pair::{Membership, Setting};

@@ -1,10 +1,10 @@
 use std::io;
 
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 
-use fourstep_server::Destination;
 use crate::identifier::quote;
+use fourstep_server::Destination;
 
 /// Explains what a SQLSTATE means by which the server does not let an account in. `None`: it means something else.
 ///

@@ -1,5 +1,5 @@
-use fourstep_server::Operation;
 use fourstep::Error;
+use fourstep_server::Operation;
 use sqlx::postgres::PgDatabaseError;
 
 use fourstep_server::Destination;
@@ -49,8 +49,11 @@ pub(super) fn by_text(answer: &PgDatabaseError, destination: &Destination, opera
     }
     if says(&["no such database", "database \""]) && operation.login {
         return Some(
-            Error::invalid(format!("a pooler at {host}:{port} does not serve database `{}`", destination.database.as_deref().unwrap_or_default()))
-                .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
+            Error::invalid(format!(
+                "a pooler at {host}:{port} does not serve database `{}`",
+                destination.database.as_deref().unwrap_or_default()
+            ))
+            .next("Correct `dbname` in the secret's JSON; without it, the database is `postgres`"),
         );
     }
     if says(&["transaction blocks not allowed", "Transaction blocks not allowed"]) {

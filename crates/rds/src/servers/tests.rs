@@ -1,9 +1,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use aws_sdk_rds::config::{Builder, Credentials, Region};
 use axum::Router;
 use axum::http::{StatusCode, header};
-use aws_sdk_rds::config::{Builder, Credentials, Region};
 use axum::routing::post;
 use fourstep::ErrorKind;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};

@@ -8,7 +8,6 @@ use rustls::pki_types::pem::PemObject;
 use crate::roots::for_host;
 use crate::settings::TlsSettings;
 
-
 /// Returns the roots that are trusted for a host beside Mozilla's, which the driver adds by itself, as PEM: those of
 /// Amazon RDS, and the owner's.
 ///
@@ -56,7 +55,6 @@ mod tests {
 
     use super::*;
 
-    
     /// Adds them as the driver does, which fails at the first that is no root.
     fn number(settings: &TlsSettings, host: &str) -> usize {
         let mut store = RootCertStore::empty();

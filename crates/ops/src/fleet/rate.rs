@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::error::Reason;
 
 /// Spaces calls out evenly, and slows down where the service refuses them: others share the quota.
-pub(crate) struct Rate {
+pub(super) struct Rate {
     most: f64,
     /// Held by the one whose turn is next, so that turns come in order, at the rate that there is then.
     turns: tokio::sync::Mutex<()>,
@@ -44,7 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const MOST_UNANSWERED: usize = 20;
 
 impl Rate {
-    pub(crate) fn new(most: f64) -> Self {
+    pub(super) fn new(most: f64) -> Self {
         let most = most.max(SLOWEST);
         let now = Instant::now();
         let state = State {
@@ -61,7 +61,7 @@ impl Rate {
     }
 
     /// Waits until the next call may be made.
-    pub(crate) async fn turn(&self) {
+    pub(super) async fn turn(&self) {
         let _turn = self.turns.lock().await;
         loop {
             let at = {
@@ -81,7 +81,7 @@ impl Rate {
     }
 
     /// Notes that a call was accepted.
-    pub(crate) fn accepted(&self) {
+    pub(super) fn accepted(&self) {
         let mut state = self.state();
         state.accepted_since += 1.0;
         let is_safe = state.now < state.refused_at * NEARLY;
@@ -92,7 +92,7 @@ impl Rate {
     }
 
     /// Notes that a call was refused or not answered. Returns whether it is worth making again.
-    pub(crate) fn refuse(&self, reason: Reason) -> bool {
+    pub(super) fn refuse(&self, reason: Reason) -> bool {
         let mut state = self.state();
         if reason == Reason::Throttled {
             state.refused += 1;
@@ -114,7 +114,7 @@ impl Rate {
     }
 
     /// Returns how many calls the quota refused.
-    pub(crate) fn refused(&self) -> usize {
+    pub(super) fn refused(&self) -> usize {
         self.state().refused
     }
 

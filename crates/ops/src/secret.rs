@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{SecretListEntry, SecretVersionsListEntry, Tag};
 use fourstep::{AWSCURRENT, AWSPENDING};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use crate::error::{Error, Result};
 use crate::schedule::Rules;
+use crate::time::{optional_time, time};
 
 /// What Secrets Manager says of a secret and its versions.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -110,6 +111,25 @@ impl Secret {
         let region = self.arn.split(':').nth(3);
         self.primary_region.as_deref().is_some_and(|primary| region.is_some_and(|region| region != primary))
     }
+
+    /// Checks that the secret is neither a replica nor about to be deleted.
+    pub(crate) fn check_primary(&self) -> Result<()> {
+        let Self { name, .. } = self;
+        if self.deleted.is_some() {
+            return Err(Error::forbidden_by_state(
+                format!("secret {name} is scheduled for deletion"),
+                "Restore it first: aws secretsmanager restore-secret",
+            ));
+        }
+        if self.is_replica() {
+            let primary = self.primary_region.as_deref().unwrap_or("of the primary");
+            return Err(Error::forbidden_by_state(
+                format!("secret {name} is a replica here"),
+                format!("Act on the primary, whose result is copied: --region {primary}"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Version {
@@ -192,22 +212,4 @@ fn sorted(mut labels: Vec<String>) -> Vec<String> {
 
 fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
     tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
-}
-
-/// Times of AWS are after 1970; one that is not is as good as unknown.
-pub(crate) fn time(time: DateTime) -> Option<SystemTime> {
-    SystemTime::try_from(time).ok()
-}
-
-/// Writes a time as RFC 3339, in UTC and whole seconds.
-pub(crate) fn optional_time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.collect_str(&humantime::format_rfc3339_seconds(*time)),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// Writes a duration in whole seconds.
-pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(duration.as_secs())
 }
