@@ -18,8 +18,8 @@ use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat, Session};
 use crate::template::{self, Fault};
 
-/// Exchanges a client's id and secret for a token (RFC 6749, section 4.4). Asked for each request anew: a token that is
-/// kept would work on after its client's secret is dead, and prove nothing.
+/// Exchanges a client's id and secret for a token (RFC 6749, section 4.4), for each request anew: a token that is kept
+/// would go on working after the client's secret stopped, and prove nothing.
 ///
 /// # Errors
 ///

@@ -45,22 +45,22 @@ pub struct ProviderFile {
     /// Records that the author accepts that a rolled key can be lost.
     #[serde(default)]
     pub loss_possible: bool,
-    /// Whether the service may be at a private address, as one in a VPC is.
+    /// Whether the service may be at a private address, such as one in a VPC.
     #[serde(default)]
     pub private_addresses: bool,
-    /// How long one request may take, as `15s`.
+    /// How long one request may take, such as `15s`.
     #[serde(default = "default_timeout", deserialize_with = "duration")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub timeout: Duration,
-    /// How long the service may go on refusing a key that it just made, as `30s`.
+    /// How long the service may go on refusing a key that it just made, such as `30s`.
     #[serde(default = "default_activation", deserialize_with = "duration")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub activation: Duration,
-    /// How long a new key is to live, as `90d`, where a request asks for `expires`.
+    /// How long a new key is to live, such as `90d`, if a request asks for `expires`.
     #[serde(default, deserialize_with = "some_duration")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub lifetime: Option<Duration>,
-    /// Characters that a pushed value does not have, unless `EXCLUDE_CHARACTERS` says otherwise.
+    /// Characters that a pushed value must not have, unless `EXCLUDE_CHARACTERS` says otherwise.
     #[serde(default)]
     pub exclude_characters: String,
     /// Which fields of the secret are used.
@@ -82,13 +82,13 @@ pub struct ProviderFile {
     /// Reads what `set` has to repeat.
     #[serde(default)]
     pub read: Option<RequestSection>,
-    /// Stores a value of ours.
+    /// Stores a value that Fourstep made.
     #[serde(default)]
     pub set: Option<RequestSection>,
-    /// Replaces the value, and kills the old one.
+    /// Replaces the value. The old one stops working at once.
     #[serde(default)]
     pub roll: Option<RequestSection>,
-    /// Tries a key, and changes nothing.
+    /// Tries a key, without changing anything.
     pub test: RequestSection,
 }
 
@@ -115,10 +115,10 @@ pub struct SecretSection {
     /// The field that holds the id by which the service knows the key. Minted keys need it.
     #[serde(default)]
     pub id: Option<String>,
-    /// Further fields that templates use, and that are no secrets.
+    /// Further fields that templates use, and that are not secret.
     #[serde(default)]
     pub parameters: Vec<String>,
-    /// Further fields that templates use, and that are secrets.
+    /// Further fields that templates use, and that are secret.
     #[serde(default)]
     pub secrets: Vec<String>,
 }
@@ -130,10 +130,10 @@ pub struct SecretSection {
 pub struct AdminSection {
     /// How requests are made as the administrator.
     pub auth: Auth,
-    /// Fields of the administrator's secret that are no secrets.
+    /// Fields of the administrator's secret that are not secret.
     #[serde(default)]
     pub parameters: Vec<String>,
-    /// Fields of the administrator's secret that are secrets.
+    /// Fields of the administrator's secret that are secret.
     #[serde(default)]
     pub secrets: Vec<String>,
 }

@@ -16,7 +16,7 @@ use crate::provider::request::{Method, RequestSection};
 use crate::session::{Outgoing, Repeat};
 use crate::template::{self, Fault};
 
-/// What is wrong with a request that is to be sent, and in which of its fields.
+/// Why a request cannot be sent, and in which of its fields the fault is.
 #[derive(Debug)]
 pub(crate) struct Unfit {
     pub(crate) field: String,

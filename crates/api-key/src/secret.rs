@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::provider::SecretSection;
 
-/// The secret's JSON object: the key, its id, and what the requests need beside them. Which field is what, the
-/// provider file says.
+/// The secret's JSON object: the key, its id, and what the requests need beside them. The provider file says which field
+/// is which.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(BTreeMap<String, Field>);

@@ -21,7 +21,7 @@ pub(crate) struct Answer {
 pub(crate) enum Outcome {
     /// The file was written anew.
     Changed,
-    /// The file was so already, and was not touched.
+    /// The file was right already, and was not touched.
     Same,
     /// The file has the wanted keys.
     Holds,
@@ -44,7 +44,7 @@ pub(crate) struct Failure {
     pub(crate) next: &'static str,
 }
 
-/// The longest part of an answer that is repeated: a path.
+/// The most characters of an answer that are repeated: a path.
 const LONGEST: usize = 200;
 
 impl Answer {
@@ -84,7 +84,7 @@ impl Outcome {
 }
 
 impl Failure {
-    /// The output is none of the script's.
+    /// Reports that the output is not the script's.
     pub(crate) fn unreadable(status: i32) -> Self {
         Self {
             kind: ErrorKind::Unavailable,
@@ -93,7 +93,7 @@ impl Failure {
         }
     }
 
-    /// The key is in its place, and sshd would refuse it.
+    /// Reports that the key is in its place, and that sshd would refuse it.
     pub(crate) fn refusing(why: &str) -> Self {
         Self {
             kind: ErrorKind::Forbidden,
@@ -102,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// The login went well, and a command that does nothing did not.
+    /// Reports that the login succeeded, and that a command that does nothing did not.
     pub(crate) fn no_shell(status: Option<u32>) -> Self {
         let status = status.map_or_else(|| "no status".to_owned(), |status| format!("status {status}"));
         Self {
@@ -112,7 +112,7 @@ impl Failure {
         }
     }
 
-    /// The codes of the script, each with when it prints it.
+    /// Explains the codes of the script, each with when it prints it.
     fn of(code: &str, place: &str) -> Self {
         use ErrorKind::{Forbidden, Invalid, Unavailable};
         let (kind, what, next) = match code {
@@ -187,7 +187,7 @@ fn refusal(why: &str) -> Option<String> {
     }
 }
 
-/// Leaves of a path what is safe to print.
+/// Returns a path with `?` in place of what is not safe to print.
 pub(crate) fn printable(text: &str) -> String {
     let printable = |sign: char| if sign.is_ascii_graphic() || sign == ' ' { sign } else { '?' };
     text.chars().take(LONGEST).map(printable).collect()

@@ -27,6 +27,7 @@ struct Pinned {
 const MARK: &str = "fourstep:";
 
 impl KnownHosts {
+    /// Reads lines. What is no key of a host stays as it is.
     pub(crate) fn read(text: &str) -> Self {
         Self(text.lines().filter(|line| !line.trim().is_empty()).map(Line::read).collect())
     }
@@ -68,6 +69,7 @@ impl KnownHosts {
         self.0.retain(|line| line.host().is_none_or(|id| hosts.iter().any(|host| host.id == *id)));
     }
 
+    /// Returns the text of all lines.
     pub(crate) fn write(&self) -> String {
         self.0.iter().map(|line| format!("{}\n", line.text)).collect()
     }

@@ -13,7 +13,7 @@ pub(crate) const SCRIPT: &str = include_str!("authorized_keys.sh");
 /// What is to be done with the keys of one secret on a host.
 #[derive(Clone, Debug)]
 pub(crate) struct Order<'a> {
-    /// Whether the file is made so, or only looked at.
+    /// Whether the file is changed, or only looked at.
     pub(crate) action: Action,
     /// The user whose file it is.
     pub(crate) user: &'a str,
@@ -66,7 +66,8 @@ pub(crate) fn comment(secret: &str, version: &str) -> String {
     format!("fourstep:{secret}:{version}")
 }
 
-/// Stands for the version where a key was made, or its line written, by hand. The options of such a line are its own.
+/// What stands in place of the version if the key was made, or its line written, by hand. Such a line keeps its own
+/// options.
 pub(crate) const BY_HAND: &str = "by-hand";
 
 /// Returns the line of a key, with the options before it where there are any.
@@ -76,7 +77,7 @@ pub(crate) fn line(options: Option<&str>, key: &PublicKey, comment: &str) -> Res
     Ok(format!("{options}{kind} {blob} {comment}"))
 }
 
-/// Returns a key's own bytes in base64, by which two lines with the same key are told.
+/// Returns a key's own bytes in base64, which are the same in every line with that key.
 pub(crate) fn blob(key: &PublicKey) -> Result<String> {
     let bytes = key.to_bytes().map_err(|_| Error::other("a public key cannot be written"))?;
     Ok(BASE64_STANDARD.encode(bytes))

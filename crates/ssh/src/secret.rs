@@ -21,7 +21,7 @@ pub struct KeyPair {
     texts: BTreeMap<String, Text>,
 }
 
-/// A text of the secret. Host keys and public keys are in the log, so only what is private is taken out of it.
+/// A text of the secret. The log shows host keys and public keys, so only what is private is taken out of it.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Text {
@@ -46,7 +46,7 @@ impl Text {
     }
 }
 
-/// A field, by the name that it has where nothing else is said.
+/// A field, by the name that it has unless the secret or a setting spells another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     PublicKey,
@@ -210,7 +210,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
-/// Leaves of a name what its spellings have in common.
+/// Returns what all spellings of a name have in common.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|sign| sign.to_ascii_lowercase()).collect()
 }

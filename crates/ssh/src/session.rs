@@ -115,7 +115,8 @@ impl Session {
     }
 }
 
-/// Logs in with a key, and runs what does nothing. With a `forced` command nothing is run: it would run instead.
+/// Logs in with a key, and runs a command that does nothing. If a command is `forced`, it would run instead, so nothing
+/// is run.
 pub(crate) async fn try_key(
     host: &Host,
     port: u16,
@@ -141,7 +142,7 @@ pub(crate) async fn try_key(
     attempt.await.unwrap_or_else(|reply| reply)
 }
 
-/// Does something on each host, on some of them at a time.
+/// Does something on each host, on a few of them at a time.
 pub(crate) async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
     let replies = hosts.iter().map(|host| {
         let reply = on(host.clone());

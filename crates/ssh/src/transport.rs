@@ -21,7 +21,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Creates one that calls Systems Manager as a configuration says. By default, the environment says it.
+    /// Creates one that calls Systems Manager as a configuration says. The default takes it from the environment.
     pub(crate) fn new(configuration: &SdkConfig) -> Self {
         Self { systems_manager: OnceCell::new_with(Some(SystemsManager::new(configuration))) }
     }

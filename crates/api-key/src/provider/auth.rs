@@ -9,13 +9,13 @@ use serde::Deserialize;
 pub enum Auth {
     /// `Authorization: Bearer …`.
     Bearer(String),
-    /// A header of one's own.
+    /// Another header.
     Header(Named),
     /// `Authorization: Basic …`.
     Basic(BasicAuth),
     /// A parameter in the query. Logs of the service may keep it: prefer a header.
     Query(Named),
-    /// A token that the key, as a client's secret, is exchanged for.
+    /// A token, for which the key is exchanged as a client's secret.
     #[serde(rename = "oauth2")]
     OAuth2(OAuth2),
 }
@@ -47,16 +47,16 @@ pub struct BasicAuth {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OAuth2 {
-    /// Where tokens are given. May have `{{ env.NAME }}` in it.
+    /// Where tokens are issued. May have `{{ env.NAME }}` in it.
     pub token_url: String,
     /// The client's id.
     pub client_id: String,
     /// The client's secret.
     pub client_secret: String,
-    /// What the token is to be good for.
+    /// The scopes to ask for.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Further parameters, as `audience`.
+    /// Further parameters, such as `audience`.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
     /// Where the client's id and secret stand.

@@ -14,7 +14,8 @@ pub(super) struct Wrong {
 
 type Result<T = ()> = std::result::Result<T, Wrong>;
 
-/// Checks what serde cannot: that the requests fit the kind, that templates can be filled in, that pointers are some.
+/// Checks what serde cannot: that the requests fit the kind, that templates can be filled in, that pointers are
+/// pointers.
 pub(super) fn check(provider: &ProviderFile) -> Result {
     fits_kind(provider)?;
     base(provider)?;

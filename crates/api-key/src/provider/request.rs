@@ -23,16 +23,16 @@ pub struct RequestSection {
     /// A body of form fields.
     #[serde(default)]
     pub form: Option<BTreeMap<String, String>>,
-    /// Statuses that mean success. Without it, every 2xx does.
+    /// Statuses that mean success. If there are none, every 2xx does.
     #[serde(default)]
     pub expect: Vec<u16>,
-    /// Answers that mean something else than their status says.
+    /// Answers that mean something other than their status says.
     #[serde(default)]
     pub answers: Vec<ExpectedAnswer>,
-    /// Where in the JSON of the answer things are.
+    /// Where to find things in the JSON of the answer.
     #[serde(default)]
     pub answer: AnswerSection,
-    /// How a list goes on.
+    /// How a list continues.
     #[serde(default)]
     pub pages: Option<PagesSection>,
 }
@@ -54,7 +54,7 @@ pub enum Method {
     Delete,
 }
 
-/// An answer that means something else than its status says.
+/// An answer that means something other than its status says.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -88,7 +88,7 @@ pub enum Means {
     Later,
 }
 
-/// Where in the JSON of an answer things are: JSON Pointers (RFC 6901). The empty one is the whole answer.
+/// Where to find things in the JSON of an answer: JSON Pointers (RFC 6901). The empty one is the whole answer.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -115,12 +115,12 @@ pub struct AnswerSection {
     /// The log then names the keys that a lost answer may have left. In `list`.
     #[serde(default)]
     pub created: Option<String>,
-    /// What an item has to have to count, as `{ "/revoked" = false }`. In `list`.
+    /// What an item must have to count, such as `{ "/revoked" = false }`. In `list`.
     #[serde(default, rename = "where")]
     pub matching: BTreeMap<String, serde_json::Value>,
 }
 
-/// How a list goes on: by the number of a page, or by a cursor.
+/// How a list continues: by the number of a page, or by a cursor.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,8 @@ use crate::host::Host;
 use crate::settings::SshSettings;
 use crate::transport::ssm::SystemsManager;
 
-/// How long the answer is awaited. A private subnet often has no end point of this service, and drops what is sent there.
+/// How long to wait for the answer. A private subnet often has no end point of this service, and drops what is sent
+/// there.
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
 /// What has the tag and may have an agent.
