@@ -11,6 +11,7 @@ mod json_api;
 pub mod jupyterhub;
 pub mod key_service;
 mod listening;
+mod lock;
 pub mod ministack;
 mod moto;
 pub mod mysql;

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use crate::actions;
 use crate::aws::FunctionError;
 use process::Process;
+pub use server::FUNCTION_ARN;
 pub use usage::Usage;
 
 /// What Lambda runs a function in. One invocation runs at a time; others wait.
@@ -61,9 +62,6 @@ pub struct Invocation {
     /// Whether the process was started for this invocation.
     pub cold: bool,
 }
-
-/// The ARN by which the function is invoked, for RotationLambdaARN of a secret that takes operator events.
-pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function";
 
 impl Sandbox {
     /// Creates a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of

@@ -6,7 +6,7 @@
 use fourstep::same_name;
 use percent_encoding::percent_decode_str;
 
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// An instance of Amazon RDS.
 #[derive(Clone, Debug)]
