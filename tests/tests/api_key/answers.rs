@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep_servers::key_service::Fault;
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::key_service::Fault;
 use serde_json::json;
 
 use crate::world::{MINTED, PUSHED, World};
@@ -143,7 +143,7 @@ async fn a_list_without_names_tells_by_its_times_what_a_lost_answer_may_have_lef
 
 #[tokio::test]
 async fn at_finish_the_old_key_is_revoked_at_once() {
-    let secret = json!({"key": fourstep_testkit::key_service::FIRST_KEY, "key_id": "key-0", "note": "kept"});
+    let secret = json!({"key": fourstep_servers::key_service::FIRST_KEY, "key_id": "key-0", "note": "kept"});
     let mut world = World::with(MINTED, &secret, &[("RETIRE", "at-finish")]).await;
     for _ in 0..2 {
         world.rotate().await;

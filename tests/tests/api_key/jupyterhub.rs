@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, MemoryStore, Sensitive, Step};
+use fourstep_servers::jupyterhub::{JupyterHub, USER};
 use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
 use fourstep_testkit::function;
-use fourstep_testkit::jupyterhub::{JupyterHub, USER};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::json;
 

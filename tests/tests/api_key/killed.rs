@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Filter, Sensitive, Step};
+use fourstep_servers::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
 use fourstep_testkit::aws::{Action, Aws, FunctionError, Moment, rotation_token};
 use fourstep_testkit::function;
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;

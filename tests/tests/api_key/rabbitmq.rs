@@ -4,9 +4,9 @@ use std::path::Path;
 
 use fourstep::memory::{CreateSecret, SecretValue};
 use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, Sensitive};
+use fourstep_servers::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::aws::Aws;
 use fourstep_testkit::function;
-use fourstep_testkit::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Rotations of each kind without a fault: what they leave in the secret and at the service.
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE};
+use fourstep_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use serde_json::json;
 
 use crate::world::{MINTED, PUSHED, ROLLED, World};
@@ -63,7 +63,7 @@ async fn a_rolled_key_whose_answer_is_lost_is_rolled_again_by_an_administrator()
     let secret = json!({"key": FIRST_VALUE, "masterarn": "admin"});
     let mut world = World::with(&(ROLLED.to_owned() + admin), &secret, &[]).await;
     world.begin();
-    world.service.fault(1, fourstep_testkit::key_service::Fault::ReplyLost);
+    world.service.fault(1, fourstep_servers::key_service::Fault::ReplyLost);
     assert_eq!(world.fails(Step::Create).await.kind(), ErrorKind::Unavailable);
     assert!(!world.opens(AWSCURRENT));
     world.service.heal();

@@ -11,7 +11,7 @@ use fourstep::{
     Step, StepEvent,
 };
 use fourstep_api_key::ApiKeys;
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
+use fourstep_servers::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 

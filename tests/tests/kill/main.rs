@@ -20,7 +20,7 @@ mod world;
 use std::time::Instant;
 
 use account::Account;
-use fourstep_testkit::mysql::Flavour;
+use fourstep_servers::mysql::Flavour;
 use point::{Messages, Point};
 use server::Kind;
 use strategy::Strategy;

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep_servers::mysql::Flavour;
 use fourstep_testkit::aws::FunctionError;
-use fourstep_testkit::mysql::Flavour;
 use serde_json::{Value, json};
 
 use crate::account::Account;

@@ -1,5 +1,5 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_servers::mysql::{Flavour, MySql};
 
 use crate::world::{World, assert_error, consume, name, opens, secret, server_with_admin};
 
@@ -230,7 +230,7 @@ async fn an_administrators_secret_with_a_wrong_password_is_named() {
 async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
     let Some(server) = MySql::start_with(
         Flavour::MariaDb,
-        fourstep_testkit::mysql::Options { settings: vec!["--plugin-load-add=auth_ed25519"], ..Default::default() },
+        fourstep_servers::mysql::Options { settings: vec!["--plugin-load-add=auth_ed25519"], ..Default::default() },
     )
     .await
     else {

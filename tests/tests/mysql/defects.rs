@@ -1,7 +1,7 @@
 //! What AWS's own functions get wrong on these servers, each by the number under which it was found.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::Flavour;
+use fourstep_servers::mysql::Flavour;
 
 use crate::world::{
     FIRST, World, admin, assert_error, consume, name, opens, secret, server, server_with_admin, text, world,

@@ -1,6 +1,6 @@
 //! The owner changes the base at random between rotations: the clone equals it, and the base keeps what it has.
 
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_servers::mysql::{Flavour, MySql, Options};
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::world::{World, admin, app, make_admin, opens, prepare, server_with_admin};

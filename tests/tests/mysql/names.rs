@@ -1,5 +1,5 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_servers::mysql::{Flavour, MySql};
 use serde_json::Value;
 
 use crate::world::{FIRST, OF_ADMIN, World, assert_error, make_admin, opens, secret, text};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use fourstep::{Error, ErrorKind};
-use fourstep_testkit::mysql::{Certificate, Flavour, MySql, Options};
+use fourstep_servers::mysql::{Certificate, Flavour, MySql, Options};
 use tokio::net::TcpListener;
 
 use crate::world::{FIRST, World, app, assert_error, prepare, secret};

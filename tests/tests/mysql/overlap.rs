@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fourstep::memory::MemoryStore;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_servers::mysql::{Flavour, MySql};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 

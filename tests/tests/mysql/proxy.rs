@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fourstep::{Error, ErrorKind, Step};
-use fourstep_testkit::mysql::{Certificate, Flavour, MySql, Options};
-use fourstep_testkit::mysql_router::{self, MySqlRouter, ThroughTls};
+use fourstep_servers::mysql::{Certificate, Flavour, MySql, Options};
+use fourstep_servers::mysql_router::{self, MySqlRouter, ThroughTls};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_servers::mysql::{Flavour, MySql, Options};
 
 use crate::world::{FIRST, World, admin, app, assert_error, make_admin, opens, prepare, server, text, world};
 

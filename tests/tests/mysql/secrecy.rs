@@ -1,8 +1,8 @@
 //! No password, old or new, is in what the servers log, in what we log, in an error, or in what the function itself writes.
 
 use fourstep::{Sensitive, Step};
+use fourstep_servers::mysql::{Flavour, MySql};
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::mysql::{Flavour, MySql};
 use fourstep_testkit::secrecy::assert_clean;
 
 use crate::function::Function;

@@ -1,5 +1,5 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_servers::mysql::{Flavour, MySql};
 
 use crate::world::{
     FIRST, SECRET, World, app, assert_error, consume, opens, secret, server, server_with_admin, text, world,

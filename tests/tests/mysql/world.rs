@@ -1,5 +1,5 @@
 use fourstep_mysql::Mysql;
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_servers::mysql::{Flavour, MySql};
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AssertSqlSafe, Connection};

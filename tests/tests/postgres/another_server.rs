@@ -1,7 +1,7 @@
 //! A host whose name leads to another server after setSecret, as a CNAME does that somebody changes.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 
 use crate::world::{FIRST, World, assert_said, name, opens, proxy, secret_by, shared, shared_with_admin};

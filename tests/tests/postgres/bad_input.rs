@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use sqlx::{Connection, Executor};
 
 use crate::world::{FIRST, World, assert_error, assert_said, has_grantors, opens, secret, shared, shared_with_admin};

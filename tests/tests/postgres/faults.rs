@@ -1,6 +1,6 @@
 //! Each message to the server fails in each way that a message can fail: it never arrives, or its answer is lost.
 
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, Proxy, When};
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Servers whose owner keeps passwords as MD5, because a consumer knows nothing better.
 
+use fourstep_servers::postgres::{Options, Postgres};
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::postgres::{Options, Postgres};
 use fourstep_testkit::secrecy::assert_clean;
 
 use crate::world::{FIRST, World, has_grantors, opens, secret};

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use fourstep::{Error, ErrorKind};
-use fourstep_testkit::postgres::{Certificate, Logins, Options, Postgres};
+use fourstep_servers::postgres::{Certificate, Logins, Options, Postgres};
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 use tokio::net::TcpListener;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::pgbouncer::{Lookup, PgBouncer};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::pgbouncer::{Lookup, PgBouncer};
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 use sqlx::{Connection, Executor, Row};

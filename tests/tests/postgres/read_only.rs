@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, When};
 use fourstep_testkit::world::assert_error;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 use fourstep::{Error, ErrorKind};
 use fourstep_postgres::Postgres as Accounts;
-use fourstep_testkit::postgres::Postgres;
+use fourstep_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};

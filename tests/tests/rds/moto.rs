@@ -4,7 +4,7 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::config::{BehaviorVersion, Config, Credentials, Region};
 use fourstep::{ErrorKind, FoundServer, SecretStore, ServerLookup};
 use fourstep_aws::{RdsServers, SecretsManagerStore};
-use fourstep_testkit::Moto;
+use fourstep_servers::moto::Moto;
 
 /// A moto, and what is asked of it.
 struct World {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fourstep_testkit::sshd::Host;
+use fourstep_servers::sshd::Host;
 
 use crate::world::{World, empty};
 

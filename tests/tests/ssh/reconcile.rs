@@ -1,6 +1,6 @@
 //! The operator's event `reconcile`, which the template may call on a schedule.
 
-use fourstep_testkit::ssm::Behaviour;
+use fourstep_servers::ssm::Behaviour;
 use serde_json::{Value, json};
 
 use crate::world::{SECRET, World, assert_error, empty};

@@ -1,5 +1,5 @@
 use fourstep::Step;
-use fourstep_testkit::ssm::Behaviour;
+use fourstep_servers::ssm::Behaviour;
 use serde_json::json;
 
 use crate::world::{World, assert_error, empty};

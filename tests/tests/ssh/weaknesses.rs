@@ -2,8 +2,8 @@
 
 use fourstep::Step;
 use fourstep::{Filter, Sensitive};
+use fourstep_servers::ssm::Behaviour;
 use fourstep_testkit::aws::{Operation, rotation_token};
-use fourstep_testkit::ssm::Behaviour;
 use serde_json::json;
 
 use crate::world::{World, assert_error, empty};

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use fourstep::memory::{CreateSecret, PutSecretValue, RotateSecret, SecretValue, UpdateSecretVersionStage};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_servers::sshd::Host;
+use fourstep_servers::ssm::{Node, SystemsManager};
 use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
 use fourstep_testkit::function;
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
-use fourstep_testkit::sshd::Host;
-use fourstep_testkit::ssm::{Node, SystemsManager};
 use serde_json::{Value, json};
 
 /// Secrets Manager, Systems Manager with hosts, and the function.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Operation, Refusal};
 
-use super::Subject;
+use super::subject::Subject;
 
 /// A secret of its own for one rule, on the subject.
 pub(super) struct Scene<'s> {

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::aws::Operation::{CreateSecret, DeleteSecret, TagResource};
 
+use super::rule::{Rule, rules};
 use super::scene::{LAMBDA, Scene, T1, T2, T3, holds, same};
-use super::{Rule, rules};
 
 pub(super) const RULES: &[Rule] = rules![
     the_store_describes_labels_tags_and_rotation,
