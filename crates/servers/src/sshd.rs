@@ -1,18 +1,24 @@
 //! Hosts with a real sshd, each with users, a home, host keys and an address of its own.
 
+mod address;
+mod files;
+
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::tools::skip;
+pub use files::USER;
+
+use address::{free_port, next_address};
+use files::{USER_ID, make_host_key, write_files};
 
 /// How a host is to be.
 #[derive(Clone, Debug, Default)]
@@ -38,10 +44,6 @@ pub struct Host {
     port: u16,
     directory: PathBuf,
 }
-
-/// The user whose keys are rotated.
-pub const USER: &str = "app";
-const USER_ID: u32 = 12_345;
 
 /// Longer than any machine needs.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -100,7 +102,7 @@ impl Host {
         let port = free_port(address);
         // Kept, since the files will be root's: the namespace removes it.
         let directory = TempDir::with_prefix("host").expect("a temporary directory can be made").keep();
-        write_files(&directory, address, port, options);
+        write_files(&directory, address, port, &options.config);
         let mut child = as_root("env")
             .arg(format!("FOURSTEP_DIRECTORY={}", directory.display()))
             .args(["unshare", "--mount", "--propagation", "private", "/bin/dash", "-c", IN_NAMESPACE])
@@ -293,52 +295,6 @@ impl Drop for Host {
         // Nothing is to be done if it ended before.
         let _ = self.child.wait();
     }
-}
-
-fn write_files(directory: &Path, address: Ipv4Addr, port: u16, options: &Options) {
-    let etc = directory.join("etc");
-    for folder in [etc.join("ssh"), directory.join("home")] {
-        fs::create_dir_all(folder).expect("the directory is ours");
-    }
-    // A password that nothing matches. One that begins with `!` would lock the account.
-    fs::write(etc.join("shadow"), format!("{USER}:*:20000::::::\n")).expect("the directory is ours");
-    for (file, line) in [
-        ("passwd", format!("{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/sh\n")),
-        ("group", format!("{USER}:x:{USER_ID}:\n")),
-    ] {
-        let mut text = fs::read_to_string(Path::new("/etc").join(file)).expect("every machine has it");
-        text.push_str(&line);
-        fs::write(etc.join(file), text).expect("the directory is ours");
-    }
-    let mut config = options.config.join("\n");
-    config += &format!(
-        "\nListenAddress {address}\nPort {port}\nHostKey /etc/ssh/ssh_host_ed25519_key\nUsePAM no\n\
-         PasswordAuthentication no\nLogLevel VERBOSE\nMaxStartups 500\n"
-    );
-    fs::write(etc.join("ssh/sshd_config"), config).expect("the directory is ours");
-    make_host_key(&etc.join("ssh"));
-}
-
-fn make_host_key(folder: &Path) {
-    let file = folder.join("ssh_host_ed25519_key");
-    let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-t", "ed25519", "-N", "", "-C", "host", "-f"]).arg(file).stdin(Stdio::null());
-    assert!(command.status().expect("ssh-keygen can be run").success());
-}
-
-/// Returns an address that no other host of this process has, and hardly one of another process.
-fn next_address() -> Ipv4Addr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let process = std::process::id();
-    let octet = |value: u32| u8::try_from(value).expect("the remainder is small");
-    let last = octet(u32::from(number) % 250 + 2);
-    Ipv4Addr::new(127, octet(process / 250 % 200 + 50), octet(process % 250 + 1), last)
-}
-
-fn free_port(address: Ipv4Addr) -> u16 {
-    let listener = TcpListener::bind((address, 0)).expect("every address of 127/8 is this machine's");
-    listener.local_addr().expect("it is bound").port()
 }
 
 fn as_root(program: &str) -> Command {
