@@ -39,11 +39,11 @@ pub trait Subject {
     /// Counts points from 1 again.
     fn count_anew(&self);
 
-    /// Lets the kill happen at a point, counted from now.
+    /// Arms the kill at a point, counted from now.
     fn arm(&self, point: Self::Point, kill: Kill);
 
-    /// Takes back what [`arm`](Self::arm) did. Where a server was to act on the last message of the dead, waits until
-    /// it did.
+    /// Removes what [`arm`](Self::arm) set up. If a server was to act on the dead function's last message, waits until
+    /// it has.
     fn disarm(&self, point: Self::Point) -> impl Future<Output = ()>;
 
     /// Checks what has to hold at every instant, right after a kill.
@@ -52,12 +52,12 @@ pub trait Subject {
     /// Checks that the rotation ended well.
     fn check_end(&self) -> impl Future<Output = ()>;
 
-    /// Returns whether a rotation may end before it comes to a point. One that polls does so as often as it has to.
+    /// Returns whether a rotation may end before it comes to a point: one that polls may need fewer polls this time.
     fn may_miss(&self, _point: Self::Point) -> bool {
         false
     }
 
-    /// Returns whether an error says that the credential was lost with the reply of the service, and what to do.
+    /// Returns whether an error says that the credential was lost with the service's reply, and what to do.
     fn is_loss(&self, _error: &FunctionError) -> bool {
         false
     }
@@ -86,7 +86,7 @@ impl Tally {
     }
 }
 
-/// Rotates without a fault. The points that were counted after it are those of this rotation.
+/// Runs a rotation without a fault. What is counted after it are the points of this rotation.
 pub async fn rotate(subject: &mut impl Subject) {
     subject.begin();
     subject.count_anew();
@@ -94,8 +94,8 @@ pub async fn rotate(subject: &mut impl Subject) {
     subject.check_end().await;
 }
 
-/// Rotates as often as there are items, one rotation after another. Each that has a point is killed there, and has to
-/// come to a good end all the same. Stops where the credential is lost.
+/// Runs one rotation for each item, one after another. A rotation with a point is killed there, and must end well all the
+/// same. Stops once a credential is lost.
 pub async fn rotate_and_kill<S: Subject>(
     subject: &mut S,
     rotations: impl IntoIterator<Item = Option<S::Point>>,
@@ -116,7 +116,7 @@ pub async fn rotate_and_kill<S: Subject>(
     tally
 }
 
-/// Kills a rotation that has begun. `false`: it ended before it came to the point.
+/// Kills a rotation that has begun. Returns `false` if it ended before it came to the point.
 pub async fn kill_at<S: Subject>(subject: &S, point: S::Point) -> bool {
     subject.count_anew();
     let (happened, mut kill) = watch::channel(false);
@@ -138,7 +138,7 @@ pub async fn kill_at<S: Subject>(subject: &S, point: S::Point) -> bool {
     true
 }
 
-/// Kills a rotation that has begun, and ends it.
+/// Kills a rotation that has begun, and runs it again until it ends.
 async fn survive<S: Subject>(subject: &S, point: S::Point) -> Tally {
     if !kill_at(subject, point).await {
         return Tally::default();

@@ -26,12 +26,12 @@ async fn a_key_that_is_slower_than_the_step_is_not_given_up() {
     world.service.state().early_refusals = usize::MAX;
     world.begin();
     world.step(Step::Create).await.unwrap();
-    world.limit = Duration::from_secs(10);
+    world.inner.limit = Duration::from_secs(10);
     let error = world.fails(Step::Test).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("does not accept the new credential yet"), "{error}");
     // A step that has the time to wait longer than the file allows ends for good, and says what to do.
-    world.limit = Duration::from_secs(300);
+    world.inner.limit = Duration::from_secs(300);
     let error = world.fails(Step::Test).await;
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("Remove AWSPENDING"), "{error}");
@@ -238,7 +238,7 @@ async fn refusals_are_told_apart() {
         world.step(Step::Set).await.unwrap();
         world.service.forget_requests();
         // Longer than a new key may be refused.
-        world.limit = Duration::from_secs(300);
+        world.inner.limit = Duration::from_secs(300);
         for number in 1..60 {
             world.service.fault(number, Fault::Refuse(status, None));
         }

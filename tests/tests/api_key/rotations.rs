@@ -15,7 +15,7 @@ async fn a_minted_key_replaces_another_which_works_until_the_next_rotation() {
         world.holds_two_keys("after a rotation");
         assert_eq!(world.field(AWSCURRENT, "note").as_deref(), Some("kept"));
         let names: Vec<_> = world.service.state().keys.iter().map(|key| key.name.clone()).collect();
-        assert!(names.iter().any(|name| name.starts_with("fourstep-") && name.contains(&world.token)), "{names:?}");
+        assert!(names.iter().any(|name| name.starts_with("fourstep-") && name.contains(world.token())), "{names:?}");
     }
     assert!(!world.service.state().accepts(FIRST_KEY));
 }
