@@ -16,7 +16,7 @@ impl Rotator for Misbehaving {
     const NAME: &'static str = "misbehaving";
     const SLOTS: Slots = Slots::Two;
 
-    async fn create(&self, current: &Secret, _login: &Login<'_, Self>, cx: &Context<'_>) -> Result<Secret> {
+    async fn create(&self, current: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<Secret> {
         let password = current.password.expose();
         match current.behaviour.as_str() {
             "panic" => panic!("the password is {password}"),
@@ -37,7 +37,7 @@ impl Rotator for Misbehaving {
         Ok(Secret { password: cx.password("")?, ..current.clone() })
     }
 
-    async fn set(&self, _pending: &Secret, _login: &Login<'_, Self>, _cx: &Context<'_>) -> Result<()> {
+    async fn set(&self, _pending: &Secret, _login: &Login<'_, Secret>, _cx: &Context<'_>) -> Result<()> {
         Ok(())
     }
 

@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "what tests call is a test too, which clippy only sees of their own functions")]
 #![expect(clippy::print_stdout, reason = "the number of rotations with a fault is a figure to read")]
 
-#[path = "kill/account.rs"]
-mod account;
 #[path = "api_key/answers.rs"]
 mod answers;
 #[path = "api_key/bad_input.rs"]

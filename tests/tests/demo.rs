@@ -2,17 +2,17 @@
 
 use std::process::Command;
 
+use fourstep_test_servers::mysql::{Flavour, MySql};
+use fourstep_test_servers::postgres::Postgres;
+use fourstep_test_servers::sshd::Host;
 use fourstep_testkit::function;
-use fourstep_testkit::mysql::{Flavour, MySql};
-use fourstep_testkit::postgres::Postgres;
-use fourstep_testkit::sshd::Host;
 
 #[tokio::test]
 async fn rotates_twice_with_each_strategy_an_api_key_and_ssh_keys_and_counts_what_a_consumer_notices() {
     if Postgres::start().await.is_none() || MySql::start(Flavour::MySql).await.is_none() || Host::start().is_none() {
         return;
     }
-    let demo = function::example("fourstep-testkit", "demo").unwrap();
+    let demo = function::example("fourstep-test-servers", "demo").unwrap();
     let [programs, ..] = ["rotate-postgres", "rotate-mysql", "rotate-api-key", "rotate-ssh"]
         .map(|name| function::binary(name).unwrap().parent().unwrap().to_owned());
     let output = Command::new(demo).arg(programs).output().unwrap();

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use fourstep_test_servers::key_service::{FIRST_KEY, KeyService};
 use fourstep_testkit::function;
-use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
 use serde_json::{Value, json};
 
 const MINTED: &str = r#"

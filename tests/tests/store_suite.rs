@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder, Credentials, Region};
-use fourstep::{MemoryStore, SecretStore};
+use fourstep::memory::MemoryStore;
+use fourstep::store::SecretStore;
 use fourstep_aws::SecretsManagerStore;
+use fourstep_test_servers::moto::{self, Moto};
+use fourstep_testkit::HttpApi;
 use fourstep_testkit::aws::Aws;
-use fourstep_testkit::store_suite::{self, MOTO_DIFFERENCES, Subject};
-use fourstep_testkit::{HttpApi, Moto};
+use fourstep_testkit::store_suite::{self, Subject};
 
 /// Creates the store that a function uses, with the real SDK, at an end point without TLS.
 fn store_at(url: &str) -> Arc<dyn SecretStore> {
@@ -50,6 +52,6 @@ async fn the_emulation_keeps_the_rules() {
 async fn moto_keeps_the_rules_but_for_the_known_differences() {
     let Some(moto) = Moto::start().await.unwrap() else { return };
     let api = Box::new(HttpApi::new(moto.url()));
-    let subject = Subject { name: "moto", api, store: Some(store_at(moto.url())), differences: MOTO_DIFFERENCES };
+    let subject = Subject { name: "moto", api, store: Some(store_at(moto.url())), differences: moto::DIFFERENCES };
     println!("{}", hold(subject).await);
 }

@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn each_setting_is_read_and_refused() {
-        let cases = [Case {
+        let cases: &[Case<MysqlSettings>] = &[Case {
             tag: None,
             variable: Some("USERNAME_CHARACTER_LIMIT"),
             look: |group| format!("{:?}", group.username_limit),
@@ -31,6 +31,6 @@ mod tests {
             good: &[("16", "Some(16)"), ("255", "Some(255)")],
             bad: &["0", "256", "-1", "many"],
         }];
-        hold::<MysqlSettings>(&cases, &[]);
+        hold::<MysqlSettings>(cases, &[]);
     }
 }

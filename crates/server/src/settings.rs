@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn each_setting_is_read_and_refused() {
-        let cases = [Case {
+        let cases: &[Case<TlsSettings>] = &[Case {
             tag: None,
             variable: Some("TLS_CA_BUNDLE"),
             look: |group| format!("{:?}", group.tls_ca_bundle),
@@ -33,6 +33,6 @@ mod tests {
             good: &[("/opt/ca.pem", "Some(\"/opt/ca.pem\")")],
             bad: &[],
         }];
-        hold::<TlsSettings>(&cases, &[]);
+        hold::<TlsSettings>(cases, &[]);
     }
 }

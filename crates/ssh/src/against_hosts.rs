@@ -7,7 +7,7 @@ mod places;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use fourstep_testkit::sshd::{Host, Options};
+use fourstep_test_servers::sshd::{Host, Options};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PublicKey};

@@ -38,7 +38,11 @@ pub fn called(binary: &str) -> io::Result<Option<BTreeSet<String>>> {
 }
 
 /// Writes down a call: its header `Authorization`, and its action.
-pub(crate) fn record(authorization: &str, service: &str, action: &str) {
+///
+/// # Panics
+///
+/// If the folder cannot be written.
+pub fn record(authorization: &str, service: &str, action: &str) {
     static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let Some(folder) = env::var_os(FOLDER) else { return };
     let key = authorization.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());

@@ -11,11 +11,14 @@ mod cloudtrail;
 mod fault;
 mod history;
 mod iam;
+mod input;
 mod kms;
 mod lambda;
 mod list;
 mod logs;
+mod operation;
 mod rds;
+mod refusal;
 mod rotation;
 mod server;
 
@@ -32,18 +35,21 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use call::{Call, Operation};
+pub use call::Call;
 pub use cloudtrail::Trail;
-pub use fault::{Action, At, Fault, Moment, Refusal};
+pub use fault::{Action, At, Fault, Moment};
 pub use kms::KmsKey;
 pub use lambda::FunctionFacts;
+pub use operation::Operation;
 pub use rds::{DbCluster, DbInstance};
+pub use refusal::Refusal;
 pub use rotation::{FunctionError, Outcome, RotationEnd, rotation_token};
 
+use crate::lock::lock;
 use crate::wire::{Wire, WireListener};
-use api::Input;
+use input::Input;
 use logs::Logged;
-use server::{Shared, lock, serve};
+use server::{Shared, serve};
 
 /// Performs an operation on a store as the emulation does, without HTTP. What RotateSecret would run is not run.
 ///
@@ -97,7 +103,7 @@ impl Aws {
         let shared = Arc::new(Shared::new(store, stopped));
         let app =
             Router::new().fallback(serve).with_state(Arc::clone(&shared)).into_make_service_with_connect_info::<Wire>();
-        let server = axum::serve(WireListener(listener), app).with_graceful_shutdown({
+        let server = axum::serve(WireListener::new(listener), app).with_graceful_shutdown({
             let shared = Arc::clone(&shared);
             async move { shared.stopped().await }
         });

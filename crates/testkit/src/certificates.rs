@@ -1,3 +1,5 @@
+//! Certificates of servers, right ones and wrong ones, each by an authority of its own.
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 
 /// What a server's certificate is.
@@ -17,14 +19,23 @@ pub enum Certificate {
 const OTHER_NAME: &str = "db.example.com";
 
 /// A server's files, in PEM.
-pub(crate) struct Certificates {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
-    pub(crate) authority: String,
+pub struct Certificates {
+    /// Its certificate.
+    pub certificate: String,
+    /// The key of that.
+    pub key: String,
+    /// The certificate of the authority that clients are told to trust.
+    pub authority: String,
 }
 
 impl Certificates {
-    pub(crate) fn make(kind: Certificate) -> Self {
+    /// Creates the files of a server with a certificate of a kind.
+    ///
+    /// # Panics
+    ///
+    /// If no key can be made.
+    #[must_use]
+    pub fn make(kind: Certificate) -> Self {
         let (authority, issuer) = authority("Testkit authority");
         let names = match kind {
             Certificate::OtherName => vec![OTHER_NAME.to_owned()],

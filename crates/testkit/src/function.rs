@@ -69,13 +69,18 @@ fn build(what: &[&str], directory: &Path) -> io::Result<()> {
         .args(["build", "--quiet", "--profile", profile, "--target-dir"])
         .arg(target)
         .args(what)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(workspace())
         .output()?;
     if output.status.success() {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
     Err(io::Error::other(format!("cargo build {} failed:\n{text}", what.join(" "))))
+}
+
+/// Returns a directory of the workspace whose function is tested: cargo tells a test where its own package is.
+fn workspace() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
 }
 
 /// Returns the directory of the profile from the path of a program: `target/debug` from `target/debug/deps/x`.

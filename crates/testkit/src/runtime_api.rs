@@ -14,12 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use fourstep::Step;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::actions;
-use crate::aws::FunctionError;
+use crate::aws::{FunctionError, rotation_token};
 use process::Process;
+pub use server::FUNCTION_ARN;
 pub use usage::Usage;
 
 /// What Lambda runs a function in. One invocation runs at a time; others wait.
@@ -61,9 +63,6 @@ pub struct Invocation {
     /// Whether the process was started for this invocation.
     pub cold: bool,
 }
-
-/// The ARN by which the function is invoked, for RotationLambdaARN of a secret that takes operator events.
-pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function";
 
 impl Sandbox {
     /// Creates a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of
@@ -129,6 +128,33 @@ impl Sandbox {
         let started = Instant::now();
         let result = process.invoke(event.to_string(), self.timeout).await;
         Invocation { result, duration: started.elapsed(), cold }
+    }
+
+    /// Runs a step, as Secrets Manager does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invocation::result`].
+    pub async fn step(&self, step: Step, secret_id: &str, token: &str) -> Result<(), FunctionError> {
+        let event = json!({
+            "Step": step.name(),
+            "SecretId": secret_id,
+            "ClientRequestToken": token,
+            "RotationToken": rotation_token(token),
+        });
+        self.invoke(event).await.result.map(drop)
+    }
+
+    /// Runs the four steps up to the first that fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`Invocation::result`].
+    pub async fn rotate(&self, secret_id: &str, token: &str) -> Result<(), FunctionError> {
+        for step in Step::ALL {
+            self.step(step, secret_id, token).await?;
+        }
+        Ok(())
     }
 
     /// Kills the process at once (SIGKILL), if one runs. The next invocation starts it anew.

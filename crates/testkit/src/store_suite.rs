@@ -2,60 +2,20 @@
 //!
 //! The same rules are checked on the store in memory, on the emulation over HTTP, and on `moto`, which others wrote.
 //! A rule is a small function; its name says what must hold. Most are about the service itself, called by the JSON of its
-//! API; those in `store_rules` are about what a [`SecretStore`] makes of it.
+//! API; those in `store_rules` are about what a [`SecretStore`](fourstep::store::SecretStore) makes of it.
 
 mod label_rules;
-mod moto_differences;
 mod rotation_rules;
+mod rule;
 mod scene;
 mod store_rules;
+mod subject;
 mod value_rules;
 
-use std::sync::Arc;
+pub use subject::{Difference, Subject};
 
-use fourstep::SecretStore;
-use futures_util::future::BoxFuture;
-
-use crate::json_api::JsonApi;
-
-pub use moto_differences::MOTO_DIFFERENCES;
-
+use rule::Rule;
 use scene::Scene;
-
-/// A Secrets Manager that is held to the rules.
-pub struct Subject {
-    /// What it is called in messages.
-    pub name: &'static str,
-    /// The service itself.
-    pub api: Box<dyn JsonApi>,
-    /// A store on that service. `None`: only the service is checked.
-    pub store: Option<Arc<dyn SecretStore>>,
-    /// Where it is known to differ from AWS.
-    pub differences: &'static [Difference],
-}
-
-/// A rule that a subject is known not to keep. If it keeps it after all, the suite fails, so that the list stays true.
-#[derive(Clone, Copy, Debug)]
-pub struct Difference {
-    /// Name of the rule.
-    pub rule: &'static str,
-    /// What the subject does instead.
-    pub instead: &'static str,
-}
-
-/// Something that must hold.
-struct Rule {
-    name: &'static str,
-    check: for<'s> fn(&'s Scene<'s>) -> BoxFuture<'s, Result<(), String>>,
-}
-
-/// Turns functions into rules.
-macro_rules! rules {
-    ($($check:ident),* $(,)?) => {
-        &[$($crate::store_suite::Rule { name: stringify!($check), check: |scene| Box::pin($check(scene)) }),*]
-    };
-}
-use rules;
 
 /// Holds a subject to all rules. Returns how many it was held to.
 ///
@@ -95,9 +55,12 @@ fn rules_of(with_store: bool) -> impl Iterator<Item = &'static Rule> {
 
 #[cfg(test)]
 mod tests {
-    use fourstep::MemoryStore;
+    use std::sync::Arc;
+
+    use fourstep::memory::MemoryStore;
 
     use super::*;
+    use crate::json_api::HttpApi;
 
     #[tokio::test]
     async fn a_difference_that_is_no_longer_there_fails_the_suite() {
@@ -120,7 +83,7 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_does_not_answer_fails_the_suite() {
         // Port 9 of the loopback: nobody listens there.
-        let api = Box::new(crate::HttpApi::new("http://127.0.0.1:9"));
+        let api = Box::new(HttpApi::new("http://127.0.0.1:9"));
         check(&Subject { name: "nobody", api, store: None, differences: &[] }).await.unwrap_err();
     }
 }

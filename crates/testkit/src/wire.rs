@@ -1,3 +1,5 @@
+//! A listener whose connections can be cut in place of an answer, for an HTTP service of a test.
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A connection, as the code that answers on it sees it: it can be cut.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wire {
+pub struct Wire {
     cut: Arc<AtomicBool>,
 }
 
 impl Wire {
     /// Closes the connection in place of the next answer, so that the client gets not one byte.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
 
@@ -27,7 +29,15 @@ impl Wire {
 }
 
 /// A listener whose connections can be cut.
-pub(crate) struct WireListener(pub(super) TcpListener);
+pub struct WireListener(TcpListener);
+
+impl WireListener {
+    /// Creates one that accepts what `listener` does.
+    #[must_use]
+    pub fn new(listener: TcpListener) -> Self {
+        Self(listener)
+    }
+}
 
 impl Listener for WireListener {
     type Io = WireStream;
@@ -50,7 +60,8 @@ impl Connected<IncomingStream<'_, WireListener>> for Wire {
     }
 }
 
-pub(crate) struct WireStream {
+/// What a [`WireListener`] accepts.
+pub struct WireStream {
     stream: TcpStream,
     wire: Wire,
 }

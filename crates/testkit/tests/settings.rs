@@ -19,7 +19,7 @@ const NOT_BOOLEAN: &[&str] = &["on", "t", "2", " true"];
 
 #[test]
 fn each_setting_of_the_engine_is_read_and_refused() {
-    let cases = [
+    let cases: &[Case<EngineSettings>] = &[
         Case {
             tag: Some("fourstep:retire"),
             variable: Some("RETIRE"),
@@ -45,12 +45,12 @@ fn each_setting_of_the_engine_is_read_and_refused() {
             bad: &["true", "OFF", "no"],
         },
     ];
-    hold::<EngineSettings>(&cases, &[]);
+    hold::<EngineSettings>(cases, &[]);
 }
 
 #[test]
 fn each_setting_of_passwords_is_read_and_refused() {
-    let boolean = |variable, look, default| Case {
+    let boolean = |variable, look: fn(&PasswordPolicy) -> String, default| Case {
         tag: None,
         variable: Some(variable),
         look,
@@ -58,7 +58,7 @@ fn each_setting_of_passwords_is_read_and_refused() {
         good: TRUE_AND_FALSE,
         bad: NOT_BOOLEAN,
     };
-    let cases = [
+    let cases: &[Case<PasswordPolicy>] = &[
         Case {
             tag: Some("fourstep:password-length"),
             variable: Some("PASSWORD_LENGTH"),
@@ -81,7 +81,7 @@ fn each_setting_of_passwords_is_read_and_refused() {
         boolean("EXCLUDE_LOWERCASE", |group| group.exclude_lowercase.to_string(), "false"),
         boolean("REQUIRE_EACH_INCLUDED_TYPE", |group| group.require_each_included_type.to_string(), "true"),
     ];
-    hold::<PasswordPolicy>(&cases, &[]);
+    hold::<PasswordPolicy>(cases, &[]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_password_policy_that_nothing_meets_is_refused_at_once() {
 
 #[test]
 fn each_setting_of_accounts_is_read_and_refused() {
-    let cases = [
+    let cases: &[Case<AccountSettings>] = &[
         Case {
             tag: Some("fourstep:strategy"),
             variable: Some("STRATEGY"),
@@ -160,7 +160,7 @@ fn each_setting_of_accounts_is_read_and_refused() {
         },
     ];
     // The endpoint by tag needs ALLOWED_ENDPOINTS.
-    hold::<AccountSettings>(&cases, &["fourstep:endpoint"]);
+    hold::<AccountSettings>(cases, &["fourstep:endpoint"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use crate::failure::Result;
 use crate::process::Invocation;
 use crate::{package, setup, terminal, workspace};
 
-/// Sets up the machine, builds the functions as they are released, and runs an example of the test kit with them. It may
+/// Sets up the machine, builds the functions as they are released, and runs an example of `fourstep-test-servers` with them. It may
 /// need other examples, of `fourstep-lambda`, beside them.
 ///
 /// # Errors
@@ -13,7 +13,7 @@ pub(crate) fn run(example: &str, beside: &[&str]) -> Result {
     let functions = package::selection();
     let beside: String = beside.iter().map(|name| format!(" --package fourstep-lambda --example {name}")).collect();
     let build = Invocation::cargo(&format!(
-        "build --release --locked {functions} --package fourstep-testkit --example {example}{beside}"
+        "build --release --locked {functions} --package fourstep-test-servers --example {example}{beside}"
     ));
     terminal::announce("build", &build.to_string());
     build.run()?;

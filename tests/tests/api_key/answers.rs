@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep_test_servers::key_service::Fault;
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::key_service::Fault;
 use serde_json::json;
 
 use crate::world::{MINTED, PUSHED, World};
@@ -26,12 +26,12 @@ async fn a_key_that_is_slower_than_the_step_is_not_given_up() {
     world.service.state().early_refusals = usize::MAX;
     world.begin();
     world.step(Step::Create).await.unwrap();
-    world.limit = Duration::from_secs(10);
+    world.inner.limit = Duration::from_secs(10);
     let error = world.fails(Step::Test).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("does not accept the new credential yet"), "{error}");
     // A step that has the time to wait longer than the file allows ends for good, and says what to do.
-    world.limit = Duration::from_secs(300);
+    world.inner.limit = Duration::from_secs(300);
     let error = world.fails(Step::Test).await;
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("Remove AWSPENDING"), "{error}");
@@ -143,7 +143,7 @@ async fn a_list_without_names_tells_by_its_times_what_a_lost_answer_may_have_lef
 
 #[tokio::test]
 async fn at_finish_the_old_key_is_revoked_at_once() {
-    let secret = json!({"key": fourstep_testkit::key_service::FIRST_KEY, "key_id": "key-0", "note": "kept"});
+    let secret = json!({"key": fourstep_test_servers::key_service::FIRST_KEY, "key_id": "key-0", "note": "kept"});
     let mut world = World::with(MINTED, &secret, &[("RETIRE", "at-finish")]).await;
     for _ in 0..2 {
         world.rotate().await;
@@ -238,7 +238,7 @@ async fn refusals_are_told_apart() {
         world.step(Step::Set).await.unwrap();
         world.service.forget_requests();
         // Longer than a new key may be refused.
-        world.limit = Duration::from_secs(300);
+        world.inner.limit = Duration::from_secs(300);
         for number in 1..60 {
             world.service.fault(number, Fault::Refuse(status, None));
         }

@@ -1,7 +1,7 @@
 //! Files, secrets and answers that are wrong: each gets an error that names what is wrong, and nothing is revoked.
 
 use fourstep::{AWSCURRENT, ErrorKind, Step};
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE, Fault};
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, Fault};
 use serde_json::{Value, json};
 
 use crate::world::{MINTED, PUSHED, World};

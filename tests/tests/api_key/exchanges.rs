@@ -1,6 +1,7 @@
 //! The ready-made provider files, each against an exchange that was written from the service's own documentation.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fourstep::{AWSCURRENT, Step};
 use fourstep_testkit::script::{Exchange, Script};
@@ -19,7 +20,8 @@ async fn rotated(file: &str, variable: &str, secret: Value, exchanges: Vec<Excha
     let text = std::fs::read_to_string(provider(file)).unwrap();
     let mut world = World::with(&text, &secret, &[(variable, script.url())]).await;
     if variable.is_empty() {
-        world.keys = world.keys.only(provider(file), Some(script.url().to_owned()));
+        let keys = Arc::into_inner(world.inner.rotation).unwrap();
+        world.inner.rotation = Arc::new(keys.only(provider(file), Some(script.url().to_owned())));
     }
     world.begin();
     for step in Step::ALL {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fourstep::{AWSCURRENT, AWSPENDING, ErrorKind};
-use fourstep_testkit::key_service::Fault;
+use fourstep_test_servers::key_service::Fault;
 use serde_json::json;
 
 use crate::world::{MINTED, PUSHED, ROLLED, World};

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, MemoryStore, Sensitive, Step};
-use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
+use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, Sensitive};
+use fourstep_test_servers::jupyterhub::{JupyterHub, USER};
+use fourstep_testkit::aws::{Aws, FunctionError};
 use fourstep_testkit::function;
-use fourstep_testkit::jupyterhub::{JupyterHub, USER};
 use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::secret::RotatedSecret;
 use serde_json::json;
-
-use crate::account::Account;
 
 struct World {
     hub: JupyterHub,
-    aws: Aws,
+    /// Ends when it is dropped.
+    _aws: Aws,
     sandbox: Sandbox,
-    account: Account,
+    secret: RotatedSecret,
 }
 
 impl World {
@@ -32,36 +32,18 @@ impl World {
             .variable("JUPYTERHUB_URL", hub.url());
         let (id, token) = hub.make_token("by hand").await.unwrap();
         let value = json!({"token": token, "token_id": id, "user": USER, "hub": "for consumers"});
-        let account = Account::make("app", &value, None, aws.secrets());
-        aws.secrets().with(|model| {
-            let tag = ("fourstep:provider".to_owned(), "jupyterhub".to_owned());
-            model.tag_resource("app", [tag]).unwrap();
-        });
-        Some(Self { hub, aws, sandbox, account })
+        let secret = RotatedSecret::create(aws.secrets(), "app", &value);
+        secret.tag("fourstep:provider", "jupyterhub");
+        Some(Self { hub, _aws: aws, sandbox, secret })
     }
 
     async fn attempt(&self) -> Result<(), FunctionError> {
-        attempt(&self.sandbox, &self.account, self.aws.secrets()).await
+        self.sandbox.rotate(&self.secret.arn(), &self.secret.token).await
     }
 
     fn field(&self, label: &str, field: &str) -> String {
-        let (_, value) = self.account.labelled(label, self.aws.secrets()).unwrap();
-        value[field].as_str().unwrap().to_owned()
+        self.secret.labelled(label).unwrap()[field].as_str().unwrap().to_owned()
     }
-}
-
-/// Runs the steps, as Secrets Manager does, up to the first that fails.
-pub(crate) async fn attempt(sandbox: &Sandbox, account: &Account, store: &MemoryStore) -> Result<(), FunctionError> {
-    for step in Step::ALL {
-        let event = json!({
-            "Step": step.name(),
-            "SecretId": account.arn(store),
-            "ClientRequestToken": account.token,
-            "RotationToken": rotation_token(&account.token),
-        });
-        sandbox.invoke(event).await.result?;
-    }
-    Ok(())
 }
 
 #[tokio::test]
@@ -70,9 +52,9 @@ async fn a_token_of_a_real_jupyterhub_is_rotated_by_its_file_alone() {
     let filter = Filter::new();
     filter.learn(&Sensitive::new(world.field(AWSCURRENT, "token")));
     for _ in 0..3 {
-        world.account.begin_rotation(world.aws.secrets());
+        world.secret.begin();
         world.attempt().await.unwrap();
-        world.account.check_promoted(world.aws.secrets());
+        world.secret.check_promoted();
         filter.learn(&Sensitive::new(world.field(AWSCURRENT, "token")));
         let mut expected = vec![world.field(AWSCURRENT, "token_id"), world.field(AWSPREVIOUS, "token_id")];
         expected.sort();
@@ -86,17 +68,13 @@ async fn a_token_of_a_real_jupyterhub_is_rotated_by_its_file_alone() {
 #[tokio::test]
 async fn a_token_that_somebody_deleted_at_a_real_jupyterhub_is_an_error_that_says_so() {
     let Some(mut world) = World::start().await else { return };
-    world.aws.secrets().with(|model| {
-        let value = json!({"token": "0123456789abcdef0123456789abcdef", "token_id": "a9", "user": USER}).to_string();
-        model.put_secret_value(fourstep::memory::PutSecretValue::current("app", value)).unwrap();
-    });
+    world.secret.put(&json!({"token": "0123456789abcdef0123456789abcdef", "token_id": "a9", "user": USER}));
     // The version by hand is one more, and its credential never lived.
     let before = world.hub.token_ids().await.unwrap();
-    world.aws.secrets().with(|model| {
-        let secret = model.secret_mut("app").unwrap();
+    world.secret.look(|secret| {
         secret.versions.retain(|version| version.labels.iter().any(|label| label == AWSCURRENT));
     });
-    world.account.begin_rotation(world.aws.secrets());
+    world.secret.begin();
     let error = world.attempt().await.unwrap_err();
     assert_eq!(error.error_type, "Rejected", "{error}");
     assert!(error.message.contains("JupyterHub at 127.0.0.1 (request `test`) refused the key (403)"), "{error}");

@@ -4,22 +4,19 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Filter, Sensitive, Step};
-use fourstep_testkit::aws::{Action, Aws, FunctionError, Moment, rotation_token};
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Filter, Sensitive};
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
+use fourstep_testkit::aws::{Aws, FunctionError, Moment, rotation_token};
 use fourstep_testkit::function;
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
+use fourstep_testkit::kill::{Kill, Subject, Tally, both_moments, rotate, rotate_and_kill};
 use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::secret::RotatedSecret;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tokio::sync::watch;
 
-use crate::account::Account;
 use crate::world::{MINTED, PUSHED, ROLLED};
-
-/// Longer than any machine needs.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a rotation is killed.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +29,13 @@ struct World {
     aws: Aws,
     service: Arc<KeyService>,
     sandbox: Arc<Sandbox>,
-    account: Account,
-    minted: bool,
+    secret: RotatedSecret,
+    provider: &'static str,
     _file: NamedTempFile,
 }
 
 impl World {
-    async fn start(provider: &str) -> Self {
+    async fn start(provider: &'static str) -> Self {
         let (aws, service) = (Aws::start().await.unwrap(), KeyService::start().await.unwrap());
         // Room for the stray of a dead attempt, which another may not touch before its maker's time is over.
         service.state().limit = 3;
@@ -46,81 +43,25 @@ impl World {
         file.write_all(provider.as_bytes()).unwrap();
         let sandbox = Sandbox::new(function::binary("rotate-api-key").unwrap()).unwrap();
         let sandbox = service.found_by(sandbox, file.path()).variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url());
-        let minted = provider == MINTED;
-        let value = if minted { json!({"key": FIRST_KEY, "key_id": "key-0"}) } else { json!({"key": FIRST_VALUE}) };
-        let account = Account::make("app", &value, None, aws.secrets());
-        Self { aws, service: Arc::new(service), sandbox: Arc::new(sandbox), account, minted, _file: file }
-    }
-
-    fn begin(&mut self) {
-        self.account.begin_rotation(self.aws.secrets());
-        self.aws.forget_calls();
-        self.service.forget_requests();
-    }
-
-    async fn attempt(&self, killed: Option<&watch::Receiver<bool>>) -> Result<(), FunctionError> {
-        for step in Step::ALL {
-            if killed.is_some_and(|killed| *killed.borrow()) {
-                break;
-            }
-            let event = json!({
-                "Step": step.name(),
-                "SecretId": self.account.arn(self.aws.secrets()),
-                "ClientRequestToken": self.account.token,
-                "RotationToken": rotation_token(&self.account.token),
-            });
-            self.sandbox.invoke(event).await.result?;
-        }
-        Ok(())
-    }
-
-    fn kill_at(&self, point: Point) -> watch::Receiver<bool> {
-        let (killed, happened) = watch::channel(false);
-        let sandbox = Arc::clone(&self.sandbox);
-        let kill = move || {
-            sandbox.kill();
-            killed.send_replace(true);
+        let value = match provider {
+            MINTED => json!({"key": FIRST_KEY, "key_id": "key-0"}),
+            _ => json!({"key": FIRST_VALUE}),
         };
-        match point {
-            Point::Call(number, at) => self.aws.on_call(move |call, moment| {
-                if (call.number, moment) != (number, at) {
-                    return Action::Proceed;
-                }
-                kill();
-                Action::Hang
-            }),
-            Point::Request(number, at) => self.service.on_request(move |request, moment| {
-                let meant = (request, moment) == (number, at);
-                if meant {
-                    kill();
-                }
-                meant
-            }),
-        }
-        happened
+        let secret = RotatedSecret::create(aws.secrets(), "app", &value);
+        Self { aws, service: Arc::new(service), sandbox: Arc::new(sandbox), secret, provider, _file: file }
+    }
+
+    fn mints(&self) -> bool {
+        self.provider == MINTED
     }
 
     fn key(&self, label: &str) -> Option<String> {
-        let (_, value) = self.account.labelled(label, self.aws.secrets())?;
-        Some(value["key"].as_str().unwrap().to_owned())
+        Some(self.secret.labelled(label)?["key"].as_str().unwrap().to_owned())
     }
 
     fn opens(&self, label: &str) -> bool {
         let state = self.service.state();
         self.key(label).is_some_and(|key| state.value == key || state.accepts(&key))
-    }
-
-    fn check_end(&self, what: &str) {
-        self.account.check_promoted(self.aws.secrets());
-        assert!(self.opens(AWSCURRENT), "{what}");
-        assert_eq!(self.opens(AWSPREVIOUS), self.minted, "{what}");
-        if self.minted {
-            let mut found: Vec<_> = self.service.state().keys.iter().map(|key| key.value.clone()).collect();
-            let mut expected = vec![self.key(AWSCURRENT).unwrap(), self.key(AWSPREVIOUS).unwrap()];
-            found.sort();
-            expected.sort();
-            assert_eq!(found, expected, "{what}: the keys that are left");
-        }
     }
 
     fn check_secrecy(&self) {
@@ -139,55 +80,89 @@ impl World {
     }
 }
 
-async fn killed_at_each(provider: &str) {
+impl Subject for World {
+    type Point = Point;
+
+    fn secret(&self) -> &RotatedSecret {
+        &self.secret
+    }
+
+    fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+
+    fn begin(&mut self) {
+        self.secret.begin();
+    }
+
+    fn count_anew(&self) {
+        self.aws.forget_calls();
+        self.service.forget_requests();
+    }
+
+    fn arm(&self, point: Point, kill: Kill) {
+        match point {
+            Point::Call(number, at) => kill.at_call(&self.aws, number, at),
+            Point::Request(number, at) => self.service.on_request(move |request, moment| {
+                let meant = (request, moment) == (number, at);
+                if meant {
+                    kill.now();
+                }
+                meant
+            }),
+        }
+    }
+
+    async fn disarm(&self, _point: Point) {
+        self.aws.heal();
+        self.service.heal();
+    }
+
+    async fn check_after_kill(&self, point: Point) {
+        if self.provider != ROLLED {
+            let works = self.opens(AWSCURRENT) || !self.mints() && self.opens(AWSPENDING);
+            assert!(works, "{point:?}: right after");
+        }
+    }
+
+    async fn check_end(&self) {
+        self.secret.check_promoted();
+        assert!(self.opens(AWSCURRENT));
+        assert_eq!(self.opens(AWSPREVIOUS), self.mints());
+        if self.mints() {
+            let mut found: Vec<_> = self.service.state().keys.iter().map(|key| key.value.clone()).collect();
+            let mut expected = vec![self.key(AWSCURRENT).unwrap(), self.key(AWSPREVIOUS).unwrap()];
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "the keys that are left");
+        }
+    }
+
+    fn is_loss(&self, error: &FunctionError) -> bool {
+        self.provider == ROLLED && error.error_type == "Rejected" && error.message.contains("ssue a new key by hand")
+    }
+}
+
+/// Kills the second rotation at each of its points, each in a world of its own.
+async fn killed_at_each(provider: &'static str) {
     let started = Instant::now();
     let mut world = World::start(provider).await;
-    world.begin();
-    world.attempt(None).await.unwrap();
-    world.begin();
-    world.attempt(None).await.unwrap();
-    world.check_end("without a kill");
+    rotate(&mut world).await;
+    rotate(&mut world).await;
     let (calls, requests) = (world.aws.calls().len(), world.service.requests().len());
-    let moments = [Moment::Before, Moment::After];
-    let points = (1..=calls).flat_map(|call| moments.map(|moment| Point::Call(call, moment)));
-    let requests_points = (1..=requests).flat_map(|request| moments.map(|moment| Point::Request(request, moment)));
-    let (mut killed, mut lost) = (0, 0);
-    for point in points.chain(requests_points) {
-        let what = format!("{point:?}");
+    let points = both_moments(calls).map(|(call, moment)| Point::Call(call, moment));
+    let at_requests = both_moments(requests).map(|(request, moment)| Point::Request(request, moment));
+    let mut tally = Tally::default();
+    for point in points.chain(at_requests) {
         let mut world = World::start(provider).await;
-        world.begin();
-        world.attempt(None).await.unwrap();
-        world.begin();
-        let mut kill = world.kill_at(point);
-        if let Err(error) = world.attempt(Some(&kill)).await {
-            assert_eq!(error.error_type, "Runtime.ExitError", "{what}: {error}");
+        let one = rotate_and_kill(&mut world, [None, Some(point), None]).await;
+        tally = tally.and(one);
+        if one.lost == 0 {
+            world.check_secrecy();
         }
-        tokio::time::timeout(LIMIT, kill.wait_for(|killed| *killed)).await.expect("it is killed").unwrap();
-        killed += 1;
-        world.aws.heal();
-        world.service.heal();
-        if provider != ROLLED {
-            assert!(world.opens(AWSCURRENT) || !world.minted && world.opens(AWSPENDING), "{what}: right after");
-        }
-        match world.attempt(None).await {
-            Ok(()) => world.check_end(&what),
-            Err(error) => {
-                assert_eq!(provider, ROLLED, "{what}: {error}");
-                let again = world.attempt(None).await.unwrap_err();
-                assert_eq!((&again.error_type, &again.message), (&error.error_type, &error.message), "{what}");
-                assert!(
-                    error.error_type == "Rejected" && error.message.contains("ssue a new key by hand"),
-                    "{what}: {error}"
-                );
-                lost += 1;
-                continue;
-            }
-        }
-        world.begin();
-        world.attempt(None).await.unwrap();
-        world.check_end(&format!("{what}: the next rotation"));
-        world.check_secrecy();
     }
+    let Tally { killed, lost, .. } = tally;
+    assert_eq!(killed, 2 * (calls + requests));
     assert_eq!(lost > 0, provider == ROLLED);
     println!(
         "{calls} calls of Secrets Manager and {requests} requests; killed at {killed} points, {lost} keys lost; {:.1} s in all",

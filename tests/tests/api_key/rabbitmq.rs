@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use fourstep::memory::{CreateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPREVIOUS, Filter, Sensitive};
+use fourstep::{Filter, Sensitive};
+use fourstep_test_servers::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::aws::Aws;
 use fourstep_testkit::function;
-use fourstep_testkit::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::runtime_api::Sandbox;
-use serde_json::json;
-
-use crate::account::Account;
-use crate::jupyterhub::attempt;
+use fourstep_testkit::secret::RotatedSecret;
+use serde_json::{Value, json};
 
 /// A user of the management interface, one of queues alone, and the administrator itself.
 #[tokio::test]
@@ -25,11 +22,8 @@ async fn users_of_a_real_rabbitmq_get_new_passwords_and_keep_their_tags() {
         .variable("API_PROVIDER", "rabbitmq")
         .variable("API_LOOPBACK", "on")
         .variable("RABBITMQ_URL", server.url());
-    let boss = json!({"username": ADMINISTRATOR.0, "password": ADMINISTRATOR.1}).to_string();
-    aws.secrets().with(|model| {
-        let value = Some(SecretValue::text(boss));
-        model.create_secret(CreateSecret { name: "admin", value, ..CreateSecret::default() }).unwrap();
-    });
+    let boss = json!({"username": ADMINISTRATOR.0, "password": ADMINISTRATOR.1});
+    RotatedSecret::create(aws.secrets(), "admin", &boss);
     let filter = Filter::new();
     for (name, tags) in
         [("watcher", &["monitoring", "policymaker"][..]), ("app/1 ü", &[]), (ADMINISTRATOR.0, &["administrator"])]
@@ -42,14 +36,13 @@ async fn users_of_a_real_rabbitmq_get_new_passwords_and_keep_their_tags() {
             value["masterarn"] = "admin".into();
         }
         filter.learn(&Sensitive::new(first));
-        let mut account = Account::make(&format!("secret-of-{}", tags.len()), &value, None, aws.secrets());
+        let mut secret = RotatedSecret::create(aws.secrets(), &format!("secret-of-{}", tags.len()), &value);
         for _ in 0..2 {
-            account.begin_rotation(aws.secrets());
-            attempt(&sandbox, &account, aws.secrets()).await.unwrap();
-            account.check_promoted(aws.secrets());
-            let password =
-                |label| account.labelled(label, aws.secrets()).unwrap().1["password"].as_str().unwrap().to_owned();
-            let (current, previous) = (password(AWSCURRENT), password(AWSPREVIOUS));
+            let token = secret.begin();
+            sandbox.rotate(&secret.arn(), &token).await.unwrap();
+            secret.check_promoted();
+            let password = |value: Value| value["password"].as_str().unwrap().to_owned();
+            let (current, previous) = (password(secret.current()), password(secret.previous()));
             filter.learn(&Sensitive::new(current.as_str()));
             // A user without a tag may not use this interface, which the server says only after a right password.
             let (status, answer) = server.who_am_i(name, &current).await.unwrap();

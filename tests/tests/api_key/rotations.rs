@@ -1,7 +1,7 @@
 //! Rotations of each kind without a fault: what they leave in the secret and at the service.
 
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE};
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use serde_json::json;
 
 use crate::world::{MINTED, PUSHED, ROLLED, World};
@@ -15,7 +15,7 @@ async fn a_minted_key_replaces_another_which_works_until_the_next_rotation() {
         world.holds_two_keys("after a rotation");
         assert_eq!(world.field(AWSCURRENT, "note").as_deref(), Some("kept"));
         let names: Vec<_> = world.service.state().keys.iter().map(|key| key.name.clone()).collect();
-        assert!(names.iter().any(|name| name.starts_with("fourstep-") && name.contains(&world.token)), "{names:?}");
+        assert!(names.iter().any(|name| name.starts_with("fourstep-") && name.contains(world.token())), "{names:?}");
     }
     assert!(!world.service.state().accepts(FIRST_KEY));
 }
@@ -63,7 +63,7 @@ async fn a_rolled_key_whose_answer_is_lost_is_rolled_again_by_an_administrator()
     let secret = json!({"key": FIRST_VALUE, "masterarn": "admin"});
     let mut world = World::with(&(ROLLED.to_owned() + admin), &secret, &[]).await;
     world.begin();
-    world.service.fault(1, fourstep_testkit::key_service::Fault::ReplyLost);
+    world.service.fault(1, fourstep_test_servers::key_service::Fault::ReplyLost);
     assert_eq!(world.fails(Step::Create).await.kind(), ErrorKind::Unavailable);
     assert!(!world.opens(AWSCURRENT));
     world.service.heal();

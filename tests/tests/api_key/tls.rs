@@ -1,7 +1,7 @@
 //! TLS: a key is sent to a server whose certificate is right, and to no other.
 
 use fourstep::{AWSCURRENT, ErrorKind, Step};
-use fourstep_testkit::key_service::FIRST_KEY;
+use fourstep_test_servers::key_service::FIRST_KEY;
 use fourstep_testkit::tls::{Certificate, TlsFront};
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::world::{MINTED, World};
 async fn behind(certificate: Certificate, trusted: bool) -> (World, TlsFront) {
     let secret = json!({"key": FIRST_KEY, "key_id": "key-0", "note": "kept"});
     // The service of this world stands behind the front of the next, which has its address.
-    let service = fourstep_testkit::key_service::KeyService::start().await.unwrap();
+    let service = fourstep_test_servers::key_service::KeyService::start().await.unwrap();
     let front = TlsFront::before(service.url(), certificate).await.unwrap();
     let bundle = if trusted { front.authority().display().to_string() } else { String::new() };
     let mut world = World::with(MINTED, &secret, &[("KEYS_URL", front.url()), ("TLS_CA_BUNDLE", &bundle)]).await;

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use fourstep::memory::{CreateSecret, RotateSecret, Secret, SecretValue};
-use fourstep::{
-    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Engine, Environment, Error, Filter, MemoryStore, Result, Sensitive,
-    Step, StepEvent,
-};
+use fourstep::memory::Secret;
+use fourstep::settings::Environment;
+use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Clock, Error, Filter, Result, Sensitive, Step};
 use fourstep_api_key::ApiKeys;
-use fourstep_testkit::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, KeyService};
+use fourstep_testkit::secret::RotatedSecret;
+use fourstep_testkit::world;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -88,17 +88,11 @@ impl Clock for Quick {
 
 pub(crate) struct World {
     pub(crate) service: KeyService,
-    pub(crate) engine: Engine,
-    pub(crate) keys: ApiKeys,
     pub(crate) clock: Arc<Quick>,
-    store: Arc<MemoryStore>,
-    /// The version that the rotation makes.
-    pub(crate) token: String,
-    pub(crate) limit: Duration,
+    /// The secret, and the engine.
+    pub(crate) inner: world::World<ApiKeys>,
     _file: NamedTempFile,
 }
-
-pub(crate) const NAME: &str = "app/key";
 
 impl World {
     /// Begins with the provider file of a kind, and the secret that opens the service.
@@ -116,47 +110,37 @@ impl World {
         let url = service.url().to_owned();
         let fixed = [("KEYS_URL", url.as_str()), ("API_LOOPBACK", "on")];
         let variables = fixed.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let environment: Environment = variables.collect();
+        let variables: Vec<(String, String)> = variables.collect();
         let mut file = NamedTempFile::with_suffix(".toml").unwrap();
         file.write_all(provider.as_bytes()).unwrap();
-        let store = Arc::new(MemoryStore::default());
-        store.with(|model| {
-            for (name, value) in [(NAME, secret.clone()), ("admin", json!({"token": "administrators-key-1"}))] {
-                let value = Some(SecretValue::text(value.to_string()));
-                model.create_secret(CreateSecret { name, value, ..CreateSecret::default() }).unwrap();
-            }
-        });
+        let keys = ApiKeys::new(variables.iter().cloned().collect::<Environment>()).only(file.path(), None);
+        let secret = RotatedSecret::create(&Arc::default(), "app/key", secret);
+        RotatedSecret::create(&secret.store, "admin", &json!({"token": "administrators-key-1"}));
         let clock = Arc::new(Quick::default());
-        let engine = Engine::new(Arc::clone(&store) as _, environment.clone()).with_clock(Arc::clone(&clock) as _);
-        let keys = ApiKeys::new(environment).only(file.path(), None);
-        let limit = Duration::from_secs(30);
-        Self { service, engine, keys, clock, store, token: String::new(), limit, _file: file }
+        let mut inner = world::World::of(keys, secret).with_clock(Arc::clone(&clock) as _);
+        for (name, value) in variables {
+            inner.variable(&name, value);
+        }
+        Self { service, clock, inner, _file: file }
     }
 
     /// Begins a rotation, as RotateSecret does.
     pub(crate) fn begin(&mut self) {
-        let token = format!("11111111-1111-4111-8111-{:012}", self.secret(|secret| secret.versions.len()));
-        self.store.with(|model| {
-            let request =
-                RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(NAME) };
-            model.rotate_secret(request).answer.unwrap();
-        });
-        self.token = token;
+        self.inner.start();
     }
 
     pub(crate) async fn step(&self, step: Step) -> Result<()> {
-        let arn = self.secret(|secret| secret.arn.clone());
-        let event = StepEvent { step, secret_id: arn, token: self.token.clone(), rotation_token: None };
-        let report = self.engine.run(&self.keys, &event, self.clock.now() + self.limit).await;
-        report.result.map(drop)
+        self.inner.step(step, self.token()).await.map(drop)
+    }
+
+    /// Returns the version that the rotation makes.
+    pub(crate) fn token(&self) -> &str {
+        &self.inner.secret.token
     }
 
     /// Runs the steps, as Secrets Manager does, up to the first that fails.
     pub(crate) async fn attempt(&self) -> Result<()> {
-        for step in Step::ALL {
-            self.step(step).await?;
-        }
-        Ok(())
+        self.inner.run(self.token()).await
     }
 
     pub(crate) async fn rotate(&mut self) {
@@ -170,14 +154,11 @@ impl World {
     }
 
     pub(crate) fn secret<T>(&self, look: impl FnOnce(&mut Secret) -> T) -> T {
-        self.store.with(|model| look(model.secret_mut(NAME).unwrap()))
+        self.inner.secret.look(look)
     }
 
     pub(crate) fn labelled(&self, label: &str) -> Option<Value> {
-        self.secret(|secret| {
-            let text = secret.labelled(label)?.text()?.expose().to_owned();
-            Some(serde_json::from_str(&text).unwrap())
-        })
+        self.inner.labelled(label)
     }
 
     pub(crate) fn field(&self, label: &str, field: &str) -> Option<String> {
@@ -191,14 +172,11 @@ impl World {
     }
 
     pub(crate) fn put_by_hand(&self, value: &Value) {
-        self.store.with(|model| {
-            let put = fourstep::memory::PutSecretValue::current(NAME, value.to_string());
-            model.put_secret_value(put).unwrap();
-        });
+        self.inner.put(value);
     }
 
     pub(crate) fn is_promoted(&self) -> bool {
-        self.secret(|secret| secret.labelled(AWSCURRENT).is_some_and(|version| version.id == self.token))
+        self.secret(|secret| secret.labelled(AWSCURRENT).is_some_and(|version| version.id == self.token()))
     }
 
     /// Checks the end of a rotation of minted keys: the service holds the keys of AWSCURRENT and AWSPREVIOUS, and no

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
-use fourstep_testkit::tool;
+use fourstep_test_servers::tools::tool;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

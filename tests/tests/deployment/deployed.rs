@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use fourstep::AWSCURRENT;
 use fourstep::memory::{CreateSecret, SecretValue};
+use fourstep_test_servers::key_service::{FIRST_KEY, KeyService};
+use fourstep_test_servers::ministack::Ministack;
+use fourstep_test_servers::mysql::{self, Flavour, MySql};
+use fourstep_test_servers::postgres::{Certificate, Options, Postgres};
+use fourstep_test_servers::sshd::{Host, USER};
+use fourstep_test_servers::ssm::{Node, SystemsManager, TAG};
 use fourstep_testkit::aws::{Aws, Operation, Outcome};
-use fourstep_testkit::key_service::{FIRST_KEY, KeyService};
-use fourstep_testkit::ministack::Ministack;
-use fourstep_testkit::mysql::{self, Flavour, MySql};
-use fourstep_testkit::postgres::{Certificate, Options, Postgres};
-use fourstep_testkit::sshd::{Host, USER};
-use fourstep_testkit::ssm::{Node, SystemsManager, TAG};
 use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
-use fourstep_testkit::skip;
+use fourstep_test_servers::tools::skip;
 use serde_json::{Value, json};
 use zip::ZipArchive;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fourstep_testkit::ministack::Ministack;
+use fourstep_test_servers::ministack::Ministack;
 
 use crate::template::path;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use fourstep_testkit::tool;
+use fourstep_test_servers::tools::tool;
 use serde_json::{Value, json};
 
 use crate::resolved::Resolver;

@@ -1,7 +1,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use fourstep::SETTINGS;
+use fourstep::Rotation as _;
+use fourstep::accounts::Strategies;
+use fourstep::settings::{EngineSettings, Environment, Groups, Row};
+use fourstep_api_key::ApiKeys;
+use fourstep_mysql::Mysql;
+use fourstep_postgres::Postgres;
+use fourstep_ssh::Ssh;
 
 use crate::template::{functions, path, template};
 
@@ -10,6 +16,31 @@ const NOT_DEPLOYED: [&str; 1] = ["API_LOOPBACK"];
 
 /// What every function reads.
 const COMMON: [&str; 4] = ["MIN_AGE", "OPERATOR_EVENTS", "RETIRE", "TLS_CA_BUNDLE"];
+
+/// Returns the settings that each function reads.
+fn groups_of(binary: &str) -> Groups {
+    let own = match binary {
+        "rotate-postgres" => Strategies::from(Postgres::new()).settings(),
+        "rotate-mysql" => Strategies::from(Mysql::new()).settings(),
+        "rotate-ssh" => Ssh::new().settings(),
+        "rotate-api-key" => ApiKeys::new(Environment::default()).settings(),
+        other => panic!("{other} is a function of no plugin that is known here"),
+    };
+    Groups::of::<EngineSettings>().with(own)
+}
+
+/// Returns the settings of all functions, each once.
+fn settings() -> Vec<&'static Row> {
+    let functions = ["rotate-postgres", "rotate-mysql", "rotate-ssh", "rotate-api-key"];
+    functions.into_iter().fold(Groups::none(), |all, binary| all.with(groups_of(binary))).rows().collect()
+}
+
+#[test]
+fn no_setting_is_in_two_groups() {
+    let names: Vec<_> = settings().into_iter().flat_map(|row| [row.tag, row.variable]).flatten().collect();
+    let once: BTreeSet<_> = names.iter().collect();
+    assert_eq!(names.len(), once.len(), "{names:?}");
+}
 
 #[test]
 fn every_function_is_in_the_template_and_in_the_readme() {
@@ -32,7 +63,7 @@ fn every_function_is_in_the_template_and_in_the_readme() {
 fn every_setting_reaches_a_function_and_every_variable_is_a_setting() {
     let functions = functions(&template());
     let deployed: BTreeSet<_> = functions.iter().flat_map(|function| function.variables.iter().cloned()).collect();
-    let settings = SETTINGS.iter().filter_map(|setting| setting.variable).map(str::to_owned);
+    let settings = settings().into_iter().filter_map(|row| row.variable).map(str::to_owned);
     let known: BTreeSet<_> =
         settings.filter(|name| !NOT_DEPLOYED.contains(&name.as_str())).chain(variables_of_providers()).collect();
     assert_eq!(deployed, known);
@@ -47,16 +78,24 @@ fn every_setting_reaches_a_function_and_every_variable_is_a_setting() {
 fn the_readme_lists_every_setting_as_it_is() {
     let readme = fs::read_to_string(path("README.md")).unwrap();
     let code = |name: Option<&str>| name.map_or_else(String::new, |name| format!("`{name}`"));
-    for setting in SETTINGS {
-        let (tag, variable) = (code(setting.tag), code(setting.variable));
-        let row = format!("| {tag} | {variable} | {} | {} | {} |", setting.accepts, setting.default, setting.meaning);
-        let row = row.replace("|  |", "| |");
-        assert!(readme.contains(&row), "the README's table of settings lacks this row:\n{row}");
+    let rows = settings().into_iter().map(|row| {
+        let (tag, variable) = (code(row.tag), code(row.variable));
+        format!("| {tag} | {variable} | {} | {} | {} |\n", row.accepts, row.default, row.meaning).replace("|  |", "| |")
+    });
+    let table: String = rows.collect();
+    let (before, rest) = readme.split_once(HEADING).unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let wanted = format!("{before}{HEADING}{table}\n{after}");
+    if std::env::var_os("FOURSTEP_WRITE_README").is_some() {
+        fs::write(path("README.md"), &wanted).unwrap();
     }
-    let section = readme.split("\n## Settings\n").nth(1).unwrap().split("\n### ").next().unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| `fourstep:") || line.starts_with("| | `"));
-    assert_eq!(rows.count(), SETTINGS.len(), "the README has a setting that there is not");
+    assert!(
+        fs::read_to_string(path("README.md")).unwrap() == wanted,
+        "the README's table of settings is not that of the functions; FOURSTEP_WRITE_README=1 writes it:\n{table}"
+    );
 }
+
+const HEADING: &str = "| tag | variable | takes | without it | for |\n| --- | --- | --- | --- | --- |\n";
 
 /// Returns the variables that the ready-made providers put into their `base_url`.
 fn variables_of_providers() -> BTreeSet<String> {

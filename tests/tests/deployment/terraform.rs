@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use fourstep_testkit::tool;
+use fourstep_test_servers::tools::tool;
 use serde_json::Value;
 
 use crate::permissions::allowed;

@@ -1,76 +1,105 @@
-use fourstep::memory::{CreateSecret, MemoryStore, RotateSecret, Secret, SecretValue, SecretVersion};
-use fourstep::{AWSCURRENT, AWSPENDING};
-use fourstep_testkit::runtime_api::FUNCTION_ARN;
-use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// A secret of an account, and its latest rotation.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    /// The name of the secret, and of the account with which it begins.
-    pub(crate) name: String,
-    /// The version that the rotation makes. Before the first one: the version that there is.
-    pub(crate) token: String,
-    /// The version that is current when the rotation begins.
-    pub(crate) before: String,
+use fourstep::{AWSPENDING, AWSPREVIOUS};
+use fourstep_testkit::kill::{Kill, Subject};
+use fourstep_testkit::proxy::{Fault, When};
+use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::secret::RotatedSecret;
+
+use crate::point::Point;
+use crate::world::World;
+
+/// An account, and its secret.
+pub(crate) struct Account<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) secret: RotatedSecret,
 }
 
-impl Account {
-    /// Creates a secret with a first value, and the tag that names a strategy, if it is to have one.
-    pub(crate) fn make(name: &str, value: &Value, strategy: Option<&str>, store: &MemoryStore) -> Self {
-        let first = version_id(0);
-        store.with(|model| {
-            let value = Some(SecretValue::text(value.to_string()));
-            model.create_secret(CreateSecret { name, token: Some(&first), value, ..CreateSecret::default() }).unwrap();
-            if let Some(strategy) = strategy {
-                let tag = ("fourstep:strategy".to_owned(), strategy.to_owned());
-                model.tag_resource(name, [tag]).unwrap();
+/// Longer than any machine needs.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl<'w> Account<'w> {
+    /// Creates one that no other rotation had.
+    pub(crate) async fn make(world: &'w mut World) -> Self {
+        let secret = world.make_account().await;
+        Self { world, secret }
+    }
+}
+
+impl Subject for Account<'_> {
+    type Point = Point;
+
+    /// An attempt that fails is made again once: two more attempts have to end a rotation.
+    const MOST_ATTEMPTS: usize = 2;
+
+    fn secret(&self) -> &RotatedSecret {
+        &self.secret
+    }
+
+    fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.world.sandbox
+    }
+
+    fn begin(&mut self) {
+        self.secret.begin();
+    }
+
+    fn count_anew(&self) {
+        self.world.count_anew();
+    }
+
+    fn arm(&self, point: Point, kill: Kill) {
+        let World { aws, proxy, .. } = self.world;
+        match point {
+            Point::SecretsManager(number, at) => kill.at_call(aws, number, at),
+            Point::Database(number, when) => {
+                proxy.at(number, When::Before, Fault::Call(Box::new(move || kill.now())));
+                match when {
+                    When::Before => proxy.at(number, When::Before, Fault::Drop),
+                    When::After => proxy.at(number, When::After, Fault::SwallowReplies),
+                }
             }
-        });
-        Self { name: name.to_owned(), token: first.clone(), before: first }
+        }
     }
 
-    /// Begins a rotation, as RotateSecret does.
-    pub(crate) fn begin_rotation(&mut self, store: &MemoryStore) {
-        self.before = self.token.clone();
-        store.with(|model| {
-            let token = version_id(model.secret(&self.name).unwrap().versions.len());
-            let request =
-                RotateSecret { token: Some(&token), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(&self.name) };
-            // It is refused while a rotation is not complete.
-            model.rotate_secret(request).answer.unwrap();
-            self.token = token;
-        });
+    async fn disarm(&self, point: Point) {
+        if let Point::SecretsManager(number, _) = point {
+            assert_eq!(self.world.aws.calls().len(), number, "{point:?}: the dead make no calls");
+        }
+        self.world.aws.heal();
+        let started = Instant::now();
+        if let Point::Database(_, When::After) = point {
+            while self.world.server.has_session().await {
+                assert!(started.elapsed() < LIMIT, "{point:?}: the session of the dead function does not end");
+            }
+        }
     }
 
-    pub(crate) fn arn(&self, store: &MemoryStore) -> String {
-        self.look(store, |secret| secret.arn.clone())
+    /// Checks that whoever reads the secret can log in, in single-user perhaps with AWSPENDING.
+    async fn check_after_kill(&self, point: Point) {
+        if !self.world.opens(&self.secret.current()).await {
+            assert!(!self.world.overlaps(), "{point:?}: AWSCURRENT does not work");
+            let pending = self.secret.labelled(AWSPENDING);
+            let pending = pending.unwrap_or_else(|| panic!("{point:?}: no labelled version works"));
+            assert!(self.world.opens(&pending).await, "{point:?}: no labelled version works");
+        }
+        let names = self.world.server.accounts().await;
+        assert!(names.is_subset(&self.world.names), "{point:?}: {names:?}");
     }
 
-    /// Returns the version with a label, if there is one and it has a value.
-    pub(crate) fn labelled(&self, label: &str, store: &MemoryStore) -> Option<(String, Value)> {
-        self.look(store, |secret| {
-            secret.labelled(label).and_then(|version| Some((version.id.clone(), value(version)?)))
-        })
+    /// Checks that AWSCURRENT is the rotation's version and works; of the old credential, what is promised; and that no
+    /// account is there that should not be.
+    async fn check_end(&self) {
+        let Self { world, secret } = self;
+        secret.check_promoted();
+        assert_eq!(secret.id(AWSPREVIOUS).as_ref(), Some(&secret.before));
+        let (current, previous) = (secret.current(), secret.previous());
+        assert_ne!(current["password"], previous["password"]);
+        assert_eq!(current["username"] != previous["username"], world.alternates(), "{}", secret.name());
+        // A clone acts as its base, or may do the same.
+        assert_eq!(world.server.log_in(&current).await.as_deref(), Some(secret.name()));
+        assert_eq!(world.opens(&previous).await, world.overlaps(), "AWSPREVIOUS of {}", secret.name());
+        assert_eq!(world.server.accounts().await, world.names);
     }
-
-    /// Checks that the rotation is over: its version is current, and nothing is pending beside it.
-    pub(crate) fn check_promoted(&self, store: &MemoryStore) {
-        self.look(store, |secret| {
-            assert_eq!(secret.labelled(AWSCURRENT).unwrap().id, self.token);
-            let pending = secret.labelled(AWSPENDING).map_or(&self.token, |version| &version.id);
-            assert_eq!(*pending, self.token, "a next rotation can begin");
-        });
-    }
-
-    fn look<T>(&self, store: &MemoryStore, at: impl FnOnce(&Secret) -> T) -> T {
-        store.with(|model| at(model.secret(&self.name).unwrap()))
-    }
-}
-
-fn value(version: &SecretVersion) -> Option<Value> {
-    Some(serde_json::from_str(version.text()?.expose()).unwrap())
-}
-
-fn version_id(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012}")
 }

@@ -1,9 +1,7 @@
 //! The functions' binaries, killed at each of their messages to Secrets Manager and to the database.
 //!
 //! The messages are counted outside of the binary: by the emulation of Secrets Manager, and by a proxy before a real
-//! server. First, rotations without a fault tell how many there are. Then, for each message, the function is killed
-//! (SIGKILL) there, once before the message has an effect and once after it had one but no reply; what has to hold at
-//! every instant is checked; and the rotation begins again with createSecret and the same token.
+//! server. At each the function is killed twice: before the message has an effect, and after it had one but no reply.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -20,7 +18,8 @@ mod world;
 use std::time::Instant;
 
 use account::Account;
-use fourstep_testkit::mysql::Flavour;
+use fourstep_test_servers::mysql::Flavour;
+use fourstep_testkit::kill::{Tally, rotate, rotate_and_kill};
 use point::{Messages, Point};
 use server::Kind;
 use strategy::Strategy;
@@ -59,9 +58,6 @@ const ALTERNATING_USERS_OF_MARIADB: [Messages; 3] = [
     Messages { calls: 16, connections: 4, frontend: 17 },
     Messages { calls: 17, connections: 5, frontend: 26 },
 ];
-
-/// An attempt that fails is made again once: two more attempts have to end a rotation.
-const MOST_ATTEMPTS: usize = 2;
 
 #[tokio::test]
 async fn single_user_survives_a_kill_at_every_message_on_postgresql() {
@@ -129,53 +125,24 @@ async fn killed_at_each(
 ) {
     let started = Instant::now();
     let Some(mut world) = World::start(kind, strategy).await else { return };
-    let mut account = world.make_account().await;
+    let mut account = Account::make(&mut world).await;
     for expected in expected {
-        world.begin_rotation(&mut account);
-        world.count_anew();
-        world.rotate(&account).await;
-        assert_eq!(world.messages(), *expected, "{:?}", world.operations());
+        rotate(&mut account).await;
+        assert_eq!(account.world.messages(), *expected, "{:?}", account.world.operations());
     }
 
     let points: Vec<Vec<Point>> = expected.iter().copied().map(points).collect();
-    let mut most_attempts = 0;
+    let mut tally = Tally::default();
     for nth in 0..points.iter().map(Vec::len).max().unwrap() {
-        let mut account = world.make_account().await;
-        for points in &points {
-            world.begin_rotation(&mut account);
-            let Some(&point) = points.get(nth) else {
-                world.rotate(&account).await;
-                continue;
-            };
-            most_attempts = most_attempts.max(survive(&world, &account, point).await);
-        }
+        let mut account = Account::make(&mut world).await;
+        let rotations = points.iter().map(|points| points.get(nth).copied());
+        tally = tally.and(rotate_and_kill(&mut account, rotations).await);
     }
+    assert_eq!(tally.killed, points.iter().map(Vec::len).sum::<usize>());
     world.check_secrecy();
     for (expected, points) in expected.iter().zip(&points) {
         println!("{kind:?}, {strategy:?}: {expected}; killed at {} points", points.len());
     }
-    println!("attempts after a kill: {most_attempts} at the most; {:.1} s in all", started.elapsed().as_secs_f64());
-}
-
-/// Kills a rotation at a point, and returns how many more attempts end it.
-async fn survive(world: &World, account: &Account, point: Point) -> usize {
-    let kill = world.kill_at(point);
-    if let Err(error) = world.attempt(account, Some(&kill)).await {
-        assert_eq!(error.error_type, "Runtime.ExitError", "{point:?}: {error}");
-    }
-    kill.happened(point).await;
-    world.recover(point).await;
-    world.check_after_kill(account, point).await;
-
-    let starts = world.starts();
-    let mut attempts = 1;
-    while let Err(error) = world.attempt(account, None).await {
-        // The server may not have noticed yet that the dead function's session, which has the lock, is over.
-        assert_eq!(error.error_type, "Unavailable", "{point:?}: attempt {attempts}: {error}");
-        assert!(attempts < MOST_ATTEMPTS, "{point:?}: attempt {attempts}: {error}");
-        attempts += 1;
-    }
-    assert_eq!(world.starts(), starts + 1, "{point:?}: one process, new after the kill, did the rest");
-    world.check_end(account).await;
-    attempts
+    let seconds = started.elapsed().as_secs_f64();
+    println!("attempts after a kill: {} at the most; {seconds:.1} s in all", tally.most_attempts);
 }

@@ -1,9 +1,8 @@
 use std::fmt;
-use std::time::Duration;
 
 use fourstep_testkit::aws::Moment;
+use fourstep_testkit::kill::both_moments;
 use fourstep_testkit::proxy::When;
-use tokio::sync::watch;
 
 /// How many messages a rotation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +18,7 @@ pub(crate) struct Messages {
 impl Messages {
     /// Returns the points at which a rotation can be killed while it calls Secrets Manager.
     pub(crate) fn at_secrets_manager(self) -> Vec<Point> {
-        let moments = [Moment::Before, Moment::After];
-        (1..=self.calls).flat_map(|call| moments.map(|moment| Point::SecretsManager(call, moment))).collect()
+        both_moments(self.calls).map(|(call, moment)| Point::SecretsManager(call, moment)).collect()
     }
 
     /// Returns the points at which a rotation can be killed while it talks to the database.
@@ -44,22 +42,4 @@ pub(crate) enum Point {
     SecretsManager(usize, Moment),
     /// At the message of this number: it is lost, or the server acts on it. Its reply is lost.
     Database(usize, When),
-}
-
-/// A kill that will happen.
-pub(crate) struct Kill(pub(crate) watch::Receiver<bool>);
-
-/// Longer than any machine needs.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
-
-impl Kill {
-    pub(crate) fn has_happened(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Waits for the kill. The function does not wait until its last message has arrived.
-    pub(crate) async fn happened(mut self, point: Point) {
-        let happened = tokio::time::timeout(LIMIT, self.0.wait_for(|happened| *happened)).await;
-        happened.unwrap_or_else(|_| panic!("{point:?} was never reached")).unwrap();
-    }
 }

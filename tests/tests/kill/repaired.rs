@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep_test_servers::mysql::Flavour;
 use fourstep_testkit::aws::FunctionError;
-use fourstep_testkit::mysql::Flavour;
+use fourstep_testkit::kill::kill_at;
 use serde_json::{Value, json};
 
 use crate::account::Account;
@@ -102,17 +103,12 @@ async fn repaired_at_each(kind: Kind, strategy: Strategy, messages: Messages, re
     let Some(mut world) = World::start(kind, strategy).await else { return };
     let points = [messages.at_secrets_manager(), messages.at_the_database()].concat();
     for &point in &points {
-        let mut account = world.make_account().await;
-        let (_, before) = account.labelled(AWSCURRENT, world.store()).unwrap();
-        world.begin_rotation(&mut account);
-        let kill = world.kill_at(point);
-        if let Err(error) = world.attempt(&account, Some(&kill)).await {
-            assert_eq!(error.error_type, "Runtime.ExitError", "{point:?}: {error}");
-        }
-        kill.happened(point).await;
-        world.recover(point).await;
-        world.repair(&account, repair, point).await;
-        world.check_repaired(&account, &before, repair, point).await;
+        let mut account = Account::make(&mut world).await;
+        let before = account.secret.current();
+        account.secret.begin();
+        kill_at(&account, point).await;
+        account.repair(repair, point).await;
+        account.check_repaired(&before, repair, point).await;
     }
     world.check_secrecy();
     println!(
@@ -122,12 +118,13 @@ async fn repaired_at_each(kind: Kind, strategy: Strategy, messages: Messages, re
     );
 }
 
-impl World {
+impl Account<'_> {
     /// Asks the function, again where the dead one's session still has the lock.
-    async fn repair(&self, account: &Account, repair: Repair, point: Point) {
+    async fn repair(&self, repair: Repair, point: Point) {
+        let name = self.secret.name();
         let event = match repair {
-            Repair::Recover => json!({ "Action": "recover", "SecretId": account.name, "Attempts": 5 }),
-            Repair::RollBack => json!({ "Action": "rollback", "SecretId": account.name }),
+            Repair::Recover => json!({ "Action": "recover", "SecretId": name, "Attempts": 5 }),
+            Repair::RollBack => json!({ "Action": "rollback", "SecretId": name }),
         };
         let mut attempts = 0;
         while let Err(error) = self.operate(&event).await {
@@ -138,41 +135,33 @@ impl World {
     }
 
     async fn operate(&self, event: &Value) -> Result<Value, FunctionError> {
-        let reply = self.sandbox().invoke(event).await.result?;
+        let reply = self.world.sandbox.invoke(event).await.result?;
         assert_eq!(reply["Action"], event["Action"]);
         Ok(reply)
     }
 
     /// Checks that AWSCURRENT opens the server, that it is the value of before where that was asked for, and that the
     /// next rotation works.
-    async fn check_repaired(&self, account: &Account, before: &Value, repair: Repair, point: Point) {
-        let (id, current) = account.labelled(AWSCURRENT, self.store()).unwrap();
-        assert!(self.opens(&current).await, "{point:?}: AWSCURRENT does not work");
+    async fn check_repaired(&mut self, before: &Value, repair: Repair, point: Point) {
+        let id = self.secret.id(AWSCURRENT).unwrap();
+        let current = self.secret.current();
+        assert!(self.world.opens(&current).await, "{point:?}: AWSCURRENT does not work");
         if repair == Repair::RollBack {
             let value = |secret: &Value| (secret["username"].clone(), secret["password"].clone());
             assert_eq!(value(&current), value(before), "{point:?}");
-            let pending = self.pending_id(account);
+            let pending = self.secret.id(AWSPENDING);
             assert!(pending.is_none_or(|pending| pending == id), "{point:?}: a next rotation can begin");
         }
-        let mut next = account.clone();
-        if let Some(pending) = self.pending_id(account).filter(|pending| *pending != id) {
+        if let Some(pending) = self.secret.id(AWSPENDING).filter(|pending| *pending != id) {
             // Recovered to what was current all the time: the rotation that is under way goes on.
-            assert_eq!((repair, &pending), (Repair::Recover, &account.token), "{point:?}");
+            assert_eq!((repair, &pending), (Repair::Recover, &self.secret.token), "{point:?}");
         } else {
-            next.token = id;
-            self.begin_rotation(&mut next);
+            self.secret.begin();
         }
-        self.attempt(&next, None).await.unwrap_or_else(|error| panic!("{point:?}: {error}"));
-        let (_, current) = next.labelled(AWSCURRENT, self.store()).unwrap();
-        assert_eq!(
-            next.labelled(AWSPENDING, self.store()).map(|(id, _)| id).unwrap_or_else(|| next.token.clone()),
-            next.token
-        );
-        assert!(self.opens(&current).await, "{point:?}: the next rotation does not work");
-    }
-
-    /// Returns the id of the version with AWSPENDING, which need not have a value.
-    fn pending_id(&self, account: &Account) -> Option<String> {
-        self.store().with(|model| model.secret(&account.name)?.labelled(AWSPENDING).map(|version| version.id.clone()))
+        let rotated = self.world.sandbox.rotate(&self.secret.arn(), &self.secret.token).await;
+        rotated.unwrap_or_else(|error| panic!("{point:?}: {error}"));
+        let pending = self.secret.id(AWSPENDING);
+        assert!(pending.is_none_or(|pending| pending == self.secret.token), "{point:?}");
+        assert!(self.world.opens(&self.secret.current()).await, "{point:?}: the next rotation does not work");
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use fourstep_testkit::mysql::{Flavour, MySql};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::mysql::{Flavour, MySql};
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 use serde_json::Value;
 use sqlx::mysql::MySqlDatabaseError;

@@ -1,7 +1,7 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 
-use crate::world::{World, assert_error, consume, name, opens, secret, server_with_admin};
+use crate::world::{assert_error, consume, name, opens, pair_of, secret, server_with_admin, world_of};
 
 #[tokio::test]
 async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
@@ -128,7 +128,7 @@ async fn two_accounts_that_only_their_names_make_a_pair_are_left_alone() {
         .await;
     let accounts = server.accounts().await;
     let theirs = secret(&server, &server.name("svc"), "a-wrong-password");
-    let mut world = World::alternating(&theirs, &crate::world::admin(&server));
+    let mut world = pair_of(&theirs, &crate::world::admin(&server));
     let mut own = secret(&server, &server.name("svc_clone"), "own-password");
     own["masterarn"] = world.current()["masterarn"].clone();
     world.put(&own);
@@ -205,7 +205,7 @@ async fn a_base_that_is_locked_dropped_or_only_a_role_is_named() {
         server.execute("ALTER USER <app>@'%' ACCOUNT LOCK").await;
         assert_error(&world.failing_set().await, ErrorKind::Forbidden, &["is locked, or is a role", "ACCOUNT UNLOCK"]);
         server.execute("DROP USER <app>@'%'; CREATE ROLE <app>").await;
-        let token = world.store.with(|model| model.secret("app").unwrap().labelled("AWSPENDING").unwrap().id.clone());
+        let token = world.secret.id("AWSPENDING").unwrap();
         let error = world.step(Step::Set, &token).await.unwrap_err();
         let (kind, part) = match flavour {
             Flavour::MySql => (ErrorKind::Forbidden, "is locked, or is a role"),
@@ -230,7 +230,10 @@ async fn an_administrators_secret_with_a_wrong_password_is_named() {
 async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
     let Some(server) = MySql::start_with(
         Flavour::MariaDb,
-        fourstep_testkit::mysql::Options { settings: vec!["--plugin-load-add=auth_ed25519"], ..Default::default() },
+        fourstep_test_servers::mysql::Options {
+            settings: vec!["--plugin-load-add=auth_ed25519"],
+            ..Default::default()
+        },
     )
     .await
     else {
@@ -238,7 +241,7 @@ async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
     };
     crate::world::prepare(&server).await;
     crate::world::make_admin(&server).await;
-    let mut world = World::alternating(&crate::world::app(&server), &crate::world::admin(&server));
+    let mut world = pair_of(&crate::world::app(&server), &crate::world::admin(&server));
     world.rotate().await.unwrap();
     world.rotate().await.unwrap();
     world.rotate().await.unwrap();
@@ -248,7 +251,7 @@ async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
     assert_error(&error, ErrorKind::Invalid, &["`ed25519`", "mysql_native_password"]);
     assert_eq!(server.accounts().await, accounts);
     // And at a login by itself.
-    let mut alone = World::new(&secret(&server, "app", "of the owner"));
+    let mut alone = world_of(&secret(&server, "app", "of the owner"));
     let error = alone.failing_set().await;
     assert_error(&error, ErrorKind::Invalid, &["`client_ed25519`", "cannot log in"]);
     assert_eq!(server.accounts().await, accounts);
@@ -259,7 +262,7 @@ async fn a_hash_has_the_form_in_which_the_server_stores_passwords() {
     let Some(server) = MySql::start(Flavour::MySql).await else { return };
     crate::world::prepare(&server).await;
     crate::world::make_admin(&server).await;
-    let mut world = World::alternating(&crate::world::app(&server), &crate::world::admin(&server));
+    let mut world = pair_of(&crate::world::app(&server), &crate::world::admin(&server));
     for (format, rounds, begins) in [("PBKDF2_SHA512", 12_000, "$B$00C$"), ("CRYPT5", 5_000, "$A$005$")] {
         server
             .execute(&format!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fourstep::ErrorKind;
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_test_servers::mysql::{Flavour, MySql, Options};
 use sqlx::Connection;
 
 use crate::world::{FIRST, World, app, assert_error, is_code, opens, prepare, server, world};

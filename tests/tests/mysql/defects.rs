@@ -1,10 +1,10 @@
 //! What AWS's own functions get wrong on these servers, each by the number under which it was found.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::Flavour;
+use fourstep_test_servers::mysql::Flavour;
 
 use crate::world::{
-    FIRST, World, admin, assert_error, consume, name, opens, secret, server, server_with_admin, text, world,
+    FIRST, admin, assert_error, consume, name, opens, pair_of, secret, server, server_with_admin, text, world,
 };
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn d7_a_base_whose_name_ends_like_a_clones_is_a_base() {
             ))
             .await;
         let svc = server.rows("SHOW CREATE USER <svc>@'%'").await;
-        let mut world = World::alternating(&secret(&server, &server.name("svc_clone"), FIRST), &admin(&server));
+        let mut world = pair_of(&secret(&server, &server.name("svc_clone"), FIRST), &admin(&server));
         world.rotate().await.unwrap();
         assert_eq!(name(&server, &world.current()), "svc_clone_clone");
         assert!(opens(&server, &world.current()).await);

@@ -1,6 +1,6 @@
 use fourstep::{ErrorKind, Step};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::mysql::{Flavour, MySql};
 
 use crate::world::{World, assert_error, opens, server, world};
 

@@ -1,9 +1,9 @@
 //! The owner changes the base at random between rotations: the clone equals it, and the base keeps what it has.
 
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_test_servers::mysql::{Flavour, MySql, Options};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::world::{World, admin, app, make_admin, opens, prepare, server_with_admin};
+use crate::world::{World, admin, app, make_admin, opens, pair_of, prepare, server_with_admin};
 
 const ROTATIONS: usize = 10;
 const CHANGES: usize = 8;
@@ -251,7 +251,7 @@ async fn the_clone_equals_its_base_after_each_rotation_on_mysql_with_partial_rev
     prepare(&server).await;
     make_admin(&server).await;
     server.execute("GRANT SELECT ON *.* TO app@'%'; REVOKE SELECT ON mysql.* FROM app@'%'").await;
-    let world = World::alternating(&app(&server), &admin(&server));
+    let world = pair_of(&app(&server), &admin(&server));
     let partly_revoked = stays_equal(&server, world, 7).await;
     println!("with a partial revoke in {partly_revoked} of {ROTATIONS} rotations");
     assert!((1..ROTATIONS).contains(&partly_revoked), "it is there, and goes: {partly_revoked}");

@@ -1,7 +1,7 @@
 //! Passwords that expire: at once, or after an interval that the clone has from its base.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_test_servers::mysql::{Flavour, MySql, Options};
 
 use crate::world::{
     FIRST, assert_error, consume, make_admin, name, opens, prepare, server, server_with_admin, text, world,

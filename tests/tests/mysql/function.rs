@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, AWSPENDING, Sensitive, Step};
+use fourstep_test_servers::mysql::{Certificate, Flavour, MySql, Options};
 use fourstep_testkit::aws::{Aws, DbInstance, FunctionError};
 use fourstep_testkit::function;
-use fourstep_testkit::mysql::{Certificate, Flavour, MySql, Options};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 use serde_json::Value;
 
-use crate::world::{FIRST, OF_ADMIN, World, assert_error, make_admin, opens, secret, text};
+use crate::world::{FIRST, OF_ADMIN, assert_error, make_admin, opens, pair_of, secret, text, world_of};
 
 const NAMES: [&str; 12] = [
     "with space",
@@ -32,10 +32,10 @@ async fn rotates(server: &MySql, name: &str) {
             text(FIRST)
         ))
         .await;
-    let mut alone = World::new(&secret(server, name, FIRST));
+    let mut alone = world_of(&secret(server, name, FIRST));
     alone.rotate().await.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(opens(server, &alone.current()).await, "{name}");
-    let mut pair = World::alternating(&alone.current(), &secret(server, "boss", OF_ADMIN));
+    let mut pair = pair_of(&alone.current(), &secret(server, "boss", OF_ADMIN));
     for suffix in ["_clone", "", "_clone"] {
         pair.rotate().await.unwrap_or_else(|error| panic!("{name}{suffix}: {error}"));
         assert_eq!(pair.current()["username"], Value::from(format!("{name}{suffix}")));
@@ -67,7 +67,7 @@ async fn a_server_in_another_mode_of_sql_rotates_any_name_with_a_clone() {
         for name in NAMES {
             let mut secret = secret(&server, name, FIRST);
             secret.as_object_mut().unwrap().remove("dbname");
-            let mut pair = World::alternating(&secret, &crate::world::secret(&server, "boss", OF_ADMIN));
+            let mut pair = pair_of(&secret, &crate::world::secret(&server, "boss", OF_ADMIN));
             for _ in 0..2 {
                 pair.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {name}: {error}"));
                 assert!(opens(&server, &pair.current()).await, "{flavour}: {name}");
@@ -89,18 +89,18 @@ async fn a_name_that_is_too_long_is_refused_before_anything_is_stored() {
         let admin = secret(&server, "boss", OF_ADMIN);
         let mut secret = secret(&server, &name, FIRST);
         secret.as_object_mut().unwrap().remove("dbname");
-        let mut pair = World::alternating(&secret, &admin);
+        let mut pair = pair_of(&secret, &admin);
         pair.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
         assert!(opens(&server, &pair.current()).await);
 
         secret["username"] = ("é".repeat(longest) + "x").into();
-        let mut pair = World::alternating(&secret, &admin);
+        let mut pair = pair_of(&secret, &admin);
         let token = pair.start();
         assert_error(&pair.step(Step::Create, &token).await.unwrap_err(), ErrorKind::Invalid, &[says, "_clone"]);
         assert!(pair.labelled("AWSPENDING").is_none());
 
         secret["username"] = name.into();
-        let mut pair = World::alternating(&secret, &admin);
+        let mut pair = pair_of(&secret, &admin);
         pair.variable("USERNAME_CHARACTER_LIMIT", "16");
         let token = pair.start();
         let error = pair.step(Step::Create, &token).await.unwrap_err();

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use fourstep::{Error, ErrorKind};
-use fourstep_testkit::mysql::{Certificate, Flavour, MySql, Options};
+use fourstep_test_servers::mysql::{Certificate, Flavour, MySql, Options};
 use tokio::net::TcpListener;
 
-use crate::world::{FIRST, World, app, assert_error, prepare, secret};
+use crate::world::{FIRST, World, app, assert_error, prepare, secret, world_of};
 
 async fn tls_server(flavour: Flavour, certificate: Certificate) -> Option<MySql> {
     let settings = vec!["--require-secure-transport=ON"];
@@ -17,7 +17,7 @@ fn tls_world(server: &MySql, host: &str) -> World {
     let mut secret = secret(server, "app", FIRST);
     secret["host"] = host.into();
     secret.as_object_mut().unwrap().remove("ssl");
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     world.variable("TLS_CA_BUNDLE", server.authority().to_str().unwrap());
     world.limit = Duration::from_secs(5);
     world
@@ -33,7 +33,7 @@ async fn a_certificate_of_a_known_authority_is_accepted_and_plaintext_is_told_ap
         }
         let mut plain = world.current();
         plain["ssl"] = false.into();
-        let error = World::new(&plain).failing_set().await;
+        let error = world_of(&plain).failing_set().await;
         // MariaDB calls it a refusal.
         let (kind, part) = match flavour {
             Flavour::MySql => (ErrorKind::Invalid, "admits no unencrypted connection"),
@@ -66,7 +66,7 @@ async fn a_server_without_tls_gets_no_password() {
         prepare(&server).await;
         let mut secret = app(&server);
         secret["ssl"] = true.into();
-        let error = World::new(&secret).failing_set().await;
+        let error = world_of(&secret).failing_set().await;
         let parts = ["speaks no TLS, and the password is not sent without", "\"ssl\": false"];
         assert_error(&error, ErrorKind::Invalid, &parts);
         assert!(!server.general_log().contains("app@"), "{}", server.general_log());
@@ -77,7 +77,7 @@ async fn error_at(host: &str, port: u16) -> Error {
     let secret = serde_json::json!({
         "engine": "mysql", "host": host, "port": port, "username": "app", "password": FIRST, "ssl": false
     });
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     world.limit = Duration::from_secs(2);
     world.failing_set().await
 }

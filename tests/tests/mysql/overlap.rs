@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fourstep::memory::MemoryStore;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::mysql::{Flavour, MySql};
+use fourstep_testkit::secret::RotatedSecret;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::world::{SECRET, World, is_code, server, server_with_admin, world};
+use crate::world::{World, is_code, server, server_with_admin, world};
 
 const ROTATIONS: usize = 50;
 
@@ -41,7 +41,7 @@ struct Client {
 impl Client {
     fn start(server: &MySql, world: &World) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(consume(Arc::clone(&stop), Arc::clone(&world.store), server.client("", "")));
+        let task = tokio::spawn(consume(Arc::clone(&stop), world.secret.clone(), server.client("", "")));
         Self { stop, task }
     }
 
@@ -51,13 +51,13 @@ impl Client {
     }
 }
 
-async fn consume(stop: Arc<AtomicBool>, store: Arc<MemoryStore>, place: sqlx::mysql::MySqlConnectOptions) -> Seen {
+async fn consume(stop: Arc<AtomicBool>, secret: RotatedSecret, place: sqlx::mysql::MySqlConnectOptions) -> Seen {
     use sqlx::{ConnectOptions, Connection};
     let mut seen = Seen::default();
     let mut refused_since = None;
     while !stop.load(Ordering::Relaxed) {
-        let (id, current) = store.with(|model| {
-            let version = model.secret(SECRET).unwrap().labelled(AWSCURRENT).unwrap();
+        let (id, current) = secret.look(|secret| {
+            let version = secret.labelled(AWSCURRENT).unwrap();
             let value: Value = serde_json::from_str(version.text().unwrap().expose()).unwrap();
             (version.id.clone(), value)
         });
@@ -65,7 +65,7 @@ async fn consume(stop: Arc<AtomicBool>, store: Arc<MemoryStore>, place: sqlx::my
         let started = Instant::now();
         let answer = place.clone().username(text("username")).password(text("password")).connect().await;
         if is_code(&answer, 1045) {
-            if was_displaced(&store, &id) {
+            if was_displaced(&secret, &id) {
                 seen.late += 1;
                 continue;
             }
@@ -82,9 +82,8 @@ async fn consume(stop: Arc<AtomicBool>, store: Arc<MemoryStore>, place: sqlx::my
 
 /// Returns whether a version need not work any more. AWSCURRENT works, and AWSPREVIOUS until the next rotation, which may be
 /// under way by the time that a login on a slow machine is answered.
-fn was_displaced(store: &MemoryStore, id: &str) -> bool {
-    store.with(|model| {
-        let secret = model.secret(SECRET).unwrap();
+fn was_displaced(secret: &RotatedSecret, id: &str) -> bool {
+    secret.look(|secret| {
         let with = |label| secret.labelled(label).map(|version| version.id.as_str());
         let next_began = with(AWSPENDING).is_some_and(|pending| Some(pending) != with(AWSCURRENT));
         with(AWSCURRENT) != Some(id) && (with(AWSPREVIOUS) != Some(id) || next_began)

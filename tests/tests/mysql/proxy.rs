@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use fourstep::{Error, ErrorKind, Step};
-use fourstep_testkit::mysql::{Certificate, Flavour, MySql, Options};
-use fourstep_testkit::mysql_router::{self, MySqlRouter, ThroughTls};
+use fourstep_test_servers::mysql::{Certificate, Flavour, MySql, Options};
+use fourstep_test_servers::mysql_router::{self, MySqlRouter, ThroughTls};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::world::{FIRST, World, admin, app, assert_error, opens, prepare, secret, server_with_admin, text};
+use crate::world::{
+    FIRST, admin, app, assert_error, opens, pair_of, prepare, secret, server_with_admin, text, world_of,
+};
 
 fn sharing(tls: ThroughTls) -> mysql_router::Options {
     mysql_router::Options { tls, sharing: true }
@@ -29,7 +31,7 @@ fn at(port: u16, secret: Value, tls: bool) -> Value {
 /// Rotates through a proxy, and returns the error, after which each account is as it was.
 async fn refused(server: &MySql, secret: &Value, authority: Option<&MySqlRouter>) -> Error {
     let accounts = server.accounts().await;
-    let mut world = World::new(secret);
+    let mut world = world_of(secret);
     world.limit = Duration::from_secs(5);
     if let Some(router) = authority {
         world.variable("TLS_CA_BUNDLE", router.authority().to_str().unwrap());
@@ -44,9 +46,9 @@ async fn accounts_rotate_through_a_proxy_that_passes_all_on() {
     for flavour in Flavour::ALL {
         let Some((server, _)) = server_with_admin(flavour).await else { continue };
         let Some(router) = MySqlRouter::start(server.port(), plain(ThroughTls::Passes)).await else { return };
-        let mut alone = World::new(&at(router.port(), app(&server), false));
+        let mut alone = world_of(&at(router.port(), app(&server), false));
         alone.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
-        let mut pair = World::alternating(&alone.current(), &at(router.port(), admin(&server), false));
+        let mut pair = pair_of(&alone.current(), &at(router.port(), admin(&server), false));
         for _ in 0..3 {
             pair.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
             assert!(opens(&server, &pair.current()).await && opens(&server, &pair.previous()).await, "{flavour}");
@@ -61,13 +63,13 @@ async fn tls_passes_through_a_proxy_or_ends_at_one_that_proves_who_it_is() {
     prepare(&server).await;
     server.execute("ALTER USER app@'%' REQUIRE SSL").await;
     let Some(through) = MySqlRouter::start(server.port(), plain(ThroughTls::Passes)).await else { return };
-    let mut world = World::new(&at(through.port(), app(&server), true));
+    let mut world = world_of(&at(through.port(), app(&server), true));
     world.variable("TLS_CA_BUNDLE", server.authority().to_str().unwrap());
     world.rotate().await.unwrap();
 
     let demanded = plain(ThroughTls::Demanded(Certificate::Right));
     let Some(ends) = MySqlRouter::start(server.port(), demanded).await else { return };
-    let mut world = World::new(&at(ends.port(), world.current(), true));
+    let mut world = world_of(&at(ends.port(), world.current(), true));
     world.variable("TLS_CA_BUNDLE", ends.authority().to_str().unwrap());
     world.rotate().await.unwrap();
 
@@ -105,7 +107,7 @@ async fn a_proxy_that_shares_sessions_is_named_and_nothing_is_written() {
     assert_error(&error, ErrorKind::Invalid, &[&named, "connection_sharing of MySQL Router"]);
 
     // The way out that it names.
-    let mut world = World::new(&at(router.port(), app(&server), true));
+    let mut world = world_of(&at(router.port(), app(&server), true));
     world.variable("TLS_CA_BUNDLE", server.authority().to_str().unwrap());
     world.variable("ALLOWED_ENDPOINTS", "127.0.0.1");
     world.tag("fourstep:endpoint", &format!("127.0.0.1:{}", server.port()));
@@ -212,7 +214,7 @@ async fn what_proxies_with_accounts_of_their_own_say_is_told_apart() {
         let secret = serde_json::json!({
             "engine": "mysql", "host": "127.0.0.1", "port": port, "username": "app", "password": FIRST, "ssl": false
         });
-        let mut world = World::new(&secret);
+        let mut world = world_of(&secret);
         world.limit = Duration::from_secs(2);
         let error = world.failing_set().await;
         assert_error(&error, kind, &[part]);

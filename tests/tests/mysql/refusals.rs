@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql, Options};
+use fourstep_test_servers::mysql::{Flavour, MySql, Options};
 
-use crate::world::{FIRST, World, admin, app, assert_error, make_admin, opens, prepare, server, text, world};
+use crate::world::{
+    FIRST, admin, app, assert_error, make_admin, opens, pair_of, prepare, server, text, world, world_of,
+};
 
 /// Runs setSecret with the account as a statement makes it, and checks the error and that nothing changed.
 async fn refused(flavour: Flavour, statement: &str, kind: ErrorKind, parts: &[&str]) {
@@ -44,7 +46,7 @@ async fn an_account_without_a_right_in_the_database_or_with_one_that_is_absent_i
         server.execute("GRANT SELECT ON *.* TO <app>@'%'").await;
         let mut secret = app(&server);
         secret["dbname"] = "nowhere".into();
-        let error = World::new(&secret).failing_set().await;
+        let error = world_of(&secret).failing_set().await;
         assert_error(&error, ErrorKind::Invalid, &["no database `nowhere` (error 1049)", "`dbname`"]);
     }
 }
@@ -118,13 +120,13 @@ async fn the_engine_of_the_other_product_works() {
             let mut secret = app(&server);
             secret["engine"] = engine.into();
             server.execute(&format!("ALTER USER <app>@'%' IDENTIFIED BY {}", text(FIRST))).await;
-            let mut world = World::new(&secret);
+            let mut world = world_of(&secret);
             world.rotate().await.unwrap_or_else(|error| panic!("{flavour} as {engine}: {error}"));
             assert!(opens(&server, &world.current()).await);
         }
         let mut secret = app(&server);
         secret["engine"] = "postgres".into();
-        let mut world = World::new(&secret);
+        let mut world = world_of(&secret);
         let token = world.start();
         let error = world.step(Step::Create, &token).await.unwrap_err();
         assert_error(&error, ErrorKind::Invalid, &["field `engine` of the secret is `postgres`", "mysql, aurora"]);
@@ -139,8 +141,8 @@ async fn a_password_policy_is_named_with_the_setting_that_fits_it() {
     server.execute("INSTALL COMPONENT 'file://component_validate_password'").await;
     server.execute("SET GLOBAL validate_password.length = 40").await;
     let accounts = server.accounts().await;
-    let alone = World::new(&app(&server));
-    let pair = World::alternating(&app(&server), &admin(&server));
+    let alone = world_of(&app(&server));
+    let pair = pair_of(&app(&server), &admin(&server));
     // The server itself refuses a password, and we the one of which it only gets a hash.
     for (mut world, parts) in [
         (alone, ["does not satisfy the password policy", "(error 1819)", "PASSWORD_LENGTH"]),
@@ -208,7 +210,7 @@ async fn a_server_that_resolves_no_names_rotates_an_account_of_an_address() {
         prepare(&server).await;
         make_admin(&server).await;
         server.execute("RENAME USER app@'%' TO app@'127.0.0.1'").await;
-        let mut world = World::alternating(&app(&server), &admin(&server));
+        let mut world = pair_of(&app(&server), &admin(&server));
         for _ in 0..2 {
             world.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
             assert!(opens(&server, &world.current()).await);

@@ -1,12 +1,12 @@
 //! No password, old or new, is in what the servers log, in what we log, in an error, or in what the function itself writes.
 
 use fourstep::{Sensitive, Step};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::mysql::{Flavour, MySql};
 use fourstep_testkit::secrecy::assert_clean;
 
 use crate::function::Function;
-use crate::world::{FIRST, World, admin, app, make_admin, prepare, secret, text};
+use crate::world::{FIRST, World, admin, app, make_admin, pair_of, prepare, secret, text, world_of};
 
 /// A server of its own, for it is made read only.
 async fn server(flavour: Flavour) -> Option<MySql> {
@@ -53,7 +53,7 @@ async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<S
     // Of another store: its administrator is not known there.
     current.as_object_mut().unwrap().remove("masterarn");
     for strategy in of_one_account(server.flavour()) {
-        let mut single = World::new(&current);
+        let mut single = world_of(&current);
         single.tag("fourstep:strategy", strategy);
         single.tag("fourstep:retire", "at-finish");
         for _ in 0..2 {
@@ -71,7 +71,7 @@ async fn rotate_in_every_way(server: &MySql, mut world: World) -> (String, Vec<S
         server.execute("SET GLOBAL read_only = OFF").await;
         secrets.extend(single.passwords());
     }
-    let mut lost = World::alternating(&secret(server, "app", "a-wrong-password"), &admin(server));
+    let mut lost = pair_of(&secret(server, "app", "a-wrong-password"), &admin(server));
     let error = lost.failing_set().await;
     errors += &format!("{error} {error:?}\n");
     secrets.extend(lost.passwords());
@@ -83,7 +83,7 @@ async fn no_password_is_in_the_servers_logs_in_ours_or_in_an_error() {
     for flavour in Flavour::ALL {
         let (captured, _guard) = capture();
         let Some(server) = server(flavour).await else { continue };
-        let world = World::alternating(&app(&server), &admin(&server));
+        let world = pair_of(&app(&server), &admin(&server));
         let (errors, secrets) = rotate_in_every_way(&server, world).await;
         let ours = captured.text();
         assert!(ours.contains("the connection is not encrypted"), "{ours}");

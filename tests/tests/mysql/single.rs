@@ -1,8 +1,8 @@
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 
 use crate::world::{
-    FIRST, SECRET, World, app, assert_error, consume, opens, secret, server, server_with_admin, text, world,
+    FIRST, app, assert_error, consume, opens, pair_of, secret, server, server_with_admin, text, world, world_of,
 };
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
         let Some(server) = server(flavour).await else { continue };
         let accounts = server.accounts().await;
         for username in [server.name("app"), server.name("absent")] {
-            let mut world = World::new(&secret(&server, &username, "wrong-password"));
+            let mut world = world_of(&secret(&server, &username, "wrong-password"));
             let parts =
                 ["refused the password of", "(error 1045)", "does not exist for this host", "Store the credential"];
             assert_error(&world.failing_set().await, ErrorKind::Rejected, &parts);
@@ -127,12 +127,12 @@ async fn the_plugin_of_an_account_stays() {
     for plugin in ["sha256_password", "caching_sha2_password"] {
         server.execute(&format!("ALTER USER <app>@'%' IDENTIFIED WITH {plugin} BY {}", text(FIRST))).await;
         let of_app = format!("SELECT plugin FROM mysql.user WHERE User = '{}'", server.name("app"));
-        let mut world = World::new(&app(&server));
+        let mut world = world_of(&app(&server));
         world.rotate().await.unwrap();
         assert_eq!(server.rows(&of_app).await, [plugin]);
         assert!(opens(&server, &world.current()).await, "{plugin}");
         // And where an administrator sends a hash.
-        let mut pair = World::alternating(&world.current(), &crate::world::admin(&server));
+        let mut pair = pair_of(&world.current(), &crate::world::admin(&server));
         for _ in 0..2 {
             pair.rotate().await.unwrap();
             assert!(opens(&server, &pair.current()).await, "{plugin}");
@@ -149,13 +149,12 @@ async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_cur
         world.tag("fourstep:strategy", "single-user");
         server.execute("ALTER USER <app>@'%' IDENTIFIED BY 'changed-by-hand'").await;
         let error = world.failing_set().await;
-        let current =
-            world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSCURRENT").unwrap().id.clone());
+        let current = world.secret.id("AWSCURRENT").unwrap();
         assert_error(&error, ErrorKind::Rejected, &[&format!("fourstep:reset-lost={current}")]);
         assert!(opens(&server, &secret(&server, &server.name("app"), "changed-by-hand")).await, "nothing was changed");
 
         world.tag("fourstep:reset-lost", &current);
-        let token = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSPENDING").unwrap().id.clone());
+        let token = world.secret.id("AWSPENDING").unwrap();
         world.run(&token).await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
         assert!(opens(&server, &world.current()).await);
     }

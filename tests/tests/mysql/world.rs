@@ -1,12 +1,13 @@
+use fourstep::accounts::Strategies;
 use fourstep_mysql::Mysql;
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::mysql::{Flavour, MySql};
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AssertSqlSafe, Connection};
 
-pub(crate) use fourstep_testkit::world::{SECRET, assert_error};
+pub(crate) use fourstep_testkit::world::assert_error;
 
-pub(crate) type World = fourstep_testkit::world::World<Mysql>;
+pub(crate) type World = fourstep_testkit::world::World<Strategies<Mysql>>;
 
 pub(crate) const FIRST: &str = "first-Pa55\"word'\\~";
 pub(crate) const OF_ADMIN: &str = "admin-Pa55\"word'\\~";
@@ -35,9 +36,23 @@ pub(crate) fn app(server: &MySql) -> Value {
     secret(server, &server.name("app"), FIRST)
 }
 
+/// Creates a world with a secret of an account.
+pub(crate) fn world_of(secret: &Value) -> World {
+    World::new(strategies(), secret)
+}
+
+/// Creates a world with a secret that two accounts take turns in, and the administrator's secret.
+pub(crate) fn pair_of(secret: &Value, admin: &Value) -> World {
+    World::alternating(strategies(), secret, admin)
+}
+
+fn strategies() -> Strategies<Mysql> {
+    Strategies::from(Mysql::new())
+}
+
 /// A world with that secret, rotated by this strategy.
 pub(crate) fn world(server: &MySql, strategy: &str) -> World {
-    let world = World::new(&app(server));
+    let world = world_of(&app(server));
     world.tag("fourstep:strategy", strategy);
     world
 }
@@ -64,7 +79,7 @@ pub(crate) async fn prepare(server: &MySql) {
 pub(crate) async fn server_with_admin(flavour: Flavour) -> Option<(MySql, World)> {
     let server = server(flavour).await?;
     make_admin(&server).await;
-    let world = World::alternating(&app(&server), &admin(&server));
+    let world = pair_of(&app(&server), &admin(&server));
     Some((server, world))
 }
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_test_servers::sshd::{Host, USER};
 use fourstep_testkit::aws::Refusal;
-use fourstep_testkit::sshd::{Host, USER};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

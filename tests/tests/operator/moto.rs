@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
+use fourstep_test_servers::moto::Moto;
 use fourstep_testkit::aws::Operation;
-use fourstep_testkit::{HttpApi, JsonApi, Moto};
+use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
 
 use crate::world::{Ran, command_at, finish, finish_with};

@@ -2,8 +2,8 @@
 
 use fourstep::memory::PutSecretValue;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
-use fourstep_testkit::key_service::FIRST_KEY;
-use fourstep_testkit::mysql::{Flavour, MySql};
+use fourstep_test_servers::key_service::FIRST_KEY;
+use fourstep_test_servers::mysql::{Flavour, MySql};
 use serde_json::{Value, json};
 
 use crate::rotated::{Minted, Rotated, SECRET};

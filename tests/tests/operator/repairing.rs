@@ -3,9 +3,9 @@
 use std::ops::Deref;
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::aws::{At, Fault, Operation};
 use fourstep_testkit::function;
-use fourstep_testkit::postgres::Postgres;
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::json;
 

@@ -4,13 +4,12 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use fourstep::Step;
-use fourstep::memory::{CreateSecret, SecretValue, UpdateSecretVersionStage};
-use fourstep::{AWSCURRENT, AWSPENDING};
+use fourstep::{AWSPENDING, Step};
+use fourstep_test_servers::key_service::{FIRST_KEY, KeyService, PROVIDER};
 use fourstep_testkit::aws::{Aws, FunctionError, FunctionFacts};
 use fourstep_testkit::function;
-use fourstep_testkit::key_service::{FIRST_KEY, KeyService, PROVIDER};
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
+use fourstep_testkit::secret::RotatedSecret;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -21,22 +20,20 @@ pub(crate) const SECRET: &str = "app/db";
 pub(crate) struct Rotated {
     pub(crate) aws: Aws,
     pub(crate) sandbox: Arc<Sandbox>,
+    secret: RotatedSecret,
 }
 
 impl Rotated {
     /// Creates the secret, names its function, and rotates it once.
     pub(crate) async fn start(function: &str, variables: &[(&str, &str)], value: &Value) -> Self {
         let aws = Aws::start().await.unwrap();
-        aws.secrets().with(|model| {
-            let value = Some(SecretValue::text(value.to_string()));
-            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).map(drop).unwrap();
-        });
+        let secret = RotatedSecret::create(aws.secrets(), SECRET, value);
         let sandbox = Sandbox::new(function::binary(function).unwrap()).unwrap();
         let mut sandbox = sandbox.variable("AWS_ENDPOINT_URL", aws.url());
         for (name, value) in variables {
             sandbox = sandbox.variable(name, value);
         }
-        let rotated = Self { aws, sandbox: Arc::new(sandbox) };
+        let rotated = Self { aws, sandbox: Arc::new(sandbox), secret };
         rotated.invoke_for_real();
         rotated.run(&["configure", SECRET, "--function", FUNCTION_ARN, "--every", "30d"]).succeeded();
         rotated.aws.rotation_end(SECRET).await.unwrap();
@@ -94,25 +91,21 @@ impl Rotated {
     }
 
     pub(crate) fn id(&self, label: &str) -> Option<String> {
-        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
+        self.secret.id(label)
     }
 
     /// Returns what a version holds.
     pub(crate) fn value(&self, version: &str) -> Value {
-        self.aws.secrets().with(|model| {
-            let secret = model.secret(SECRET).unwrap();
-            serde_json::from_str(secret.version(version).unwrap().text().unwrap().expose()).unwrap()
-        })
+        self.secret
+            .look(|secret| serde_json::from_str(secret.version(version).unwrap().text().unwrap().expose()).unwrap())
     }
 
     pub(crate) fn current(&self) -> Value {
-        self.value(&self.id(AWSCURRENT).unwrap())
+        self.secret.current()
     }
 
     pub(crate) fn remove_pending(&self) {
-        let pending = self.id(AWSPENDING).unwrap();
-        let removal = UpdateSecretVersionStage::removal(SECRET, AWSPENDING, &pending);
-        self.aws.secrets().with(|model| model.update_secret_version_stage(removal)).unwrap();
+        self.secret.abandon(&self.id(AWSPENDING).unwrap());
     }
 }
 

@@ -2,14 +2,15 @@ use std::ffi::OsStr;
 use std::io::{Seek as _, Write as _};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPENDING, Context, Engine, Environment, Error, Login, Rotator, Slots, Step, StepEvent};
-use fourstep_testkit::aws::{Aws, FunctionError};
-use fourstep_testkit::function;
+use fourstep::{AWSCURRENT, AWSPENDING, Context, Error, Login, Rotator, Slots};
+use fourstep_testkit::aws::Aws;
+use fourstep_testkit::secret::RotatedSecret;
+use fourstep_testkit::{function, world};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The name of the secret.
 pub(crate) const SECRET: &str = "app/db";
@@ -20,6 +21,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct World {
     pub(crate) aws: Aws,
     pub(crate) target: Arc<Target>,
+    secret: RotatedSecret,
 }
 
 /// What a run of `fourstep` came to.
@@ -46,28 +48,15 @@ impl World {
         let aws = Aws::start().await.unwrap();
         let target =
             Arc::new(Target { state: Mutex::new(TargetState { password: "first".to_owned(), is_down: false }) });
-        let world = Self { aws, target };
-        world.create(SECRET, r#"{"password":"first"}"#);
-        let door = Door(Arc::clone(&world.target));
-        let store = Arc::clone(world.aws.secrets());
-        world.aws.on_rotate(move |event| {
-            let (door, store) = (door.clone(), Arc::clone(&store));
-            async move {
-                let event = StepEvent {
-                    step: serde_json::from_value::<Step>(event["Step"].clone()).unwrap(),
-                    secret_id: event["SecretId"].as_str().unwrap().to_owned(),
-                    token: event["ClientRequestToken"].as_str().unwrap().to_owned(),
-                    rotation_token: None,
-                };
-                let engine = Engine::new(store, Environment::default());
-                let report = engine.run(&door, &event, SystemTime::now() + STEP_LIMIT).await;
-                report.result.map(|_| Value::Null).map_err(|error| FunctionError {
-                    error_type: error.kind().name().to_owned(),
-                    message: error.to_string(),
-                })
-            }
+        let secret = RotatedSecret::create(aws.secrets(), SECRET, &json!({ "password": "first" }));
+        let mut function = world::World::of(Door(Arc::clone(&target)), secret.clone());
+        function.limit = STEP_LIMIT;
+        let function = Arc::new(function);
+        aws.on_rotate(move |event| {
+            let function = Arc::clone(&function);
+            async move { function.invoke(&event).await }
         });
-        world
+        Self { aws, target, secret }
     }
 
     /// Starts both, with rotation of the secret turned on and idle.
@@ -94,7 +83,7 @@ impl World {
 
     /// Returns the id of the version with a label.
     pub(crate) fn labelled(&self, label: &str) -> Option<String> {
-        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
+        self.secret.id(label)
     }
 
     pub(crate) fn current(&self) -> String {
@@ -105,12 +94,9 @@ impl World {
         self.labelled(AWSPENDING)
     }
 
-    /// The password of AWSCURRENT.
+    /// Returns the password of AWSCURRENT.
     pub(crate) fn current_password(&self) -> String {
-        self.aws.secrets().with(|model| {
-            let text = model.secret(SECRET).unwrap().labelled(AWSCURRENT).unwrap().text().unwrap().expose().to_owned();
-            serde_json::from_str::<Value>(&text).unwrap()["password"].as_str().unwrap().to_owned()
-        })
+        self.secret.current()["password"].as_str().unwrap().to_owned()
     }
 
     /// Runs the command.
@@ -229,11 +215,11 @@ impl Rotator for Door {
     const NAME: &'static str = "single-user";
     const SLOTS: Slots = Slots::One;
 
-    async fn create(&self, _current: &Key, _login: &Login<'_, Self>, cx: &Context<'_>) -> fourstep::Result<Key> {
+    async fn create(&self, _current: &Key, _login: &Login<'_, Key>, cx: &Context<'_>) -> fourstep::Result<Key> {
         Ok(Key { password: cx.password("")?.expose().to_owned() })
     }
 
-    async fn set(&self, pending: &Key, login: &Login<'_, Self>, cx: &Context<'_>) -> fourstep::Result<()> {
+    async fn set(&self, pending: &Key, login: &Login<'_, Key>, cx: &Context<'_>) -> fourstep::Result<()> {
         login.working().await?;
         cx.fence().await?;
         self.with(|state| state.password.clone_from(&pending.password))

@@ -3,7 +3,7 @@
 use fourstep::{Error, ErrorKind, Step};
 use serde_json::{Value, json};
 
-use crate::world::{FIRST, World, assert_error, assert_said, has_grantors, opens, secret, shared_with_admin};
+use crate::world::{FIRST, World, assert_error, assert_said, has_grantors, opens, secret, shared_with_admin, world_of};
 
 /// Stores another `masterarn` in the secret, and returns the error of setSecret.
 async fn set_with_masterarn(mut world: World, arn: &str) -> Error {
@@ -18,7 +18,7 @@ async fn a_masterarn_that_names_no_secret_to_use_is_refused_by_name() {
     let Some((server, world)) = shared_with_admin().await else { return };
     let roles = server.roles().await;
     let arn = world.current()["masterarn"].as_str().unwrap().to_owned();
-    let own = world.store.with(|model| model.secret("app").unwrap().arn.clone());
+    let own = world.secret.arn();
     for name in [own.as_str(), "app"] {
         let said = format!(
             "setSecret: the secret names itself ({name}) where it has to name another one. AWSCURRENT (VERSION) opened the target in this step. Name the other secret, as the administrator's in `masterarn`."
@@ -28,7 +28,7 @@ async fn a_masterarn_that_names_no_secret_to_use_is_refused_by_name() {
     let elsewhere = arn.replace(":secret:admin", ":secret:nowhere");
     let error = set_with_masterarn(world.copy(), &elsewhere).await;
     assert_error(&server, &error, ErrorKind::Invalid, &[&elsewhere, "AWSCURRENT (version ", "opened the target"]);
-    world.store.with(|model| model.delete_secret("admin", None)).unwrap();
+    world.secret.store.with(|model| model.delete_secret("admin", None)).unwrap();
     let said = format!(
         "setSecret: secret {arn} is scheduled for deletion. AWSCURRENT (VERSION) opened the target in this step. Restore it with RestoreSecret, or name another one, as the administrator's in `masterarn`."
     );
@@ -58,7 +58,7 @@ async fn a_masterarn_of_another_account_is_refused_with_the_right_that_it_lacks(
 #[tokio::test]
 async fn the_masterarn_of_an_administrators_own_secret_is_not_followed() {
     let Some((server, mut world)) = shared_with_admin().await else { return };
-    let own = world.store.with(|model| model.secret("app").unwrap().arn.clone());
+    let own = world.secret.arn();
     let mut admin = secret(&server, "boss", "admin-password");
     admin["masterarn"] = json!(own);
     world.put_admin(&admin);
@@ -109,7 +109,8 @@ async fn an_administrators_secret_that_does_not_fit_is_named_and_nothing_is_writ
     ] {
         let mut world = world.copy();
         world.put_admin(&admin);
-        let id = world.store.with(|model| model.secret("admin").unwrap().labelled("AWSCURRENT").unwrap().id.clone());
+        let id =
+            world.secret.store.with(|model| model.secret("admin").unwrap().labelled("AWSCURRENT").unwrap().id.clone());
         let happened = happened.replace("$ID", &id);
         let said = format!("setSecret: {happened}. AWSCURRENT (VERSION) opened the target in this step. {next}.");
         assert_said(&server, &world.failing_set().await, kind, &said);
@@ -146,7 +147,7 @@ async fn an_administrator_that_lacks_a_right_gets_the_statement_to_run() {
 #[tokio::test]
 async fn a_secret_without_masterarn_is_refused_before_anything_is_stored() {
     let Some((server, _)) = shared_with_admin().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.tag("fourstep:strategy", "alternating-users");
     let token = world.start();
     let error = world.step(Step::Create, &token).await.unwrap_err();

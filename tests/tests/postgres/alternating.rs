@@ -4,7 +4,7 @@ use fourstep::{ErrorKind, Step};
 use fourstep_testkit::proxy::{Fault, When};
 
 use crate::rights::revoke;
-use crate::world::{FIRST, World, assert_error, consume, name, opens, proxy, secret_by, shared_with_admin};
+use crate::world::{FIRST, assert_error, consume, name, opens, pair_of, proxy, secret_by, shared_with_admin};
 
 #[tokio::test]
 async fn d9_two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
@@ -109,7 +109,7 @@ async fn d1_a_clone_that_failed_half_way_is_undone_and_not_promoted_by_a_retry()
     let Some((server, _)) = shared_with_admin().await else { return };
     let proxy = proxy(&server).await;
     let at_proxy = |username, password| secret_by(&proxy, &server, username, password);
-    let mut world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
+    let mut world = pair_of(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
     let roles = server.roles().await;
     for part in ["COMMENT ON", "GRANT", "SET \"role\"", "PASSWORD", "COMMIT"] {
         let token = world.start();

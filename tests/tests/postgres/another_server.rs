@@ -1,10 +1,12 @@
 //! A host whose name leads to another server after setSecret, as a CNAME does that somebody changes.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 
-use crate::world::{FIRST, World, assert_said, name, opens, proxy, secret_by, shared, shared_with_admin};
+use crate::world::{
+    FIRST, World, assert_said, name, opens, pair_of, proxy, secret_by, shared, shared_with_admin, world_of,
+};
 
 /// Creates another server that has the same accounts with the same passwords, and no more.
 async fn another(server: &Postgres) -> Option<Postgres> {
@@ -44,7 +46,7 @@ async fn an_account_that_was_set_at_one_server_is_refused_by_another_until_it_is
     let Some(server) = shared().await else { return };
     let Some(another) = another(&server).await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let mut world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     let token = is_noticed(&server, &another, &proxy, &mut world, "app").await;
     assert!(opens(&another, &world.current()).await, "the other server is as it was");
     // As Secrets Manager does by itself.
@@ -60,7 +62,7 @@ async fn a_clone_that_was_made_at_one_server_is_refused_by_another_until_it_is_m
     let Some(another) = another(&server).await else { return };
     let proxy = proxy(&server).await;
     let by_proxy = |name: &str, password: &str| secret_by(&proxy, &server, name, password);
-    let mut world = World::alternating(&by_proxy("app", FIRST), &by_proxy("boss", "admin-password"));
+    let mut world = pair_of(&by_proxy("app", FIRST), &by_proxy("boss", "admin-password"));
     let token = is_noticed(&server, &another, &proxy, &mut world, "app_clone").await;
     assert!(opens(&another, &world.current()).await, "consumers are served");
     world.run(&token).await.unwrap();

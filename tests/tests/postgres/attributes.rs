@@ -1,7 +1,7 @@
 //! What the base is and how its sessions begin, and the clone too: read from the catalogs, and by logging in.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Row};
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use sqlx::{Connection, Executor};
 
-use crate::world::{FIRST, World, assert_error, assert_said, has_grantors, opens, secret, shared, shared_with_admin};
+use crate::world::{
+    FIRST, assert_error, assert_said, has_grantors, opens, secret, shared, shared_with_admin, world_of,
+};
 
 #[tokio::test]
 async fn a_user_that_was_dropped_or_has_expired_is_rejected() {
@@ -16,23 +18,23 @@ async fn a_user_that_was_dropped_or_has_expired_is_rejected() {
             "setSecret: PostgreSQL at SERVER refused the password of `{role}` (SQLSTATE 28P01): the password is wrong, the role does not exist, or its VALID UNTIL has passed. Of the versions that were tried, none opened the target: AWSCURRENT (VERSION), AWSPENDING (VERSION). Store the credential that the target accepts in the secret as AWSCURRENT, or reset it there, then start the rotation again."
         )
     };
-    let mut world = World::new(&secret(&server, "absent", FIRST));
+    let mut world = world_of(&secret(&server, "absent", FIRST));
     assert_said(&server, &world.failing_set().await, ErrorKind::Rejected, &said("absent"));
     server.execute("ALTER ROLE <app> VALID UNTIL '2020-01-01'").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     assert_said(&server, &world.failing_set().await, ErrorKind::Rejected, &said("app"));
 }
 
 #[tokio::test]
 async fn an_account_that_may_not_log_in_is_forbidden_and_no_other_version_is_tried() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     server.execute("ALTER ROLE <app> NOLOGIN").await;
     let said = "setSecret: PostgreSQL at SERVER does not let role `app` log in (SQLSTATE 28000): it is NOLOGIN, or it does not exist and the server asks for no password. This step changed nothing at the target, and did not learn which version opens it. Run: ALTER ROLE \"app\" LOGIN.";
     assert_said(&server, &world.failing_set().await, ErrorKind::Forbidden, said);
     assert_eq!(server.log().matches("is not permitted to log in").count(), 1);
     server.execute("ALTER ROLE <app> LOGIN; REVOKE CONNECT ON DATABASE <main> FROM public").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let said = "setSecret: role `app` may not connect to database `main` of PostgreSQL at SERVER (SQLSTATE 42501). This step changed nothing at the target, and did not learn which version opens it. Run: GRANT CONNECT ON DATABASE \"main\" TO \"app\".";
     assert_said(&server, &world.failing_set().await, ErrorKind::Forbidden, said);
 }
@@ -42,7 +44,7 @@ async fn a_server_without_a_connection_left_is_unavailable_until_it_has_one() {
     let Some(server) = shared().await else { return };
     server.execute("ALTER ROLE <app> CONNECTION LIMIT 1").await;
     let client = server.connect(&server.name("app"), FIRST, server.database()).await.unwrap();
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.limit = Duration::from_secs(3);
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
@@ -59,7 +61,7 @@ async fn a_database_that_is_absent_is_named_with_its_field() {
     let Some(server) = shared().await else { return };
     let mut secret = secret(&server, "app", FIRST);
     secret["dbname"] = "nowhere".into();
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     let said = "setSecret: PostgreSQL at SERVER has no database `nowhere` (SQLSTATE 3D000). This step changed nothing at the target, and did not learn which version opens it. Correct `dbname` in the secret's JSON; without it, the database is `postgres`.";
     assert_said(&server, &world.failing_set().await, ErrorKind::Invalid, said);
 }
@@ -69,7 +71,7 @@ async fn a_database_that_is_absent_is_named_with_its_field() {
 async fn a_role_that_replicates_and_may_not_change_its_own_password_is_told_why() {
     let Some(server) = shared().await else { return };
     server.execute("ALTER ROLE <app> REPLICATION").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     if has_grantors(&server).await {
         return world.rotate().await.unwrap();
     }
@@ -97,7 +99,7 @@ async fn a_statement_that_is_held_up_or_cancelled_is_tried_again() {
     let Some(server) = shared().await else { return };
     server.execute("CREATE ROLE <other> SUPERUSER LOGIN PASSWORD 'other-password'").await;
     let mut other = server.connect(&server.name("other"), "other-password", server.database()).await.unwrap();
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     // Somebody changes the same role, and takes his time.

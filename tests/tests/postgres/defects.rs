@@ -27,12 +27,12 @@
 use fourstep::Step;
 use fourstep_testkit::proxy::{Fault, When};
 
-use crate::world::{FIRST, World, name, opens, proxy, secret, secret_by, shared, shared_with_admin};
+use crate::world::{FIRST, name, opens, pair_of, proxy, secret, secret_by, shared, shared_with_admin, world_of};
 
 #[tokio::test]
 async fn d8_a_rotation_that_was_given_up_after_set_does_not_lock_the_account_out() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     for _ in 0..2 {
         let token = world.start();
         world.step(Step::Create, &token).await.unwrap();
@@ -50,7 +50,7 @@ async fn d19_what_failed_after_the_promotion_is_done_by_the_next_call() {
     let Some((server, _)) = shared_with_admin().await else { return };
     let proxy = proxy(&server).await;
     let at_proxy = |user: &str, password: &str| secret_by(&proxy, &server, user, password);
-    let mut world = World::alternating(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
+    let mut world = pair_of(&at_proxy("app", FIRST), &at_proxy("boss", "admin-password"));
     world.tag("fourstep:retire", "at-finish");
     let before = world.current();
     let token = world.start();

@@ -1,6 +1,6 @@
 //! The owner changes the base at random between rotations: the clone may do the same, and the base keeps what it has.
 
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 
 use crate::attributes::{attributes, settings};
 use crate::world::{World, consume, name, opens, shared_with_admin};

@@ -1,10 +1,10 @@
 //! Each message to the server fails in each way that a message can fail: it never arrives, or its answer is lost.
 
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, Proxy, When};
 use serde_json::Value;
 
-use crate::world::{FIRST, World, opens, proxy, secret_by, shared, shared_with_admin};
+use crate::world::{FIRST, World, opens, pair_of, proxy, secret_by, shared, shared_with_admin, world_of};
 
 /// Secrets Manager's first attempt, and the two more that may be needed once the fault is over.
 const ATTEMPTS: usize = 3;
@@ -13,7 +13,7 @@ const ATTEMPTS: usize = 3;
 async fn single_user_survives_a_fault_at_each_message() {
     let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     let faults = survive(&server, &proxy, world, async |world, current| {
         let pending = world.labelled("AWSPENDING");
         opens(&server, current).await || opens(&server, &pending.expect("a rotation is under way")).await
@@ -27,7 +27,7 @@ async fn alternating_users_survive_a_fault_at_each_message() {
     let Some((server, _)) = shared_with_admin().await else { return };
     let proxy = proxy(&server).await;
     let by_proxy = |name: &str, password: &str| secret_by(&proxy, &server, name, password);
-    let world = World::alternating(&by_proxy("app", FIRST), &by_proxy("boss", "admin-password"));
+    let world = pair_of(&by_proxy("app", FIRST), &by_proxy("boss", "admin-password"));
     let faults = survive(&server, &proxy, world, async |_, current| opens(&server, current).await).await;
     println!("{faults} rotations, each with a fault at one message");
 }

@@ -1,10 +1,10 @@
 //! Servers whose owner keeps passwords as MD5, because a consumer knows nothing better.
 
+use fourstep_test_servers::postgres::{Options, Postgres};
 use fourstep_testkit::captured::capture;
-use fourstep_testkit::postgres::{Options, Postgres};
 use fourstep_testkit::secrecy::assert_clean;
 
-use crate::world::{FIRST, World, has_grantors, opens, secret};
+use crate::world::{FIRST, has_grantors, opens, pair_of, secret, world_of};
 
 async fn md5_server(method: &'static str) -> Option<Postgres> {
     let options = Options { settings: vec![("password_encryption", "md5")], hba: vec![method], ..Options::default() };
@@ -22,7 +22,7 @@ async fn a_server_set_to_md5_gets_a_verifier_of_md5_and_no_password() {
     let Some(server) = md5_server("host all all 127.0.0.1/32 md5").await else { return };
     assert!(verifier(&server, "app").await.starts_with("md5"));
     let (log, _guard) = capture();
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     for _ in 0..2 {
         let before = verifier(&server, "app").await;
         world.rotate().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_server_set_to_md5_gets_a_verifier_of_md5_and_no_password() {
 async fn two_accounts_of_a_server_set_to_md5_take_turns() {
     let Some(server) = md5_server("host all all 127.0.0.1/32 md5").await else { return };
     server.execute("CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'admin-password'").await;
-    let mut world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    let mut world = pair_of(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
     for role in ["app_clone", "app", "app_clone"] {
         world.rotate().await.unwrap();
         assert_eq!(world.current()["username"], role);
@@ -62,7 +62,7 @@ async fn a_server_that_admits_by_scram_alone_gets_a_verifier_of_scram_whatever_i
         return;
     }
     server.execute("SET password_encryption = 'scram-sha-256'; ALTER ROLE app PASSWORD 'first-password'").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
     assert!(opens(&server, &world.current()).await);
     assert!(verifier(&server, "app").await.starts_with("SCRAM-SHA-256$"));

@@ -2,7 +2,7 @@ use fourstep::{ErrorKind, Step};
 use serde_json::Value;
 
 use crate::world::{
-    FIRST, World, assert_error, let_administer, opens, secret, server_with_admin, shared, shared_with_admin,
+    FIRST, assert_error, let_administer, opens, pair_of, secret, server_with_admin, shared, shared_with_admin, world_of,
 };
 
 const NAMES: [&str; 10] = [
@@ -32,12 +32,12 @@ async fn accounts_of_any_name_rotate_alone_and_with_a_clone() {
         server.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD '{FIRST}'")).await;
         let_administer(&server, &role).await;
         let mut secret = secret(&server, name, FIRST);
-        let mut world = World::new(&secret);
+        let mut world = world_of(&secret);
         world.rotate().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(opens(&server, &world.current()).await, "{name}");
         secret["password"] = world.current()["password"].clone();
         secret["masterarn"] = masterarn.clone();
-        let mut world = World::alternating(&secret, &crate::world::secret(&server, "boss", "admin-password"));
+        let mut world = pair_of(&secret, &crate::world::secret(&server, "boss", "admin-password"));
         for suffix in ["_clone", "", "_clone"] {
             world.rotate().await.unwrap_or_else(|error| panic!("{name}{suffix}: {error}"));
             assert_eq!(world.current()["username"], Value::from(format!("{name}{suffix}")));
@@ -54,7 +54,7 @@ async fn a_name_of_63_bytes_rotates_and_its_clone_is_refused_before_anything_is_
     let longest = "é".repeat(26) + "x";
     assert_eq!(server.name(&longest).len(), 63);
     server.execute(&format!("CREATE ROLE \"{}\" LOGIN PASSWORD '{FIRST}'", server.name(&longest))).await;
-    let mut alone = World::new(&secret(&server, &longest, FIRST));
+    let mut alone = world_of(&secret(&server, &longest, FIRST));
     alone.rotate().await.unwrap();
     assert!(opens(&server, &alone.current()).await);
 
@@ -62,7 +62,7 @@ async fn a_name_of_63_bytes_rotates_and_its_clone_is_refused_before_anything_is_
     let base = "é".repeat(24);
     let mut secret = secret(&server, &base, FIRST);
     secret["masterarn"] = world.current()["masterarn"].clone();
-    let mut pair = World::alternating(&secret, &crate::world::secret(&server, "boss", "admin-password"));
+    let mut pair = pair_of(&secret, &crate::world::secret(&server, "boss", "admin-password"));
     let token = pair.start();
     let error = pair.step(Step::Create, &token).await.unwrap_err();
     assert_error(&server, &error, ErrorKind::Invalid, &["has 64 bytes, and PostgreSQL allows at most 63", "_clone"]);
@@ -73,17 +73,17 @@ async fn a_name_of_63_bytes_rotates_and_its_clone_is_refused_before_anything_is_
 async fn what_the_driver_cannot_log_in_with_is_said() {
     let Some(server) = shared().await else { return };
     server.execute("CREATE ROLE \"<a>a,b\" LOGIN PASSWORD 'first-password'; ALTER ROLE <app> PASSWORD 'emoji😀'").await;
-    let mut world = World::new(&secret(&server, "aa,b", FIRST));
+    let mut world = world_of(&secret(&server, "aa,b", FIRST));
     assert_error(&server, &world.failing_set().await, ErrorKind::Invalid, &["`aa,b` has a comma"]);
     server.execute("CREATE ROLE \"<a>a😀\" LOGIN PASSWORD 'first-password'").await;
-    let mut world = World::new(&secret(&server, "aa😀", FIRST));
+    let mut world = world_of(&secret(&server, "aa😀", FIRST));
     assert_error(
         &server,
         &world.failing_set().await,
         ErrorKind::Invalid,
         &["the user name of account `aa😀`", "SASLprep"],
     );
-    let mut world = World::new(&secret(&server, "app", "emoji😀"));
+    let mut world = world_of(&secret(&server, "app", "emoji😀"));
     let error = world.failing_set().await;
     assert_error(&server, &error, ErrorKind::Invalid, &["the password of account `app`", "SASLprep"]);
     assert!(!error.to_string().contains('😀'), "{error}");

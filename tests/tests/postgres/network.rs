@@ -2,12 +2,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use fourstep::{Error, ErrorKind};
-use fourstep_testkit::postgres::{Certificate, Logins, Options, Postgres};
+use fourstep_test_servers::postgres::{Certificate, Logins, Options, Postgres};
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::world::{FIRST, World, assert_said, secret, secret_at, shared};
+use crate::world::{FIRST, World, assert_said, secret, secret_at, shared, world_of};
 
 async fn error_at(host: &str, port: u16, tls: bool) -> Error {
     error_with(secret_at(host, port, "app", FIRST), tls).await
@@ -15,7 +15,7 @@ async fn error_at(host: &str, port: u16, tls: bool) -> Error {
 
 async fn error_with(mut secret: Value, tls: bool) -> Error {
     secret["ssl"] = tls.into();
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     world.limit = Duration::from_secs(2);
     world.failing_set().await
 }
@@ -47,7 +47,7 @@ async fn a_host_that_hangs_is_given_up_in_time_to_say_so() {
     let error = error_at("127.0.0.1", port, true).await;
     assert_error(&error, ErrorKind::Unavailable, &["gave no answer to the login within 2 s", "security groups"]);
     assert!(started.elapsed() < Duration::from_secs(5));
-    let mut world = World::new(&secret_at("127.0.0.1", port, "app", FIRST));
+    let mut world = world_of(&secret_at("127.0.0.1", port, "app", FIRST));
     world.limit = Duration::from_secs(6);
     let started = Instant::now();
     let error = world.failing_set().await;
@@ -118,7 +118,7 @@ async fn tls_server(certificate: Certificate) -> Option<Postgres> {
 fn tls_world(server: &Postgres, host: &str) -> World {
     let mut secret = secret_at(host, server.port(), "app", FIRST);
     secret.as_object_mut().unwrap().remove("ssl");
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     world.variable("TLS_CA_BUNDLE", server.authority().to_str().unwrap());
     world.limit = Duration::from_secs(5);
     world

@@ -3,7 +3,7 @@
 use fourstep::{ErrorKind, Step};
 
 use crate::world::{
-    FIRST, World, assert_error, assert_said, let_administer, name, of_aws, opens, secret, shared_with_admin,
+    FIRST, assert_error, assert_said, let_administer, name, of_aws, opens, pair_of, secret, shared_with_admin,
 };
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn an_account_named_like_a_clone_does_not_get_that_of_its_namesake() {
     server.execute("CREATE ROLE <app_clone> LOGIN PASSWORD 'clone-password'").await;
     let_administer(&server, "<app_clone>").await;
     let own = secret(&server, "app_clone", "clone-password");
-    let world = World::alternating(&own, &secret(&server, "boss", "admin-password"));
+    let world = pair_of(&own, &secret(&server, "boss", "admin-password"));
     let mut namesake = world.current();
     namesake["username"] = server.name("app").into();
     namesake["password"] = "a-guess".into();

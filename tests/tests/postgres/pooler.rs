@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::pgbouncer::{Lookup, PgBouncer};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::pgbouncer::{Lookup, PgBouncer};
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 use sqlx::{Connection, Executor, Row};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::world::{FIRST, World, assert_said, opens, secret_at, server, server_with_admin};
+use crate::world::{FIRST, assert_said, opens, pair_of, secret_at, server, server_with_admin, world_of};
 
 /// A server whose pooler looks passwords up at the server, and hands each transaction to any session.
 async fn pooled() -> Option<(Postgres, PgBouncer)> {
@@ -42,7 +42,7 @@ async fn a_rotation_through_a_pooler_of_transactions_leaves_nothing_in_its_sessi
     let show = "SELECT pg_backend_pid()::text || current_setting('search_path') || current_setting('statement_timeout')
                     || current_setting('idle_in_transaction_session_timeout') || current_setting('client_min_messages')";
     let before: String = consumer.fetch_one(show).await.unwrap().get(0);
-    let mut world = World::new(&at(&pooler, "app", FIRST));
+    let mut world = world_of(&at(&pooler, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     world.step(Step::Set, &token).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_pooler_that_knows_one_user_is_named_and_nothing_is_written() {
     let Some((server, _)) = server_with_admin().await else { return };
     let lookup = Lookup::OwnList(vec![("app", FIRST)]);
     let Some(pooler) = PgBouncer::start(server.port(), "transaction", &lookup).await else { return };
-    let mut world = World::alternating(&at(&pooler, "app", FIRST), &at(&pooler, "boss", "admin-password"));
+    let mut world = pair_of(&at(&pooler, "app", FIRST), &at(&pooler, "boss", "admin-password"));
     let roles = server.roles().await;
     let error = world.failing_set().await;
     let said = not_let_in(&pooler, "boss", "AWSCURRENT (VERSION) opened the target in this step");
@@ -84,13 +84,13 @@ async fn a_pooler_of_statements_and_one_without_the_database_are_named() {
     let lookup = Lookup::OwnList(vec![("app", FIRST)]);
     let Some(pooler) = PgBouncer::start(server.port(), "statement", &lookup).await else { return };
     let roles = server.roles().await;
-    let mut world = World::new(&at(&pooler, "app", FIRST));
+    let mut world = world_of(&at(&pooler, "app", FIRST));
     world.limit = Duration::from_secs(10);
     let error = world.failing_set().await;
     assert_error(&error, ErrorKind::Invalid, &["allows no transactions (pool_mode = statement)", "fourstep:endpoint"]);
     let mut secret = at(&pooler, "app", FIRST);
     secret["dbname"] = "nowhere".into();
-    let mut world = World::new(&secret);
+    let mut world = world_of(&secret);
     assert_error(&world.failing_set().await, ErrorKind::Invalid, &["`nowhere`", "`dbname`"]);
     assert_eq!(server.roles().await, roles);
 }
@@ -131,7 +131,7 @@ async fn what_rds_proxy_says_is_read_by_its_documented_texts() {
         ),
     ] {
         let port = answering(code, text).await;
-        let mut world = World::new(&secret_at("127.0.0.1", port, "app", FIRST));
+        let mut world = world_of(&secret_at("127.0.0.1", port, "app", FIRST));
         world.limit = Duration::from_secs(2);
         let error = world.failing_set().await;
         assert_error(&error, kind, &[part]);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::{Fault, When};
 use fourstep_testkit::world::assert_error;
 
 use crate::world::{
-    FIRST, World, assert_said, consume, opens, proxy, secret, secret_at, server, server_with_admin, shared,
+    FIRST, assert_said, consume, opens, proxy, secret, secret_at, server, server_with_admin, shared, world_of,
 };
 
 const WRITER: &str =
@@ -33,7 +33,7 @@ async fn what_a_role_sets_for_its_sessions_does_not_keep_it_from_rotating() {
              CREATE FUNCTION data.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
         )
         .await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
     let error = consume(&server, &world.current(), "SET statement_timeout = 0; INSERT INTO data.t VALUES (1)").await;
     let error = error.expect_err("the account is read only for its consumers");
@@ -48,7 +48,7 @@ async fn a_server_that_is_read_only_as_a_whole_is_unavailable_and_not_written_to
     let Some(server) = server().await else { return };
     let roles = server.roles().await;
     set_read_only(&server, "on").await;
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.limit = Duration::from_secs(12);
     assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["read only", "replica", "writer"]);
     assert_eq!(server.roles().await, roles);
@@ -58,7 +58,7 @@ async fn a_server_that_is_read_only_as_a_whole_is_unavailable_and_not_written_to
 async fn a_server_that_became_read_only_after_set_is_not_promoted_to() {
     let Some((server, alternating)) = server_with_admin().await else { return };
     for alone in [true, false] {
-        let mut world = if alone { World::new(&secret(&server, "app", FIRST)) } else { alternating.copy() };
+        let mut world = if alone { world_of(&secret(&server, "app", FIRST)) } else { alternating.copy() };
         let token = world.start();
         world.step(Step::Create, &token).await.unwrap();
         world.step(Step::Set, &token).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_primary_that_fails_over_in_mid_step_is_waited_for_and_the_next_attemp
     let Some(server) = server().await else { return };
     let proxy = proxy(&server).await;
     let server = Arc::new(server);
-    let mut world = World::new(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
+    let mut world = world_of(&secret_at(proxy.host(), proxy.port(), "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     let roles = server.roles().await;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 
-use crate::world::{FIRST, World, assert_said, make_app, opens, secret};
+use crate::world::{FIRST, assert_said, make_app, opens, secret, world_of};
 
 /// A primary with the role `app`, and its replica.
 async fn pair() -> Option<(Postgres, Postgres)> {
@@ -26,7 +26,7 @@ async fn follows(replica: &Postgres, secret: &Value) {
 async fn a_host_that_is_a_replica_is_named_and_nothing_is_written_until_it_is_promoted() {
     let Some((primary, replica)) = pair().await else { return };
     let roles = primary.roles().await;
-    let mut world = World::new(&secret(&replica, "app", FIRST));
+    let mut world = world_of(&secret(&replica, "app", FIRST));
     world.limit = Duration::from_secs(10);
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_host_that_is_a_replica_is_named_and_nothing_is_written_until_it_is_pr
 #[tokio::test]
 async fn a_host_that_is_corrected_to_the_primary_rotates_for_its_replicas_too() {
     let Some((primary, replica)) = pair().await else { return };
-    let mut world = World::new(&secret(&replica, "app", FIRST));
+    let mut world = world_of(&secret(&replica, "app", FIRST));
     world.limit = Duration::from_secs(5);
     assert_error(&world.failing_set().await, ErrorKind::Unavailable, &["set it to the writer's"]);
     // As the message says. The abandoned version has the replica's address, and a password that was never set.

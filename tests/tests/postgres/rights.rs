@@ -1,7 +1,7 @@
 //! What the two accounts may do: neither may do less than the other.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 
 use crate::world::{assert_error, has_grantors, name, of_aws, opens, server_with_admin, shared_with_admin};
 

@@ -3,7 +3,7 @@ use fourstep_testkit::captured::capture;
 use fourstep_testkit::proxy::{Fault, When};
 use fourstep_testkit::secrecy::assert_clean;
 
-use crate::world::{FIRST, World, assert_error, proxy, secret, secret_by, shared, shared_with_admin};
+use crate::world::{FIRST, assert_error, pair_of, proxy, secret, secret_by, shared, shared_with_admin, world_of};
 
 #[tokio::test]
 async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
@@ -12,7 +12,7 @@ async fn d12_no_password_is_in_the_servers_log_in_ours_or_in_an_error() {
     for _ in 0..3 {
         world.rotate().await.unwrap();
     }
-    let mut single = World::new(&world.current());
+    let mut single = world_of(&world.current());
     single.tag("fourstep:strategy", "single-user");
     single.rotate().await.unwrap();
     single.put(&secret(&server, "app", "a-wrong-password"));
@@ -40,7 +40,7 @@ async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
     let Some(server) = shared().await else { return };
     // A role may not change its own password while it acts as another that may not either.
     server.execute("CREATE ROLE <boss> LOGIN PASSWORD 'admin-password'").await;
-    let mut world = World::alternating(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    let mut world = pair_of(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
     world.tag("fourstep:grants", "leave");
     server.execute("CREATE ROLE <app_clone> LOGIN").await;
     let error = world.failing_set().await;
@@ -61,7 +61,7 @@ async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
 async fn plaintext_is_warned_of_at_each_connection() {
     let (captured, _guard) = capture();
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
     assert_eq!(captured.text().matches("the connection is not encrypted").count(), 3);
 }
@@ -71,7 +71,7 @@ async fn a_connection_that_breaks_says_nothing_secret() {
     let (captured, _guard) = capture();
     let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let mut world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     world.limit = std::time::Duration::from_millis(600);
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();

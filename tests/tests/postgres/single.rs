@@ -5,13 +5,13 @@ use fourstep_testkit::proxy::{Fault, When};
 use tokio::sync::oneshot;
 
 use crate::world::{
-    FIRST, SECRET, World, assert_error, consume, opens, proxy, secret, secret_by, shared, shared_with_admin,
+    FIRST, assert_error, consume, opens, proxy, secret, secret_by, shared, shared_with_admin, world_of,
 };
 
 #[tokio::test]
 async fn an_account_rotates_three_times_and_every_current_secret_opens_the_server() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let mut before = world.current();
     for _ in 0..3 {
         world.rotate().await.unwrap();
@@ -30,7 +30,7 @@ async fn an_account_rotates_three_times_and_every_current_secret_opens_the_serve
 async fn a_rotation_makes_three_connections_of_which_none_is_refused() {
     let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let mut world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     for _ in 0..2 {
         proxy.reset();
         world.rotate().await.unwrap();
@@ -43,7 +43,7 @@ async fn a_rotation_makes_three_connections_of_which_none_is_refused() {
 #[tokio::test]
 async fn a_finished_rotation_run_again_writes_nothing() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let token = world.start();
     world.run(&token).await.unwrap();
     let roles = server.roles().await;
@@ -56,7 +56,7 @@ async fn a_finished_rotation_run_again_writes_nothing() {
 #[tokio::test]
 async fn a_retry_finds_the_password_installed_and_sends_nothing() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     world.step(Step::Set, &token).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_retry_finds_the_password_installed_and_sends_nothing() {
 async fn d17_a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
     let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let mut world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     proxy.on(|message| message.says("COMMIT"), When::After, Fault::SwallowReplies);
@@ -88,7 +88,7 @@ async fn d17_a_commit_whose_reply_is_lost_is_retried_and_ends_well() {
 async fn a_connection_that_breaks_at_any_message_of_set_leaves_one_password_that_a_version_knows() {
     let Some(server) = shared().await else { return };
     let proxy = proxy(&server).await;
-    let mut world = World::new(&secret_by(&proxy, &server, "app", FIRST));
+    let mut world = world_of(&secret_by(&proxy, &server, "app", FIRST));
     let mut broken = 0;
     for number in 1.. {
         let token = world.start();
@@ -113,7 +113,7 @@ async fn a_connection_that_breaks_at_any_message_of_set_leaves_one_password_that
 #[tokio::test]
 async fn a_wrong_current_password_falls_back_to_the_previous_one() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     world.put(&secret(&server, "app", "somebody-typed-this"));
     world.rotate().await.unwrap();
     assert!(opens(&server, &world.current()).await);
@@ -122,7 +122,7 @@ async fn a_wrong_current_password_falls_back_to_the_previous_one() {
 #[tokio::test]
 async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", "wrong-password"));
+    let mut world = world_of(&secret(&server, "app", "wrong-password"));
     let roles = server.roles().await;
     let error = world.failing_set().await;
     assert_error(
@@ -142,7 +142,7 @@ async fn passwords_that_are_all_wrong_are_rejected_and_change_nothing() {
 #[tokio::test]
 async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written() {
     let Some(server) = shared().await else { return };
-    let mut world = World::new(&secret(&server, "app", FIRST));
+    let mut world = world_of(&secret(&server, "app", FIRST));
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     // Another invocation, stopped inside of its lock.
@@ -177,12 +177,12 @@ async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_cur
     world.tag("fourstep:strategy", "single-user");
     server.execute("ALTER ROLE <app> PASSWORD 'changed-by-hand'").await;
     let error = world.failing_set().await;
-    let current = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSCURRENT").unwrap().id.clone());
+    let current = world.secret.id("AWSCURRENT").unwrap();
     assert_error(&server, &error, ErrorKind::Rejected, &["`app`", &format!("fourstep:reset-lost={current}")]);
     assert!(opens(&server, &secret(&server, "app", "changed-by-hand")).await, "nothing was changed");
 
     world.tag("fourstep:reset-lost", &current);
-    let token = world.store.with(|model| model.secret(SECRET).unwrap().labelled("AWSPENDING").unwrap().id.clone());
+    let token = world.secret.id("AWSPENDING").unwrap();
     world.run(&token).await.unwrap();
     assert!(opens(&server, &world.current()).await);
     assert!(!opens(&server, &secret(&server, "app", "changed-by-hand")).await);

@@ -1,13 +1,26 @@
+use fourstep::accounts::Strategies;
 use fourstep::{Error, ErrorKind};
 use fourstep_postgres::Postgres as Accounts;
-use fourstep_testkit::postgres::Postgres;
+use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};
 
-pub(crate) use fourstep_testkit::world::SECRET;
+pub(crate) type World = fourstep_testkit::world::World<Strategies<Accounts>>;
 
-pub(crate) type World = fourstep_testkit::world::World<Accounts>;
+/// Creates a world with a secret of an account.
+pub(crate) fn world_of(secret: &Value) -> World {
+    World::new(strategies(), secret)
+}
+
+/// Creates a world with a secret that two accounts take turns in, and the administrator's secret.
+pub(crate) fn pair_of(secret: &Value, admin: &Value) -> World {
+    World::alternating(strategies(), secret, admin)
+}
+
+fn strategies() -> Strategies<Accounts> {
+    Strategies::from(Accounts::new())
+}
 
 /// A secret of an account by its plain name, for connections without TLS.
 pub(crate) fn secret(server: &Postgres, name: &str, password: &str) -> Value {
@@ -118,7 +131,7 @@ pub(crate) async fn server_with_admin() -> Option<(Postgres, World)> {
 async fn make_admin(server: &Postgres) -> World {
     server.execute("CREATE ROLE <boss> LOGIN CREATEROLE CREATEDB PASSWORD 'admin-password'").await;
     let_administer(server, "<app>").await;
-    World::alternating(&secret(server, "app", FIRST), &secret(server, "boss", "admin-password"))
+    pair_of(&secret(server, "app", FIRST), &secret(server, "boss", "admin-password"))
 }
 
 /// The same with a pair as AWS's function leaves it: a clone without our mark that is a member of the base, and nothing

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
 use fourstep::{AWSCURRENT, Step};
+use fourstep_test_servers::mysql::{self, Flavour, MySql};
+use fourstep_test_servers::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::aws::{Aws, DbCluster, DbInstance};
 use fourstep_testkit::function;
-use fourstep_testkit::mysql::{self, Flavour, MySql};
-use fourstep_testkit::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 

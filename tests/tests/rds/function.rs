@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use fourstep::memory::{CreateSecret, RotateSecret, Secret, SecretValue};
 use fourstep::{AWSCURRENT, Filter, Sensitive, Step};
+use fourstep_test_servers::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::aws::{At, Aws, DbInstance, Fault, FunctionError, Operation, Refusal};
 use fourstep_testkit::function;
-use fourstep_testkit::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::runtime_api::Sandbox;
 use serde_json::{Value, json};
 

@@ -2,9 +2,12 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::{BehaviorVersion, Config, Credentials, Region};
-use fourstep::{ErrorKind, FoundServer, SecretStore, ServerLookup};
-use fourstep_aws::{RdsServers, SecretsManagerStore};
-use fourstep_testkit::Moto;
+use fourstep::ErrorKind;
+use fourstep::accounts::{FoundServer, ServerLookup};
+use fourstep::store::SecretStore;
+use fourstep_aws::SecretsManagerStore;
+use fourstep_rds::RdsServers;
+use fourstep_test_servers::moto::Moto;
 
 /// A moto, and what is asked of it.
 struct World {

@@ -9,8 +9,8 @@ async fn world(hosts: usize) -> Option<World> {
     world.rotate().await.unwrap();
     let names: Vec<_> =
         world.nodes.iter().map(|node| format!("{}:{}", node.host().address(), node.host().port())).collect();
-    world.tag("fourstep:ssh-transport", "ssh");
-    world.tag("fourstep:hosts", &names.join(" "));
+    world.secret.tag("fourstep:ssh-transport", "ssh");
+    world.secret.tag("fourstep:hosts", &names.join(" "));
     world.ssm.forget_calls();
     Some(world)
 }
@@ -18,15 +18,15 @@ async fn world(hosts: usize) -> Option<World> {
 #[tokio::test]
 async fn the_user_itself_installs_the_next_key_over_ssh() {
     let Some(mut world) = world(2).await else { return };
-    let first = world.current();
+    let first = world.secret.current();
     let mut pinned = first.clone();
     let lines: String = world.nodes.iter().map(|node| node.host().known_hosts()).collect();
     pinned["KnownHosts"] = lines.into();
-    world.put(&pinned);
+    world.secret.put(&pinned);
     for _ in 0..2 {
-        let token = world.begin();
+        let token = world.secret.begin();
         world.run(&token).await.unwrap();
-        world.check_end(&token);
+        world.check_hosts(&token);
     }
     assert!(!world.opens(0, &first));
     assert_eq!(world.ssm.calls(), [] as [&str; 0]);
@@ -35,18 +35,18 @@ async fn the_user_itself_installs_the_next_key_over_ssh() {
 #[tokio::test]
 async fn over_ssh_a_host_that_nobody_vouched_for_is_refused() {
     let Some(mut world) = world(1).await else { return };
-    let mut unknown = world.current();
+    let mut unknown = world.secret.current();
     unknown["KnownHosts"] = "".into();
-    world.put(&unknown);
-    let token = world.begin();
+    world.secret.put(&unknown);
+    let token = world.secret.begin();
     let error = world.failing(Step::Create, &token).await;
     assert_error(&error, "Invalid", &["KnownHosts has no key of 127.", "ssh-keyscan"]);
-    world.abandon(&token);
+    world.secret.abandon(&token);
     // Twice, so that AWSPREVIOUS opens nothing either.
     for _ in 0..2 {
-        world.put(&json!({ "PublicKey": "", "PrivateKey": "", "KnownHosts": world.host(0).known_hosts() }));
+        world.secret.put(&json!({ "PublicKey": "", "PrivateKey": "", "KnownHosts": world.host(0).known_hosts() }));
     }
-    let token = world.begin();
+    let token = world.secret.begin();
     let error = world.failing(Step::Set, &token).await;
     assert_error(&error, "Rejected", &["1 of 1 hosts do not accept the key"]);
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fourstep_testkit::sshd::Host;
+use fourstep_test_servers::sshd::Host;
 
 use crate::world::{World, empty};
 
@@ -17,7 +17,7 @@ async fn fifty_hosts_and_one_more_are_reached_by_their_ids() {
         let ids: Vec<_> = (0..count).map(|number| format!("i-{number:04}")).collect();
         let mut world = World::with_hosts(hosts.clone(), &empty(), &[("SSH_HOSTS", &ids.join(" "))]).await;
         world.rotate().await.unwrap();
-        assert!((0..count).all(|number| world.opens(number, &world.current())));
+        assert!((0..count).all(|number| world.opens(number, &world.secret.current())));
         // To read the host keys, for setSecret and for finishSecret.
         let sent = world.ssm.calls().iter().filter(|call| *call == "SendCommand").count();
         assert_eq!(sent, 3 * commands, "for {count} hosts");
@@ -39,7 +39,7 @@ async fn two_hundred_hosts_rotate_within_the_memory_budget() {
         usage.peak_memory / 1024
     );
     assert!(usage.peak_memory < LEAST_MEMORY, "it runs on the smallest function");
-    assert!([0, 99, 199].iter().all(|number| world.opens(*number, &world.current())));
+    assert!([0, 99, 199].iter().all(|number| world.opens(*number, &world.secret.current())));
     assert_eq!(
         world.sandbox.output().unwrap().matches("\"result\":\"logged in\"").count(),
         400,

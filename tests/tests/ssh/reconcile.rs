@@ -1,6 +1,6 @@
 //! The operator's event `reconcile`, which the template may call on a schedule.
 
-use fourstep_testkit::ssm::Behaviour;
+use fourstep_test_servers::ssm::Behaviour;
 use serde_json::{Value, json};
 
 use crate::world::{SECRET, World, assert_error, empty};
@@ -14,9 +14,9 @@ async fn hosts_that_were_down_or_are_new_get_the_labelled_keys() {
     let Some(mut world) = World::start(2, &empty(), &[("MAX_UNREACHABLE", "1")]).await else { return };
     world.rotate().await.unwrap();
     world.nodes[1].behave(Behaviour::Down);
-    let token = world.begin();
+    let token = world.secret.begin();
     world.run(&token).await.unwrap();
-    assert!(world.opens(0, &world.current()) && !world.opens(1, &world.current()));
+    assert!(world.opens(0, &world.secret.current()) && !world.opens(1, &world.secret.current()));
 
     world.nodes[1].behave(Behaviour::Well);
     world.add_host("i-0002");
@@ -26,7 +26,7 @@ async fn hosts_that_were_down_or_are_new_get_the_labelled_keys() {
         assert_eq!(&reply[name], value, "{reply}");
     }
     assert!(reply["DurationMs"].is_u64(), "{reply}");
-    world.check_end(&token);
+    world.check_hosts(&token);
     let output = world.sandbox.output().unwrap();
     assert!(output.contains("\"step\":\"reconcile\""), "{output}");
 
@@ -42,15 +42,18 @@ async fn hosts_that_were_down_or_are_new_get_the_labelled_keys() {
 async fn in_the_middle_of_a_rotation_the_pending_key_is_installed_too() {
     let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
     world.rotate().await.unwrap();
-    let token = world.begin();
+    let token = world.secret.begin();
     world.step(fourstep::Step::Create, &token).await.unwrap();
     world.step(fourstep::Step::Set, &token).await.unwrap();
     world.add_host("i-0001");
     reconcile(&world).await.unwrap();
-    assert!(world.opens(1, &world.current()) && world.opens(1, &world.labelled(fourstep::AWSPENDING).unwrap()));
+    assert!(
+        world.opens(1, &world.secret.current())
+            && world.opens(1, &world.secret.labelled(fourstep::AWSPENDING).unwrap())
+    );
     world.step(fourstep::Step::Test, &token).await.unwrap();
     world.step(fourstep::Step::Finish, &token).await.unwrap();
-    world.check_end(&token);
+    world.check_hosts(&token);
 }
 
 #[tokio::test]
@@ -60,5 +63,5 @@ async fn hosts_that_are_still_down_are_named() {
     world.nodes[1].behave(Behaviour::Down);
     let error = reconcile(&world).await.unwrap_err();
     assert_error(&error, "Unavailable", &["1 of 2 hosts gave no answer", "i-0001 (Systems Manager does not hear of"]);
-    assert!(world.opens(0, &world.current()));
+    assert!(world.opens(0, &world.secret.current()));
 }

@@ -1,5 +1,5 @@
 use fourstep::Step;
-use fourstep_testkit::ssm::Behaviour;
+use fourstep_test_servers::ssm::Behaviour;
 use serde_json::json;
 
 use crate::world::{World, assert_error, empty};
@@ -13,11 +13,11 @@ async fn users_and_hosts_are_validated_before_anything_is_sent() {
         ("fourstep:hosts", "web.internal", "Invalid", "is no id of an instance"),
         ("fourstep:hosts", "i-9999", "Unavailable", "i-9999 (Systems Manager does not hear of its agent)"),
     ] {
-        let token = world.begin();
-        world.tag(tag, bad);
+        let token = world.secret.begin();
+        world.secret.tag(tag, bad);
         let error = world.failing(Step::Create, &token).await;
         assert_error(&error, kind, &[part]);
-        world.abandon(&token);
+        world.secret.abandon(&token);
         world.aws.secrets().with(|model| model.untag_resource(crate::world::SECRET, [tag])).unwrap();
     }
     assert_eq!(world.lines(0), [] as [&str; 0]);
@@ -28,7 +28,7 @@ async fn a_value_that_is_no_key_is_named_and_left() {
     let secret =
         json!({ "PublicKey": "ssh-ed25519 AAAA", "PrivateKey": "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter22\n" });
     let Some(mut world) = World::start(1, &secret, &[]).await else { return };
-    let token = world.begin();
+    let token = world.secret.begin();
     let error = world.failing(Step::Create, &token).await;
     assert_error(&error, "Invalid", &["field `PrivateKey` of the secret is not a private key", "empty"]);
     assert!(!world.sandbox.output().unwrap().contains("hunter22"));
@@ -43,16 +43,16 @@ async fn errors_of_systems_manager_say_what_to_do() {
         ("SendCommand", 400, "ThrottlingException", "Unavailable", "throttles SendCommand"),
         ("SendCommand", 500, "InternalServerError", "Unavailable", "failed to answer SendCommand"),
     ] {
-        let token = world.begin();
+        let token = world.secret.begin();
         world.ssm.refuse(operation, Some((status, name)));
         let error = world.failing(Step::Create, &token).await;
         assert_error(&error, kind, &[part]);
         world.ssm.refuse(operation, None);
         world.run(&token).await.unwrap();
         // The next one has to read host keys again.
-        let mut value = world.current();
+        let mut value = world.secret.current();
         value["KnownHosts"] = "".into();
-        world.put(&value);
+        world.secret.put(&value);
     }
 }
 
@@ -61,17 +61,17 @@ async fn a_host_that_gives_no_answer_is_named_when_the_time_is_over() {
     let Some(mut world) = World::start(2, &empty(), &[("TIMEOUT", "12")]).await else { return };
     world.rotate().await.unwrap();
     world.nodes[1].behave(Behaviour::Deaf);
-    let token = world.begin();
+    let token = world.secret.begin();
     let error = world.failing(Step::Set, &token).await;
     assert_error(
         &error,
         "Unavailable",
         &["1 of 2 hosts gave no answer", "i-0001 (its agent gave no answer in time)", "MAX_UNREACHABLE"],
     );
-    assert!(world.opens(0, &world.current()) && world.opens(1, &world.current()));
+    assert!(world.opens(0, &world.secret.current()) && world.opens(1, &world.secret.current()));
     world.nodes[1].behave(Behaviour::Well);
     world.run(&token).await.unwrap();
-    world.check_end(&token);
+    world.check_hosts(&token);
 }
 
 #[tokio::test]
@@ -81,22 +81,22 @@ async fn commands_that_arrive_twice_late_or_answer_cut_harm_nothing() {
     // As little as the result itself.
     world.rotate().await.unwrap();
     world.nodes[1].behave(Behaviour::Cut("fourstep 1 changed\n".len()));
-    let token = world.begin();
+    let token = world.secret.begin();
     world.step(Step::Create, &token).await.unwrap();
     world.step(Step::Set, &token).await.unwrap();
     let late = world.nodes[1].last_script().unwrap();
     world.step(Step::Test, &token).await.unwrap();
     world.step(Step::Finish, &token).await.unwrap();
     world.nodes[1].behave(Behaviour::Well);
-    let token = world.begin();
+    let token = world.secret.begin();
     world.run(&token).await.unwrap();
     // The command of a whole rotation before arrives now.
     let said = String::from_utf8(world.host(1).root(&late, b"").stdout).unwrap();
     assert!(said.starts_with("fourstep 1 failed") || said.starts_with("fourstep 1 stale "), "{said}");
-    world.check_end(&token);
+    world.check_hosts(&token);
 
     world.nodes[1].behave(Behaviour::Failing);
-    let token = world.begin();
+    let token = world.secret.begin();
     let error = world.failing(Step::Set, &token).await;
     assert_error(&error, "Unavailable", &["i-0001: the script gave no result that can be read, and ended with 1"]);
 }
@@ -105,7 +105,7 @@ async fn commands_that_arrive_twice_late_or_answer_cut_harm_nothing() {
 async fn a_host_that_refuses_the_key_fails_the_test_by_name() {
     let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
     world.rotate().await.unwrap();
-    let token = world.begin();
+    let token = world.secret.begin();
     world.step(Step::Create, &token).await.unwrap();
     world.step(Step::Set, &token).await.unwrap();
     world.host(1).root("chmod 777 ~app", b"");
@@ -113,7 +113,7 @@ async fn a_host_that_refuses_the_key_fails_the_test_by_name() {
     assert_error(&error, "Rejected", &["1 of 2 hosts do not accept the key: i-0001"]);
     world.host(1).root("chmod 750 ~app", b"");
     world.run(&token).await.unwrap();
-    world.check_end(&token);
+    world.check_hosts(&token);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn an_instance_with_the_tag_and_without_an_agent_is_told() {
     world.rotate().await.unwrap();
     assert_eq!(told(&world).len(), 1);
     assert!(world.sandbox.output().unwrap().contains("the function may not call tag:GetResources"));
-    assert!(world.opens(0, &world.current()));
+    assert!(world.opens(0, &world.secret.current()));
 }
 
 #[tokio::test]

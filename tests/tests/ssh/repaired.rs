@@ -2,9 +2,10 @@
 
 use fourstep::{AWSCURRENT, AWSPENDING};
 use fourstep_testkit::aws::Moment;
+use fourstep_testkit::kill::kill_at;
 use serde_json::json;
 
-use crate::kill::{Point, counted, kill_at};
+use crate::kill::{Point, counted};
 use crate::world::SECRET;
 
 #[tokio::test]
@@ -25,35 +26,28 @@ async fn repaired_after_each(action: &str) {
     let points: Vec<_> = points.chain((1..=orders).map(Point::SystemsManager)).collect();
     println!("{action}: killed at {} points", points.len());
     for point in points {
-        let before = world.current();
-        let token = world.begin();
-        let killed = kill_at(&world, point);
-        let result = world.run(&token).await;
-        world.aws.heal();
-        world.ssm.on_call(|_, _| {});
-        if let Err(error) = result {
-            assert_eq!(error.error_type, "Runtime.ExitError", "{point:?}: {error}");
-        }
-        drop(killed);
+        let before = world.secret.current();
+        let token = world.secret.begin();
+        kill_at(&world, point).await;
         let event = json!({ "Action": action, "SecretId": SECRET, "Attempts": 5 });
         let event = if action == "recover" { event } else { json!({ "Action": action, "SecretId": SECRET }) };
         let reply = world.sandbox.invoke(event).await.result;
         reply.unwrap_or_else(|error| panic!("{point:?}: {error}"));
-        let current = world.current();
+        let current = world.secret.current();
         assert!((0..2).all(|number| world.opens(number, &current)), "{point:?}: AWSCURRENT does not open a host");
         if action == "rollback" {
             assert_eq!(current["PrivateKey"], before["PrivateKey"], "{point:?}");
         }
-        let [current, pending] = [AWSCURRENT, AWSPENDING].map(|label| world.id(label));
+        let [current, pending] = [AWSCURRENT, AWSPENDING].map(|label| world.secret.id(label));
         let token = match pending.filter(|pending| Some(pending) != current.as_ref()) {
             // Recovered to what was current all the time: the rotation that is under way goes on.
             Some(pending) => {
                 assert_eq!((action, &pending), ("recover", &token), "{point:?}");
                 pending
             }
-            None => world.begin(),
+            None => world.secret.begin(),
         };
         world.run(&token).await.unwrap_or_else(|error| panic!("{point:?}: {error}"));
-        world.check_end(&token);
+        world.check_hosts(&token);
     }
 }

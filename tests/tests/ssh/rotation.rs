@@ -6,10 +6,10 @@ use crate::world::{World, assert_error, empty};
 #[tokio::test]
 async fn an_empty_secret_gets_its_first_pair_and_old_and_new_overlap() {
     let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
-    let token = world.begin();
+    let token = world.secret.begin();
     world.run(&token).await.unwrap();
-    world.check_end(&token);
-    let first = world.current();
+    world.check_hosts(&token);
+    let first = world.secret.current();
     assert_eq!(first["note"], "of the owner", "other fields survive");
     let comment = first["PublicKey"].as_str().unwrap().split(' ').nth(2).unwrap();
     assert!(comment.starts_with("fourstep:arn:aws:secretsmanager:") && comment.ends_with(&token), "{comment}");
@@ -20,18 +20,18 @@ async fn an_empty_secret_gets_its_first_pair_and_old_and_new_overlap() {
     }
 
     // Second rotation: at each step AWSCURRENT opens every host.
-    let token = world.begin();
+    let token = world.secret.begin();
     for step in Step::ALL {
         world.step(step, &token).await.unwrap();
-        assert!((0..2).all(|number| world.opens(number, &world.current())), "after {step}");
+        assert!((0..2).all(|number| world.opens(number, &world.secret.current())), "after {step}");
     }
-    world.check_end(&token);
-    assert_eq!(world.previous()["PrivateKey"], first["PrivateKey"]);
+    world.check_hosts(&token);
+    assert_eq!(world.secret.previous()["PrivateKey"], first["PrivateKey"]);
     assert!((0..2).all(|number| world.opens(number, &first)), "AWSPREVIOUS works until the next rotation");
 
-    let token = world.begin();
+    let token = world.secret.begin();
     world.run(&token).await.unwrap();
-    world.check_end(&token);
+    world.check_hosts(&token);
     assert!(!world.opens(0, &first), "its turn is over");
 
     // Run again, it changes nothing.
@@ -51,9 +51,9 @@ async fn with_retire_at_finish_only_the_new_key_is_left() {
         return;
     };
     world.rotate().await.unwrap();
-    let first = world.current();
+    let first = world.secret.current();
     world.rotate().await.unwrap();
-    assert!(world.opens(0, &world.current()) && !world.opens(0, &first));
+    assert!(world.opens(0, &world.secret.current()) && !world.opens(0, &first));
     let lines = world.lines(0);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("restrict,from=\"127.0.0.0/8\" ssh-ed25519 "), "{lines:?}");
@@ -67,10 +67,10 @@ async fn each_kind_and_format_of_key_opens_the_host() {
         ("ecdsa-p384", "pem", "-----BEGIN PRIVATE KEY-----"),
         ("rsa-3072", "pem", "-----BEGIN RSA PRIVATE KEY-----"),
     ] {
-        world.tag("fourstep:key-type", kind);
-        world.tag("fourstep:key-format", format);
+        world.secret.tag("fourstep:key-type", kind);
+        world.secret.tag("fourstep:key-format", format);
         world.rotate().await.unwrap();
-        let current = world.current();
+        let current = world.secret.current();
         assert!(current["PrivateKey"].as_str().unwrap().starts_with(begin), "{kind}");
         assert!(world.opens(0, &current), "{kind}");
     }
@@ -84,9 +84,9 @@ async fn without_a_way_to_the_hosts_the_agents_are_asked() {
     world.rotate().await.unwrap();
     assert!(world.sandbox.output().unwrap().contains("SSH_TEST is agent"));
     world.host(0).resume();
-    assert!(world.opens(0, &world.current()));
+    assert!(world.opens(0, &world.secret.current()));
     world.host(0).root("chmod 777 ~app", b"");
-    let token = world.begin();
+    let token = world.secret.begin();
     let error = world.failing(Step::Test, &token).await;
     assert_error(&error, "Forbidden", &["i-0000", "sshd will refuse the key", "`/home/app` may be written by others"]);
 }
@@ -94,12 +94,12 @@ async fn without_a_way_to_the_hosts_the_agents_are_asked() {
 #[tokio::test]
 async fn testing_the_configuration_alone_changes_nothing() {
     let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
-    let token = world.begin();
+    let token = world.secret.begin();
     world.step(Step::Test, &token).await.unwrap();
     assert_eq!(world.lines(0), [] as [&str; 0]);
-    world.abandon(&token);
-    world.put(&json!({ "PublicKey": "", "PrivateKey": "not a key" }));
-    let token = world.begin();
+    world.secret.abandon(&token);
+    world.secret.put(&json!({ "PublicKey": "", "PrivateKey": "not a key" }));
+    let token = world.secret.begin();
     let error = world.step(Step::Test, &token).await.unwrap_err();
     assert_error(&error, "Invalid", &["field `PrivateKey`"]);
 }

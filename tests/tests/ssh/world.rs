@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fourstep::memory::{CreateSecret, PutSecretValue, RotateSecret, SecretValue, UpdateSecretVersionStage};
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Step};
-use fourstep_testkit::aws::{Aws, FunctionError, rotation_token};
+use fourstep::{AWSCURRENT, AWSPREVIOUS, Step};
+use fourstep_test_servers::sshd::Host;
+use fourstep_test_servers::ssm::{Node, SystemsManager};
+use fourstep_testkit::aws::{Aws, FunctionError};
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
-use fourstep_testkit::sshd::Host;
-use fourstep_testkit::ssm::{Node, SystemsManager};
+use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::secret::RotatedSecret;
 use serde_json::{Value, json};
 
 /// Secrets Manager, Systems Manager with hosts, and the function.
@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) ssm: SystemsManager,
     pub(crate) nodes: Vec<Arc<Node>>,
     pub(crate) sandbox: Arc<Sandbox>,
-    tokens: usize,
+    pub(crate) secret: RotatedSecret,
 }
 
 pub(crate) const SECRET: &str = "app/ssh";
@@ -50,11 +50,8 @@ impl World {
         }
         let nodes = hosts.into_iter().enumerate();
         let nodes = nodes.map(|(number, host)| ssm.add(Node::new(&format!("i-{number:04}"), host))).collect();
-        aws.secrets().with(|model| {
-            let value = Some(SecretValue::text(secret.to_string()));
-            model.create_secret(CreateSecret { name: SECRET, value, ..CreateSecret::default() }).unwrap();
-        });
-        Self { aws, ssm, nodes, sandbox: Arc::new(sandbox), tokens: 0 }
+        let secret = RotatedSecret::create(aws.secrets(), SECRET, secret);
+        Self { aws, ssm, nodes, sandbox: Arc::new(sandbox), secret }
     }
 
     /// Adds a host to the fleet.
@@ -67,33 +64,17 @@ impl World {
         self.nodes[number].host()
     }
 
-    /// Begins a rotation, as RotateSecret does, and returns its token.
-    pub(crate) fn begin(&mut self) -> String {
-        self.tokens += 1;
-        let token = format!("00000000-0000-4000-9000-{:012}", self.tokens);
-        let request = RotateSecret { token: Some(&token), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(SECRET) };
-        self.aws.secrets().with(|model| model.rotate_secret(request)).answer.unwrap();
-        token
-    }
-
     pub(crate) async fn step(&self, step: Step, token: &str) -> Result<(), FunctionError> {
-        let event = json!({
-            "Step": step.name(), "SecretId": SECRET, "ClientRequestToken": token,
-            "RotationToken": rotation_token(token),
-        });
-        self.sandbox.invoke(event).await.result.map(|_| ())
+        self.sandbox.step(step, SECRET, token).await
     }
 
     /// Runs the four steps up to the first that fails.
     pub(crate) async fn run(&self, token: &str) -> Result<(), FunctionError> {
-        for step in Step::ALL {
-            self.step(step, token).await?;
-        }
-        Ok(())
+        self.sandbox.rotate(SECRET, token).await
     }
 
     pub(crate) async fn rotate(&mut self) -> Result<(), FunctionError> {
-        let token = self.begin();
+        let token = self.secret.begin();
         self.run(&token).await
     }
 
@@ -109,43 +90,6 @@ impl World {
         unreachable!("every step is in the list")
     }
 
-    /// Abandons a rotation as an operator does: removes AWSPENDING.
-    pub(crate) fn abandon(&self, token: &str) {
-        let request =
-            UpdateSecretVersionStage { secret_id: SECRET, stage: AWSPENDING, move_to: None, remove_from: Some(token) };
-        self.aws.secrets().with(|model| model.update_secret_version_stage(request)).unwrap();
-    }
-
-    /// Stores a value as AWSCURRENT, as a human does.
-    pub(crate) fn put(&self, value: &Value) {
-        let put = PutSecretValue::current(SECRET, value.to_string());
-        self.aws.secrets().with(|model| model.put_secret_value(put)).unwrap();
-    }
-
-    pub(crate) fn tag(&self, key: &str, value: &str) {
-        self.aws.secrets().with(|model| model.tag_resource(SECRET, [(key.to_owned(), value.to_owned())])).unwrap();
-    }
-
-    pub(crate) fn labelled(&self, label: &str) -> Option<Value> {
-        self.aws.secrets().with(|model| {
-            let version = model.secret(SECRET).unwrap().labelled(label)?;
-            Some(serde_json::from_str(version.text()?.expose()).unwrap())
-        })
-    }
-
-    /// Returns the id of the version with a label, which need not have a value.
-    pub(crate) fn id(&self, label: &str) -> Option<String> {
-        self.aws.secrets().with(|model| Some(model.secret(SECRET)?.labelled(label)?.id.clone()))
-    }
-
-    pub(crate) fn current(&self) -> Value {
-        self.labelled(AWSCURRENT).unwrap()
-    }
-
-    pub(crate) fn previous(&self) -> Value {
-        self.labelled(AWSPREVIOUS).unwrap()
-    }
-
     /// Returns whether a version's key opens a host.
     pub(crate) fn opens(&self, number: usize, version: &Value) -> bool {
         let key = version["PrivateKey"].as_str().unwrap();
@@ -159,14 +103,15 @@ impl World {
     }
 
     /// Checks that AWSCURRENT opens every host, AWSPREVIOUS as promised, and that no other key of ours is anywhere.
-    pub(crate) fn check_end(&self, token: &str) {
-        assert_eq!(self.id(AWSCURRENT).as_deref(), Some(token), "the rotation's version is current");
-        let expected: Vec<Value> = [Some(self.current()), self.labelled(AWSPREVIOUS)].into_iter().flatten().collect();
+    pub(crate) fn check_hosts(&self, token: &str) {
+        assert_eq!(self.secret.id(AWSCURRENT).as_deref(), Some(token), "the rotation's version is current");
+        let expected: Vec<Value> =
+            [Some(self.secret.current()), self.secret.labelled(AWSPREVIOUS)].into_iter().flatten().collect();
         let keys = expected.iter().map(|version| version["PublicKey"].as_str().unwrap()).filter(|key| !key.is_empty());
         let mut keys: Vec<_> = keys.map(|key| key.split(' ').nth(1).unwrap().to_owned()).collect();
         keys.sort();
         for number in 0..self.nodes.len() {
-            assert!(self.opens(number, &self.current()), "{}", self.host(number).log());
+            assert!(self.opens(number, &self.secret.current()), "{}", self.host(number).log());
             let mut found: Vec<_> =
                 self.lines(number).iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
             found.sort();

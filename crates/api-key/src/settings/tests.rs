@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_setting_is_read_and_refused() {
-    let cases = [
+    let cases: &[Case<ApiKeySettings>] = &[
         Case {
             tag: Some("fourstep:provider"),
             variable: None,
@@ -38,5 +38,5 @@ fn each_setting_is_read_and_refused() {
             bad: &["true", "ON"],
         },
     ];
-    hold::<ApiKeySettings>(&cases, &[]);
+    hold::<ApiKeySettings>(cases, &[]);
 }

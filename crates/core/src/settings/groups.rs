@@ -13,8 +13,11 @@ pub struct Groups(Vec<Member>);
 pub(crate) struct Member {
     pub(crate) id: TypeId,
     row: fn(usize) -> Option<&'static Row>,
-    pub(crate) read: fn(&Environment, &BTreeMap<String, String>) -> Result<Box<dyn Any + Send + Sync>>,
+    pub(crate) read: Read,
 }
+
+/// Reads a group, and hides its type.
+type Read = fn(&Environment, &BTreeMap<String, String>) -> Result<Box<dyn Any + Send + Sync>>;
 
 impl Groups {
     /// Returns no group.

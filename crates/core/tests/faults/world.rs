@@ -326,6 +326,6 @@ impl<T: Target> Clock for WorldClock<T> {
 
     /// Nothing in this world hangs: an invocation that does not go on crashed.
     async fn until(&self, _moment: SystemTime) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

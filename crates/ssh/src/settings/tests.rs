@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_setting_is_read_and_refused() {
-    let cases = [
+    let cases: &[Case<SshSettings>] = &[
         Case {
             tag: Some("fourstep:ssh-user"),
             variable: Some("USERNAME"),
@@ -108,7 +108,7 @@ fn each_setting_is_read_and_refused() {
             bad: &["none"],
         },
     ];
-    hold::<SshSettings>(&cases, &["TAGNAME", "TAGVALUE"]);
+    hold::<SshSettings>(cases, &["TAGNAME", "TAGVALUE"]);
 }
 
 #[test]

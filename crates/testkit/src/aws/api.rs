@@ -1,99 +1,23 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fourstep::Sensitive;
 use fourstep::memory::{
-    CreateSecret, Exception, Model, PutSecretValue, RotateSecret, Rotated, RotationRules, Run, Secret, SecretValue,
-    SecretVersion, UpdateSecretVersionStage,
+    CreateSecret, Model, PutSecretValue, RotateSecret, Rotated, RotationRules, Run, Secret, SecretValue, SecretVersion,
+    UpdateSecretVersionStage,
 };
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::call::Operation;
-use super::fault::Refusal;
-use super::list::{self, Filter};
+use super::input::{Input, missing};
+use super::list;
+use super::operation::Operation;
+use super::refusal::Refusal;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The JSON that any operation takes. Each uses its own fields and ignores the others.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub(super) struct Input {
-    pub(super) secret_id: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) client_request_token: Option<String>,
-    secret_string: Option<Sensitive>,
-    secret_binary: Option<Sensitive>,
-    pub(super) rotation_token: Option<Sensitive>,
-    pub(super) version_id: Option<String>,
-    pub(super) version_stage: Option<String>,
-    pub(super) version_stages: Option<Vec<String>>,
-    pub(super) move_to_version_id: Option<String>,
-    remove_from_version_id: Option<String>,
-    include_deprecated: bool,
-    max_results: Option<usize>,
-    next_token: Option<String>,
-    tags: Vec<Tag>,
-    tag_keys: Vec<String>,
-    #[serde(rename = "RotationLambdaARN")]
-    rotation_lambda_arn: Option<String>,
-    rotation_rules: Option<Rules>,
-    rotate_immediately: Option<bool>,
-    recovery_window_in_days: Option<u32>,
-    force_delete_without_recovery: bool,
-    filters: Vec<Filter>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    #[serde(default)]
-    value: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Rules {
-    automatically_after_days: Option<u32>,
-    duration: Option<String>,
-    schedule_expression: Option<String>,
-}
 
 /// What an operation answers, and what Secrets Manager runs after it.
 pub(super) struct Answer {
     pub(super) reply: Result<Value, Refusal>,
     pub(super) run: Option<(String, Run)>,
-}
-
-impl Input {
-    /// Reads the body of a call. The error says nothing of the body, which may hold a secret.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(body)
-            .map_err(|_| Refusal::new("SerializationException", "The body is not the JSON of this operation."))
-    }
-
-    fn secret_id(&self) -> Result<&str, Refusal> {
-        self.secret_id.as_deref().ok_or_else(|| missing("SecretId"))
-    }
-
-    fn value(&mut self) -> Result<Option<SecretValue>, Refusal> {
-        match (self.secret_string.take(), self.secret_binary.take()) {
-            (Some(_), Some(_)) => Err(Refusal::new(
-                "InvalidParameterException",
-                "You can't specify both a binary secret value and a string secret value in the same secret.",
-            )),
-            (Some(text), None) => Ok(Some(SecretValue::Text(text))),
-            (None, Some(base64)) => Ok(Some(SecretValue::Binary(base64))),
-            (None, None) => Ok(None),
-        }
-    }
-}
-
-impl From<Exception> for Refusal {
-    fn from(exception: Exception) -> Self {
-        Self::new(exception.name.as_str(), exception.message)
-    }
 }
 
 /// Performs an operation on the model.
@@ -319,8 +243,4 @@ pub(super) fn epoch_seconds(time: SystemTime) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "see above")]
     let seconds = millis as f64 / 1000.0;
     seconds
-}
-
-fn missing(field: &str) -> Refusal {
-    Refusal::new("ValidationException", format!("1 validation error detected: {field} must not be null"))
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::api::epoch_seconds;
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// A rotation that failed.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@ use std::sync::Mutex;
 
 use fourstep::memory::{CreateSecret, MemoryStore, Model, Secret};
 
-use super::api::Input;
-use super::server::lock;
+use super::input::Input;
+use crate::lock::lock;
 
 /// What the last writes changed, oldest first, so that a read can see what was true before them.
 #[derive(Default)]

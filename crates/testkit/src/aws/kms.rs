@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// The key that encrypts the secrets, where it is not `aws/secretsmanager`.
 #[derive(Clone, Debug)]

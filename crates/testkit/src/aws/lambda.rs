@@ -4,8 +4,8 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
-use super::rotation::Invoke;
+use super::refusal::Refusal;
+use super::rotation::{FunctionError, Invoke};
 
 const FUNCTIONS: &str = "/2015-03-31/functions/";
 
@@ -118,7 +118,7 @@ impl Asked {
     }
 }
 
-fn invoked(answer: Result<Value, super::FunctionError>) -> Response {
+fn invoked(answer: Result<Value, FunctionError>) -> Response {
     match answer {
         Ok(value) => body_of(StatusCode::OK, &value),
         Err(error) => {

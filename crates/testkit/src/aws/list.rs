@@ -4,7 +4,7 @@ use fourstep::memory::{Model, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// A filter of ListSecrets.
 #[derive(Debug, Deserialize)]

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// A line that a function logged.
 #[derive(Clone, Debug)]

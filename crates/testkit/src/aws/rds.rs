@@ -3,10 +3,10 @@
 //!
 //! It is here for what moto cannot do: to give an instance the address of a server that runs.
 
-use fourstep::same_name;
+use fourstep::accounts::same_host;
 use percent_encoding::percent_decode_str;
 
-use super::fault::Refusal;
+use super::refusal::Refusal;
 
 /// An instance of Amazon RDS.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Rds {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let is_meant = |identifier: &str, arn: &str| same_name(identifier, &asked) || arn == asked;
+        let is_meant = |identifier: &str, arn: &str| same_host(identifier, &asked) || arn == asked;
         let found = if what == "DBInstances" {
             let found = self.instances.iter().find(|one| is_meant(&one.identifier, &one.arn()));
             found.map(DbInstance::xml)

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::cloudtrail::Recorded;
-use super::server::lock;
+use crate::lock::lock;
 
 /// What a rotation function answers when it fails: Lambda's `errorType` and `errorMessage`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
@@ -10,18 +10,22 @@ use fourstep::memory::{MemoryStore, Run};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::api::{self, Answer, Input};
-use super::call::{Call, Journal, Operation};
+use super::api::{self, Answer};
+use super::call::{Call, Journal};
 use super::cloudtrail::{self, Trail};
-use super::fault::{Action, Fault, Moment, Refusal};
+use super::fault::{Action, Fault, Moment};
 use super::history::{Before, History};
 use super::iam;
+use super::input::Input;
 use super::kms::{self, KmsKey};
 use super::lambda::{self, Asked, FunctionFacts};
 use super::logs::{self, Logged};
+use super::operation::Operation;
 use super::rds::{self, Rds};
+use super::refusal::Refusal;
 use super::rotation::{Invoke, Rotations};
 use crate::actions;
+use crate::lock::lock;
 use crate::wire::Wire;
 
 pub(super) type Hook = Arc<dyn Fn(&Call, Moment) -> Action + Send + Sync>;
@@ -264,8 +268,4 @@ fn json_response(status: StatusCode, body: &Value) -> Response {
         (header::HeaderName::from_static("x-amzn-requestid"), "00000000-0000-4000-8000-000000000000"),
     ];
     (status, headers, body.to_string()).into_response()
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

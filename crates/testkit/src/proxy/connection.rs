@@ -8,8 +8,17 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::fault::{Fault, When};
 use super::message::{self, Message};
-use super::{Fault, Protocol, Shared, When, mysql};
+use super::mysql;
+use super::passed::Shared;
+
+/// What client and server speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Postgres,
+    MySql,
+}
 
 /// Serves clients until it is aborted; their connections end with it.
 pub(super) async fn accept(listener: TcpListener, protocol: Protocol, shared: Arc<Shared>) {
@@ -181,13 +190,5 @@ struct Replies {
 impl Replies {
     fn swallowed(&self) -> bool {
         self.swallow.load(Ordering::SeqCst)
-    }
-}
-
-impl Shared {
-    fn number(&self, kind: Option<u8>, bytes: Vec<u8>) -> Message {
-        let counts = &mut self.lock().counts;
-        counts.frontend += 1;
-        Message { number: counts.frontend, kind, bytes }
     }
 }

@@ -15,8 +15,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::FUNCTION_ARN;
 use crate::aws::FunctionError;
+
+/// The ARN by which the function is invoked, for RotationLambdaARN of a secret that takes operator events.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotation-function";
 
 type Answer = Result<Value, FunctionError>;
 

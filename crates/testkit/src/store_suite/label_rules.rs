@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::aws::Operation::{ListSecretVersionIds, UpdateSecretVersionStage};
 
+use super::rule::{Rule, rules};
 use super::scene::{Scene, T1, T2, T3, holds, same, stage};
-use super::{Rule, rules};
 
 pub(super) const RULES: &[Rule] = rules![
     promotion_moves_current_and_previous,

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::aws::Operation::{CancelRotateSecret, GetSecretValue, RotateSecret, UpdateSecretVersionStage};
 
+use super::rule::{Rule, rules};
 use super::scene::{LAMBDA, Scene, T1, T2, T3, holds, same, stage};
-use super::{Rule, rules};
 
 pub(super) const RULES: &[Rule] = rules![
     a_secret_that_was_never_rotated_says_nothing_of_rotation,

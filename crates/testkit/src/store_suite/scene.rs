@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use fourstep::SecretStore;
+use fourstep::store::SecretStore;
 use serde_json::{Value, json};
 
 use crate::aws::{Operation, Refusal};
 
-use super::Subject;
+use super::subject::Subject;
 
 /// A secret of its own for one rule, on the subject.
 pub(super) struct Scene<'s> {

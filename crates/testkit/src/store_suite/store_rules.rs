@@ -1,14 +1,15 @@
-//! What a [`SecretStore`](fourstep::SecretStore) makes of the service.
+//! What a [`SecretStore`](fourstep::store::SecretStore) makes of the service.
 
 use std::time::{Duration, SystemTime};
 
-use fourstep::{ErrorKind, Put, Result as StoreResult, Sensitive, StoredContent};
+use fourstep::store::{Put, StoredContent};
+use fourstep::{ErrorKind, Result as StoreResult, Sensitive};
 use serde_json::json;
 
 use crate::aws::Operation::{CreateSecret, DeleteSecret, TagResource};
 
+use super::rule::{Rule, rules};
 use super::scene::{LAMBDA, Scene, T1, T2, T3, holds, same};
-use super::{Rule, rules};
 
 pub(super) const RULES: &[Rule] = rules![
     the_store_describes_labels_tags_and_rotation,

@@ -7,8 +7,8 @@ use crate::aws::Operation::{
     UntagResource, UpdateSecretVersionStage,
 };
 
+use super::rule::{Rule, rules};
 use super::scene::{Scene, T1, T2, T3, holds, put, same, stage};
-use super::{Rule, rules};
 
 pub(super) const RULES: &[Rule] = rules![
     the_first_version_of_a_secret_is_current,

@@ -73,7 +73,7 @@ impl<A: TwoPasswords> DualOrSingle<A> {
         match passwords {
             Passwords::Two => cx.strategy_is(DualPassword::<A>::NAME, DualPassword::<A>::SLOTS),
             Passwords::OneUntil { .. } | Passwords::One { .. } => {
-                cx.strategy_is(SingleUser::<A>::NAME, SingleUser::<A>::SLOTS)
+                cx.strategy_is(SingleUser::<A>::NAME, SingleUser::<A>::SLOTS);
             }
         }
         Ok(passwords)

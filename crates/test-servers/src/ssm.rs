@@ -1,0 +1,275 @@
+//! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders. The
+//! service that knows what has a tag is at the same end point.
+//!
+//! It speaks JSON 1.1 as the service does. Its agents run the commands for real, as root, each on a [`Host`](crate::sshd::Host) of its own.
+//! On top it has what goes wrong with fleets: agents that are down, slow or deaf, commands that arrive twice or late, and
+//! output that is cut.
+
+mod agent;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use fourstep_testkit::actions;
+use fourstep_testkit::runtime_api::Sandbox;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::lock::lock;
+use crate::sshd::USER;
+pub use agent::{Behaviour, Node};
+
+use agent::Invocation;
+
+/// A Systems Manager of one's own. It ends with the runtime that started it.
+pub struct SystemsManager {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    nodes: Mutex<Vec<Arc<Node>>>,
+    without_agent: Mutex<Vec<String>>,
+    commands: Mutex<Vec<Command>>,
+    calls: Mutex<Vec<String>>,
+    refusals: Mutex<BTreeMap<String, (u16, String)>>,
+    hook: Mutex<Option<Hook>>,
+}
+
+type Hook = Arc<dyn Fn(&str, usize) + Send + Sync>;
+
+struct Command {
+    id: String,
+    parameters: Value,
+    invocations: Vec<Arc<Invocation>>,
+}
+
+/// The tag that every node has, as AWS's own sample asks for.
+pub const TAG: (&str, &str) = ("RotateSSHKeys", "True");
+
+impl SystemsManager {
+    /// Starts one without nodes on a free port.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            nodes: Mutex::default(),
+            without_agent: Mutex::default(),
+            commands: Mutex::default(),
+            calls: Mutex::default(),
+            refusals: Mutex::default(),
+            hook: Mutex::default(),
+        });
+        let app = Router::new().fallback(serve).with_state(Arc::clone(&shared));
+        tokio::spawn(axum::serve(listener, app).into_future());
+        Ok(Self { url, shared })
+    }
+
+    /// Returns the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns a function the variables by which it finds this Systems Manager, and the user on its hosts.
+    #[must_use]
+    pub fn found_by(&self, function: Sandbox) -> Sandbox {
+        function
+            .variable("AWS_ENDPOINT_URL_SSM", self.url())
+            .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", self.url())
+            .variable("USERNAME", USER)
+            .variable("TAGNAME", TAG.0)
+            .variable("TAGVALUE", TAG.1)
+    }
+
+    /// Adds a host to the fleet, with the tag [`TAG`].
+    pub fn add(&self, node: Node) -> Arc<Node> {
+        let node = Arc::new(node);
+        lock(&self.shared.nodes).push(Arc::clone(&node));
+        node
+    }
+
+    /// Adds an instance with the tag [`TAG`] and without an agent.
+    pub fn add_without_agent(&self, id: &str) {
+        lock(&self.shared.without_agent).push(id.to_owned());
+    }
+
+    /// Removes a host from the fleet.
+    pub fn remove(&self, id: &str) {
+        lock(&self.shared.nodes).retain(|node| node.id() != id);
+    }
+
+    /// Refuses every call of an operation, with a status and the name of an error. `None`: no more.
+    pub fn refuse(&self, operation: &str, error: Option<(u16, &str)>) {
+        let mut refusals = lock(&self.shared.refusals);
+        match error {
+            Some((status, error)) => refusals.insert(operation.to_owned(), (status, error.to_owned())),
+            None => refusals.remove(operation),
+        };
+    }
+
+    /// Calls `hook` with the name of each operation and its number among all calls, before it has an effect.
+    pub fn on_call(&self, hook: impl Fn(&str, usize) + Send + Sync + 'static) {
+        *lock(&self.shared.hook) = Some(Arc::new(hook));
+    }
+
+    /// Returns the operations that were called, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        lock(&self.shared.calls).clone()
+    }
+
+    /// Begins the list of calls anew.
+    pub fn forget_calls(&self) {
+        lock(&self.shared.calls).clear();
+    }
+
+    /// Returns the parameters of every command, as Systems Manager shows them to whoever may list commands.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Value> {
+        lock(&self.shared.commands).iter().map(|command| command.parameters.clone()).collect()
+    }
+}
+
+impl Shared {
+    async fn perform(&self, operation: &str, input: &Value) -> Result<Value, (u16, String)> {
+        let number = {
+            let mut calls = lock(&self.calls);
+            calls.push(operation.to_owned());
+            calls.len()
+        };
+        let hook = lock(&self.hook).clone();
+        if let Some(hook) = hook {
+            hook(operation, number);
+        }
+        if let Some(refusal) = lock(&self.refusals).get(operation) {
+            return Err(refusal.clone());
+        }
+        match operation {
+            "DescribeInstanceInformation" => self.describe(input),
+            "SendCommand" => self.send(input),
+            "ListCommandInvocations" => self.list(input),
+            "GetResources" => Ok(self.tagged(input)),
+            _ => Err((400, "UnknownOperationException".to_owned())),
+        }
+    }
+
+    fn describe(&self, input: &Value) -> Result<Value, (u16, String)> {
+        let filters = input["Filters"].as_array().cloned().unwrap_or_default();
+        let nodes = self.matching(&filters);
+        let information: Vec<_> = nodes.iter().map(|node| node.information()).collect();
+        page("InstanceInformationList", &information, input)
+    }
+
+    fn send(&self, input: &Value) -> Result<Value, (u16, String)> {
+        let targets = input["Targets"].as_array().cloned().unwrap_or_default();
+        let ids: Vec<&str> = input["InstanceIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if ids.len() > 50 || input["DocumentName"] != "AWS-RunShellScript" {
+            return Err((400, "ValidationException".to_owned()));
+        }
+        let mut nodes = if ids.is_empty() { self.matching(&targets) } else { lock(&self.nodes).clone() };
+        if !ids.is_empty() {
+            nodes.retain(|node| ids.contains(&node.id()));
+            if nodes.len() < ids.len() {
+                return Err((400, "InvalidInstanceId".to_owned()));
+            }
+        }
+        let lines = input["Parameters"]["commands"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let script = lines.collect::<Vec<_>>().join("\n");
+        let invocations = nodes.iter().map(|node| Invocation::begin(node, &script)).collect();
+        let mut commands = lock(&self.commands);
+        let id = format!("00000000-0000-4000-8000-{:012}", commands.len());
+        commands.push(Command { id: id.clone(), parameters: input["Parameters"].clone(), invocations });
+        Ok(json!({ "Command": { "CommandId": id, "Status": "Pending" } }))
+    }
+
+    fn list(&self, input: &Value) -> Result<Value, (u16, String)> {
+        let commands = lock(&self.commands);
+        let command = commands.iter().find(|command| input["CommandId"] == command.id.as_str());
+        let command = command.ok_or((400, "InvalidCommandId".to_owned()))?;
+        let invocations: Vec<_> =
+            command.invocations.iter().map(|invocation| invocation.describe(&command.id)).collect();
+        page("CommandInvocations", &invocations, input)
+    }
+
+    /// Lists what has the tag, whether or not there is an agent on it.
+    fn tagged(&self, input: &Value) -> Value {
+        let mut filters = input["TagFilters"].as_array().cloned().unwrap_or_default();
+        for filter in &mut filters {
+            filter["Key"] = format!("tag:{}", filter["Key"].as_str().unwrap_or_default()).into();
+        }
+        let mut ids: Vec<_> = self.matching(&filters).iter().map(|node| node.id().to_owned()).collect();
+        if filters.iter().all(has_tag) {
+            ids.extend(lock(&self.without_agent).iter().cloned());
+        }
+        let arn = |id: String| match id.starts_with("mi-") {
+            true => format!("arn:aws:ssm:eu-west-1:123456789012:managed-instance/{id}"),
+            false => format!("arn:aws:ec2:eu-west-1:123456789012:instance/{id}"),
+        };
+        let found: Vec<_> = ids.into_iter().map(|id| json!({ "ResourceARN": arn(id), "Tags": [] })).collect();
+        json!({ "PaginationToken": "", "ResourceTagMappingList": found })
+    }
+
+    /// Returns the nodes that all filters let pass.
+    fn matching(&self, filters: &[Value]) -> Vec<Arc<Node>> {
+        let passes = |node: &Node, filter: &Value| match filter["Key"].as_str().unwrap_or_default() {
+            "InstanceIds" => values(filter).any(|id| id == node.id()),
+            _ => has_tag(filter),
+        };
+        let nodes = lock(&self.nodes).clone();
+        nodes.into_iter().filter(|node| filters.iter().all(|filter| passes(node, filter))).collect()
+    }
+}
+
+/// Returns whether a filter lets the tag pass that every node has.
+fn has_tag(filter: &Value) -> bool {
+    filter["Key"].as_str().and_then(|key| key.strip_prefix("tag:")) == Some(TAG.0)
+        && values(filter).any(|value| value == TAG.1)
+}
+
+fn values(filter: &Value) -> impl Iterator<Item = &str> {
+    filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Returns one page of a list, as the service does: at most 50.
+fn page(name: &str, all: &[Value], input: &Value) -> Result<Value, (u16, String)> {
+    let start = match input["NextToken"].as_str() {
+        Some(token) => token.parse::<usize>().map_err(|_| (400, "InvalidNextToken".to_owned()))?,
+        None => 0,
+    };
+    let most = input["MaxResults"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(50).min(50);
+    let mut answer = json!({ name: all.iter().skip(start).take(most).collect::<Vec<_>>() });
+    if start + most < all.len() {
+        answer["NextToken"] = (start + most).to_string().into();
+    }
+    Ok(answer)
+}
+
+async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let (service, operation) = match target.split_once('.') {
+        Some(("AmazonSSM", operation)) => ("ssm", operation),
+        Some(("ResourceGroupsTaggingAPI_20170126", operation)) => ("tag", operation),
+        _ => ("", ""),
+    };
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    actions::record(authorization, service, operation);
+    let input = serde_json::from_slice(&body).unwrap_or_default();
+    let (status, body) = match shared.perform(operation, &input).await {
+        Ok(answer) => (200, answer),
+        Err((status, error)) => (status, json!({ "__type": error, "message": error })),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
+}

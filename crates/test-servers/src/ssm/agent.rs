@@ -1,0 +1,150 @@
+//! Agents: each runs the commands of Systems Manager as root on a host of its own.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::lock::lock;
+use crate::sshd::Host;
+
+/// A managed node: a host, and how its agent behaves.
+pub struct Node {
+    id: String,
+    host: Arc<Host>,
+    behaviour: Mutex<Behaviour>,
+    /// The script of the last command that was not run yet, or is to be run again.
+    last: Mutex<Option<String>>,
+}
+
+/// How an agent behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behaviour {
+    /// It runs each command at once.
+    #[default]
+    Well,
+    /// Systems Manager does not hear of it: it is not online, and runs nothing.
+    Down,
+    /// It seems online and never answers; the command is not run.
+    Deaf,
+    /// It runs each command twice, the second time after the first has been answered.
+    Twice,
+    /// It runs each command, and its output is cut off after so many characters.
+    Cut(usize),
+    /// It runs each command and says that it failed, without output.
+    Failing,
+}
+
+impl Node {
+    /// Creates a node of a host.
+    #[must_use]
+    pub fn new(id: &str, host: Arc<Host>) -> Self {
+        Self { id: id.to_owned(), host, behaviour: Mutex::default(), last: Mutex::default() }
+    }
+
+    /// Returns the node's id, as `i-0` or `mi-0`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the host.
+    #[must_use]
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Lets the agent behave otherwise from now on.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *lock(&self.behaviour) = behaviour;
+    }
+
+    /// Runs the last command that the agent was given, though it may have run it before: a late delivery.
+    pub fn deliver_last_again(&self) {
+        if let Some(script) = lock(&self.last).clone() {
+            self.host.root(&script, b"");
+        }
+    }
+
+    /// Returns the script of the last command, to deliver it later.
+    #[must_use]
+    pub fn last_script(&self) -> Option<String> {
+        lock(&self.last).clone()
+    }
+
+    pub(super) fn information(&self) -> Value {
+        let online = *lock(&self.behaviour) != Behaviour::Down;
+        json!({
+            "InstanceId": self.id,
+            "PingStatus": if online { "Online" } else { "ConnectionLost" },
+            "IPAddress": self.host.address().to_string(),
+            "PlatformType": "Linux",
+        })
+    }
+}
+
+/// A command on one node.
+pub(super) struct Invocation {
+    node: String,
+    end: Mutex<Option<End>>,
+}
+
+struct End {
+    status: &'static str,
+    code: i32,
+    output: String,
+}
+
+/// The API cuts output there.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CommandPlugin.html>
+const LONGEST_OUTPUT: usize = 2500;
+
+impl Invocation {
+    /// Hands a command to a node's agent.
+    pub(super) fn begin(node: &Arc<Node>, script: &str) -> Arc<Self> {
+        let invocation = Arc::new(Self { node: node.id.clone(), end: Mutex::default() });
+        *lock(&node.last) = Some(script.to_owned());
+        let behaviour = *lock(&node.behaviour);
+        if matches!(behaviour, Behaviour::Down | Behaviour::Deaf) {
+            return invocation;
+        }
+        let (node, script, own) = (Arc::clone(node), script.to_owned(), Arc::clone(&invocation));
+        tokio::task::spawn_blocking(move || {
+            own.run(&node, &script, behaviour);
+        });
+        invocation
+    }
+
+    fn run(&self, node: &Node, script: &str, behaviour: Behaviour) {
+        let ran = node.host.root(script, b"");
+        let code = ran.status.code().unwrap_or(-1);
+        let mut output = String::from_utf8_lossy(&ran.stdout).into_owned();
+        if !ran.stderr.is_empty() {
+            output += "\n----------ERROR-------\n";
+            output += &String::from_utf8_lossy(&ran.stderr);
+        }
+        let end = match behaviour {
+            Behaviour::Failing => End { status: "Failed", code: 1, output: String::new() },
+            _ => {
+                let longest = if let Behaviour::Cut(longest) = behaviour { longest } else { LONGEST_OUTPUT };
+                output.truncate(longest);
+                End { status: if code == 0 { "Success" } else { "Failed" }, code, output }
+            }
+        };
+        *lock(&self.end) = Some(end);
+        if behaviour == Behaviour::Twice {
+            node.host.root(script, b"");
+        }
+    }
+
+    pub(super) fn describe(&self, command: &str) -> Value {
+        let mut invocation = json!({ "CommandId": command, "InstanceId": self.node, "Status": "InProgress", "StatusDetails": "InProgress" });
+        if let Some(end) = &*lock(&self.end) {
+            invocation["Status"] = end.status.into();
+            invocation["StatusDetails"] = end.status.into();
+            invocation["CommandPlugins"] = json!([{
+                "Name": "aws:runShellScript", "Status": end.status, "ResponseCode": end.code, "Output": end.output,
+            }]);
+        }
+        invocation
+    }
+}
