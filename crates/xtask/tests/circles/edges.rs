@@ -59,7 +59,9 @@ pub(crate) fn from_root(tree: &Tree) -> Vec<FromRoot> {
     let mut found = Vec::new();
     for (id, module) in others {
         let uses = module.uses.iter().map(|it| (&it.path, matches!(it.binds, Binds::Everything)));
-        for (path, everything) in uses.chain(module.paths.iter().map(|path| (path, false))) {
+        // What a macro writes into other crates has to go through the root.
+        let paths = module.paths.iter().filter(|path| !path.text.starts_with('$'));
+        for (path, everything) in uses.chain(paths.map(|path| (path, false))) {
             let instead = match tree.start(id, &path.segments) {
                 Some((ROOT, used)) => match path.segments.get(used) {
                     Some(name) => {

@@ -8,6 +8,7 @@ use crate::tree::Path;
 pub(crate) fn paths_in(tokens: TokenStream) -> Vec<Path> {
     let mut found = Vec::new();
     let mut path: Vec<Ident> = Vec::new();
+    let mut in_macro = false;
     // The signs since the last token of another kind.
     let mut signs = String::new();
     for token in tokens {
@@ -16,13 +17,16 @@ pub(crate) fn paths_in(tokens: TokenStream) -> Vec<Path> {
             continue;
         }
         if signs != "::" || !matches!(token, TokenTree::Ident(_)) {
-            found.extend(end(&mut path));
+            found.extend(end(&mut path, in_macro));
         }
         match token {
             TokenTree::Ident(name) => {
                 let in_another_crate = signs.ends_with("::") && path.is_empty();
                 let variable = signs.ends_with('$') && name != "crate";
                 if !(in_another_crate || variable || signs == ".") {
+                    if path.is_empty() {
+                        in_macro = signs.ends_with('$');
+                    }
                     path.push(name);
                 }
             }
@@ -31,7 +35,7 @@ pub(crate) fn paths_in(tokens: TokenStream) -> Vec<Path> {
         }
         signs.clear();
     }
-    found.extend(end(&mut path));
+    found.extend(end(&mut path, in_macro));
     found
 }
 
@@ -54,9 +58,13 @@ pub(crate) fn paths_in_strings(tokens: TokenStream) -> Vec<Path> {
     paths.filter(|path| path.segments.len() > 1).collect()
 }
 
-fn end(path: &mut Vec<Ident>) -> Option<Path> {
+/// Returns the path that has ended. One that a macro writes into other crates keeps its `$`.
+fn end(path: &mut Vec<Ident>, in_macro: bool) -> Option<Path> {
     let line = path.first()?.span().start().line;
-    let ended = path_at(line, path.iter());
+    let mut ended = path_at(line, path.iter());
+    if in_macro {
+        ended.text.insert(0, '$');
+    }
     path.clear();
     Some(ended)
 }
