@@ -130,5 +130,6 @@ impl RotatedSecret {
 }
 
 fn version_id(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012}")
+    // The store itself makes ids with an 8 here.
+    format!("00000000-0000-4000-9000-{number:012}")
 }
