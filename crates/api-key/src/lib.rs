@@ -12,33 +12,35 @@
 //! **A rolled key can be lost**: if the reply to `roll` is lost, nobody has the key that works, and a person has to issue
 //! another one. The file must say `loss_possible = true`. Prefer another kind where the service has one.
 //!
-//! To read the code, begin at the top of this picture. Each file uses only files further down.
+//! The type that users name is in the file of what it implements: `rotator.rs`. The files, in the order to read them; each
+//! uses only files below it, and a parent and its children count as one.
 //!
 //! ```text
-//! rotator                      which provider a secret has, and so which of the three rotations:
-//!   rotator/minted               of keys that the service makes, and revokes on request
-//!   rotator/pushed               of values that Fourstep makes, and the service stores
-//!   rotator/rolled               of keys that the service replaces
-//! service/list                 the keys that a service has, page by page
-//! service                      a service during a step: as whom a request is made, and what its answer gives
-//! preview                      the requests of a provider file, shown without secrets
-//! oauth2                       exchanges a client's id and secret for a token
-//! request                      a request, filled in from its templates
-//! session                      sends requests: to which hosts, for how long, how often
-//! tls                          whose certificates are trusted
-//! error                        what each answer means, and what it means that there is none
-//! answer                       what is read of an answer
-//! address                      to which addresses requests may go
-//! call                         a request, as messages name it
-//! settings                     the settings of API keys
-//! secret                       the fields of the secret
-//! provider/source              finds provider files, and reads them
-//!   provider/check               what serde cannot check
-//! provider                     a provider file as a type
-//!   provider/auth, request       its parts
-//! base_url                     where a service is, by the file and the function's variables
-//! template                     fills templates in
-//! place                        keeps a value in its place in a request
+//! rotator.rs            ApiKeys: which provider a secret has, and so which of the three rotations
+//!   rotator/minted.rs     of keys that the service makes, and revokes on request
+//!   rotator/pushed.rs     of values that Fourstep makes, and the service stores
+//!   rotator/rolled.rs     of keys that the service replaces
+//! service.rs            a service during a step: as whom a request is made, and what its answer gives
+//!   service/list.rs       the keys that a service has, page by page
+//! preview.rs            the requests of a provider file, shown without secrets
+//! oauth2.rs             exchanges a client's id and secret for a token, and what its errors mean
+//! request.rs            a request, filled in from its templates
+//! session.rs            sends requests: to which hosts, for how long, how often
+//! tls.rs                whose certificates are trusted
+//! error.rs              what each answer means, and what it means that there is none
+//! answer.rs             what is read of an answer
+//! address.rs            to which addresses requests may go
+//! call.rs               a request, as messages name it
+//! settings.rs           the settings of API keys
+//! secret.rs             the secret's JSON as a type: Secret
+//! provider.rs           a provider file as a type
+//!   provider/source.rs    finds provider files, and reads them
+//!   provider/check.rs     what serde cannot check
+//!   provider/auth.rs      how requests are authorized
+//!   provider/request.rs   a request, and what its answers mean
+//! base_url.rs           where a service is, by the file and the function's variables
+//! template.rs           fills templates in
+//! place.rs              keeps a value in its place in a request
 //! ```
 //!
 //! # Example

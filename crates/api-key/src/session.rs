@@ -16,6 +16,8 @@ use crate::tls;
 
 /// For the way to the service: its name, the connection, TLS.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// What the answer to a request leaves of the step, so that a key that was made can still be stored.
+const TO_STORE: Duration = Duration::from_millis(750);
 /// How often one request is sent, where the service asks to wait or an answer was lost that can be asked for again.
 const MOST_SENT: u32 = 4;
 
@@ -118,7 +120,7 @@ impl Session {
     }
 
     async fn send(&self, outgoing: &Outgoing, call: Call<'_>, cx: &Context<'_>) -> Result<Answer> {
-        let limit = cx.wait_at_most(self.limit);
+        let limit = self.limit.min(cx.remaining().saturating_sub(TO_STORE));
         let mut request = self
             .http
             .request(outgoing.method.into(), outgoing.url.clone())

@@ -11,10 +11,9 @@ pub trait Clock: Send + Sync {
     /// Waits.
     async fn sleep(&self, duration: Duration);
 
-    /// Waits until a moment comes: the end of a step. A modelled clock, in whose time nothing hangs, may never get there.
-    async fn until(&self, moment: SystemTime) {
-        self.sleep(moment.duration_since(self.now()).unwrap_or_default()).await;
-    }
+    /// Waits until a moment comes: the end of a step, which ends what hangs. A modelled clock whose time passes by
+    /// [`sleep`](Self::sleep) alone, and in whose time nothing hangs, never gets there: it is `std::future::pending`.
+    async fn until(&self, moment: SystemTime);
 }
 
 /// The system's time.
@@ -29,5 +28,9 @@ impl Clock for SystemClock {
 
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    async fn until(&self, moment: SystemTime) {
+        self.sleep(moment.duration_since(self.now()).unwrap_or_default()).await;
     }
 }

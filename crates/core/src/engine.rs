@@ -1,10 +1,11 @@
 mod guard;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::admission::rotatable;
 use crate::clock::{Clock, SystemClock};
+use crate::context::TO_REPORT;
 use crate::engine::guard::guarded;
 use crate::error::Result;
 use crate::filter::Filter;
@@ -31,6 +32,9 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// What is kept back of the time until the process ends, to log the step and to answer; a quarter at the most.
+    pub const TO_REPORT: Duration = TO_REPORT;
+
     /// Creates an engine on a store, with a function's environment variables.
     #[must_use]
     pub fn new(store: Arc<dyn SecretStore>, environment: Environment) -> Self {
@@ -61,7 +65,8 @@ impl Engine {
         let started = self.services.clock.now();
         let step = async |deadline| {
             let invocation = Invocation { services: &self.services, notes: &notes, deadline };
-            invocation.step(rotation, event, rotatable).await
+            let cx = invocation.prepare(rotation, event, rotatable).await?;
+            invocation.run(rotation, &cx).await
         };
         let result = guarded(&*self.services.clock, ends, step).await.map_err(|error| error.at(event.step));
         self.report(&notes, started, result)

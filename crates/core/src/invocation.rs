@@ -23,16 +23,20 @@ pub(crate) struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// Runs a step, if `admit` lets the secret pass.
-    pub(crate) async fn step(
-        &self,
+    /// Prepares a step, if `admit` lets the secret pass.
+    pub(crate) async fn prepare<'c>(
+        &'c self,
         rotation: &impl Rotation,
-        event: &StepEvent,
+        event: &'c StepEvent,
         admit: fn(&Description) -> Result<()>,
-    ) -> Result<Done> {
+    ) -> Result<Context<'c>> {
         let description = self.describe(event, admit).await?;
-        let cx = self.context(rotation, event, description)?;
-        let result = async { choose(rotation, &cx).await?.protocol().run(event.step, &cx).await };
+        self.context(rotation, event, description)
+    }
+
+    /// Runs the step of a context.
+    pub(crate) async fn run(&self, rotation: &impl Rotation, cx: &Context<'_>) -> Result<Done> {
+        let result = async { choose(rotation, cx).await?.protocol().run(cx.step(), cx).await };
         result.await.map_err(|error| error.still_works(cx.what_works()))
     }
 
@@ -44,7 +48,7 @@ impl<'a> Invocation<'a> {
         description: Description,
     ) -> Result<Context<'c>> {
         self.notes.secret_is(&description.name);
-        self.notes.forget_tried();
+        self.notes.begin_step();
         let settings = Settings::read(rotation.settings(), &self.services.environment, &description.tags)?;
         Ok(Context::new(self.services, self.notes, event, settings, self.deadline, description))
     }

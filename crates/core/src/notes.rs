@@ -43,9 +43,12 @@ impl Notes {
         self.lock().strategy.is_some_and(|(_, slots)| slots.overlaps())
     }
 
-    /// Forgets which versions were tried: a new step begins, and the ones before may have changed the target.
-    pub(crate) fn forget_tried(&self) {
-        self.lock().tried.clear();
+    /// Begins a step: counts its attempts from one, and forgets which versions were tried, since the steps before may have
+    /// changed the target.
+    pub(crate) fn begin_step(&self) {
+        let mut noted = self.lock();
+        noted.repeated = 0;
+        noted.tried.clear();
     }
 
     /// Counts one more attempt at what the target did not answer.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::protocol::Protocol;
-use crate::report::{Outcome, Report};
+use crate::report::{Done, Report};
 use crate::store::AWSCURRENT;
 
 /// What an operator asks a function to do with a secret that it rotates.
@@ -130,8 +130,8 @@ impl Reply {
 /// What an action did, and what the operator is told beside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What the action did.
-    pub outcome: Outcome,
+    /// What the action did, and what is worth measuring of it: a rollback may promote a version.
+    pub done: Done,
     /// What is true now. `None` for reconcile, whose outcome says all.
     pub reply: Option<Reply>,
 }
@@ -145,7 +145,7 @@ impl Report<Answer> {
         let mut answer = json!({
             "Action": action.name(),
             "Secret": self.secret_name,
-            "Outcome": answered.map(|answer| answer.outcome.name()).unwrap_or_default(),
+            "Outcome": answered.map(|answer| answer.done.outcome.name()).unwrap_or_default(),
             "Strategy": self.strategy,
             "DurationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
         });

@@ -8,10 +8,9 @@ use crate::settings::Groups;
 ///
 /// Every [`Rotator`] is one.
 pub trait Rotation: Send + Sync + 'static {
-    /// Returns the groups of settings that its rotators read, beside the engine's own.
-    fn settings(&self) -> Groups {
-        Groups::none()
-    }
+    /// Returns the groups of settings that its rotators read, beside the engine's own: those that each
+    /// [`Rotator::settings`] names.
+    fn settings(&self) -> Groups;
 
     /// Chooses the rotator of the context's secret.
     fn choose(&self, cx: &Context<'_>) -> impl Future<Output = Result<Chosen<'_>>> + Send;

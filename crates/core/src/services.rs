@@ -40,3 +40,23 @@ impl Services {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::memory::MemoryStore;
+
+    #[test]
+    fn no_wait_takes_the_time_for_an_attempt() {
+        let services = Services {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock),
+            filter: Arc::default(),
+            environment: Environment::default(),
+        };
+        let (wait, now) = (Duration::from_millis(100), services.clock.now());
+        assert!(!services.may_wait(wait, now + wait + FOR_AN_ATTEMPT));
+        assert!(services.may_wait(wait, now + wait + FOR_AN_ATTEMPT + Duration::from_secs(60)));
+    }
+}

@@ -50,7 +50,7 @@ impl<R: Rotation> Function<R> {
                 let function = &context.invoked_function_arn;
                 let report = self.engine.operate(&self.rotation, event, function, context.deadline()).await;
                 let answer = report.answer(&event.action);
-                (report.map(|answer| answer.outcome.into()), Some(answer))
+                (report.map(|answer| answer.done), Some(answer))
             }
         }
     }

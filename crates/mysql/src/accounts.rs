@@ -7,10 +7,9 @@ use fourstep::{Context, Result, Sensitive};
 use fourstep_server::TlsSettings;
 
 use crate::identifier::{self, hex};
-use crate::rights::compare;
 use crate::session::Session;
 use crate::settings::MysqlSettings;
-use crate::{clones, mark, password, two_passwords};
+use crate::{clones, mark, password, rights, two_passwords};
 
 /// The accounts of a MySQL or MariaDB server.
 ///
@@ -105,7 +104,7 @@ impl Clones for Mysql {
     ) -> Result<()> {
         // An account sees its own rights only.
         let Some(mut of_base) = base.open().await? else { return Ok(()) };
-        let proof = compare::check_rights(session, &mut of_base).await;
+        let proof = rights::check_rights(session, &mut of_base).await;
         of_base.close().await;
         proof
     }

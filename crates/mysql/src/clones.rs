@@ -12,7 +12,7 @@ use crate::clones::pair::Pair;
 use crate::clones::statement::{Statement, Writer};
 use crate::identifier::Account;
 use crate::mark::{half_made, has_mark, hashes, with_mark};
-use crate::rights::Grants;
+use crate::rights::grants::Grants;
 use crate::session::{Product, Session};
 use crate::variables::Variables;
 

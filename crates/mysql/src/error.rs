@@ -15,7 +15,7 @@ use fourstep_server::Destination;
 /// | shape | what it is |
 /// | --- | --- |
 /// | `Database` | the server's own answer, by its code: of a login in `login.rs`, of a statement in `statement.rs`; or that of a proxy, in `pooler.rs` |
-/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`](fourstep::Server::failed) |
+/// | `Io` | a failed TLS handshake, or the network: see [`Server::failed`](fourstep_server::Server::failed) |
 /// | `Tls` | before the handshake: "does not support TLS", a host that can be in no certificate; of rustls, a defect of ours |
 /// | `Protocol` | at login: something else than MySQL answered, or an account's plugin that the driver does not know. Later: the stream broke |
 /// | anything else | a defect of ours |

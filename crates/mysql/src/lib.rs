@@ -1,23 +1,24 @@
 //! Rotates the passwords of MySQL and MariaDB accounts, with two passwords at once where the server can.
 //!
-//! [`Mysql`] is the [`Accounts`](fourstep::accounts::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora. Its files,
-//! in the order to read them, where each uses only files below it:
+//! [`Mysql`] is the [`Accounts`](fourstep::accounts::Accounts) of a MySQL or MariaDB server, of Amazon RDS and of Aurora.
+//! The type that users name is in the file of what it implements: `accounts.rs`. The files, in the order to read them;
+//! each uses only files below it, and a parent and its children count as one.
 //!
 //! ```text
 //! accounts.rs           Mysql: what happens, in which order
 //! clones.rs             makes the clone of an account equal to its base
-//!   clones/pair.rs        what the server knows of the two
 //!   clones/statement.rs   the statements that make them equal
+//!   clones/pair.rs        what the server knows of the two
 //! two_passwords.rs      keeps the old password beside the new one
 //! password.rs           sets a password
 //! variables.rs          what the server's variables say of passwords
 //! policy.rs             the rules of validate_password
 //! mark.rs               our mark on a clone
-//! rights/compare.rs     proves that a clone may do what its base may
-//! rights/read.rs        reads what an account may do
-//! rights/parse.rs       reads a row of SHOW GRANTS
-//! rights/lexer.rs       splits a row into words, names and symbols
-//! rights.rs             what an account may do, as types
+//! rights.rs             proves that a clone may do what its base may
+//!   rights/read.rs        reads what an account may do
+//!   rights/parse.rs       reads a row of SHOW GRANTS
+//!   rights/lexer.rs       splits a row into words, names and symbols
+//!   rights/grants.rs      what an account may do, as types
 //! account.rs            what the server knows of an account
 //! verifier.rs           what is stored in place of a password
 //!   verifier/sha_crypt.rs crypt's digest with SHA-256

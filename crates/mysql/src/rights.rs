@@ -1,76 +1,67 @@
-//! What an account may do, as `SHOW GRANTS` says it.
+//! What an account may do, and what a clone lacks of what its base may.
 
-pub(crate) mod compare;
+pub(crate) mod grants;
 mod lexer;
 mod parse;
 pub(crate) mod read;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use fourstep::{Error, Result};
 
 use crate::identifier::quote;
+use crate::rights::grants::{ALL, Object, Rights};
+use crate::session::Session;
 
-/// All rights of an account, by what they are on.
-pub(crate) type Grants = BTreeMap<Object, Rights>;
-
-/// What rights are on, in the order in which they are given.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Object {
-    /// A role, as SQL.
-    Role(String),
-    /// `*.*`.
-    Everything,
-    /// A dynamic privilege of MySQL: each can be passed on or not, apart from the others.
-    Dynamic(String),
-    /// A database; its name may be a pattern.
-    Database(String),
-    Table(String, String),
-    /// Its kind: `PROCEDURE`, `FUNCTION`, `PACKAGE`, `PACKAGE BODY`.
-    Routine(String, String, String),
-    /// To act as an account, as SQL.
-    Proxy(String),
-    /// What a right on everything is not on: a partial revoke of MySQL.
-    Except(String),
-}
-
-/// Rights on one object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rights {
-    /// The name of each, and the column that it is on, if it is on one.
-    pub(crate) privileges: BTreeSet<(String, Option<String>)>,
-    /// May be passed on: WITH GRANT OPTION, or of a role, WITH ADMIN OPTION.
-    pub(crate) grantable: bool,
-}
-
-/// What `SHOW GRANTS` says of an object on which an account has all privileges.
-pub(crate) const ALL: &str = "ALL PRIVILEGES";
-
-impl Rights {
-    /// Writes the privileges as SQL, columns and all. None of them is `USAGE`.
-    pub(crate) fn list(privileges: &BTreeSet<(String, Option<String>)>) -> String {
-        let mut columns: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let mut plain = Vec::new();
-        for (name, column) in privileges {
-            match column {
-                Some(column) => columns.entry(name).or_default().push(quote(column)),
-                None => plain.push(name.clone()),
-            }
-        }
-        let columns = columns.iter().map(|(name, columns)| format!("{name} ({})", columns.join(", ")));
-        let list: Vec<String> = plain.into_iter().chain(columns).collect();
-        if list.is_empty() { "USAGE".to_owned() } else { list.join(", ") }
+/// Proves that the session's account, a clone, may do what its base may, whose session is the other one.
+///
+/// # Errors
+///
+/// `Forbidden`, with what is missing and both ways out.
+pub(crate) async fn check_rights(session: &mut Session, of_base: &mut Session) -> Result<()> {
+    let base = read::own(of_base, None).await?;
+    let clone = read::own(session, None).await?;
+    let missing: Vec<String> =
+        base.iter().filter_map(|(object, rights)| lacks(object, rights, clone.get(object))).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    Err(Error::forbidden(format!(
+        "the account {} of {} may not do what its base {} may: it lacks {}",
+        session.account(),
+        session.destination(),
+        of_base.account(),
+        missing.join("; ")
+    ))
+    .next(format!(
+        "Start setSecret again, which gives it that; or, if you give both accounts their rights yourself, set the tag fourstep:grants=leave. The clone of {} is {}",
+        quote(&of_base.account().name),
+        quote(&session.account().name)
+    )))
 }
 
-impl Object {
-    /// Writes what stands after ON, if that is how the object is named.
-    pub(crate) fn on(&self) -> String {
-        match self {
-            Self::Role(name) => name.clone(),
-            Self::Everything | Self::Dynamic(_) => "*.*".to_owned(),
-            Self::Database(name) | Self::Except(name) => format!("{}.*", quote(name)),
-            Self::Table(database, name) => format!("{}.{}", quote(database), quote(name)),
-            Self::Routine(kind, database, name) => format!("{kind} {}.{}", quote(database), quote(name)),
-            Self::Proxy(account) => account.clone(),
-        }
+/// Describes what is missing of rights on an object.
+fn lacks(object: &Object, wanted: &Rights, found: Option<&Rights>) -> Option<String> {
+    let none = Rights::default();
+    let given = found.unwrap_or(&none);
+    // The rights on a database that a partial revoke takes away are less, not more.
+    if matches!(object, Object::Except(_)) {
+        return None;
     }
+    let all = given.privileges.contains(&(ALL.to_owned(), None));
+    let missing = wanted.privileges.difference(&given.privileges).cloned().collect::<BTreeSet<_>>();
+    let option = wanted.grantable && !given.grantable;
+    if found.is_some() && (missing.is_empty() || all) && !option {
+        return None;
+    }
+    let option = if option { " (with the option to pass it on)" } else { "" };
+    Some(match object {
+        Object::Role(name) => format!("role {name}{option}"),
+        Object::Proxy(account) => format!("PROXY ON {account}{option}"),
+        _ => format!(
+            "{} ON {}{option}",
+            Rights::list(if missing.is_empty() { &wanted.privileges } else { &missing }),
+            object.on()
+        ),
+    })
 }

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::identifier::{Account, literal};
 use crate::password::{NOT_THE_PRIMARY, change_of};
-use crate::rights::{Object, Rights, read};
+use crate::rights::grants::{Object, Rights};
+use crate::rights::read;
 use crate::session::{Product, Session};
 
 /// Returns whether the server keeps two passwords for the session's account, and lets it say so: MySQL 8.0.14 and later

@@ -1,14 +1,15 @@
 //! Rotates the passwords of PostgreSQL accounts, with a verifier in place of the password in every statement.
 //!
-//! [`Postgres`] is the [`Accounts`](fourstep::accounts::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora. Its files, in
-//! the order to read them, where each uses only files below it:
+//! [`Postgres`] is the [`Accounts`](fourstep::accounts::Accounts) of a PostgreSQL server, of Amazon RDS and of Aurora.
+//! The type that users name is in the file of what it implements: `accounts.rs`. The files, in the order to read them;
+//! each uses only files below it, and a parent and its children count as one.
 //!
 //! ```text
 //! accounts.rs           Postgres: what happens, in which order
 //! clones.rs             makes the clone of an account equal to its base
-//!   clones/pair.rs        what the server knows of the two
 //!   clones/statement.rs   the statements that make them equal
 //!   clones/setting.rs     how the setting of a role is written
+//!   clones/pair.rs        what the server knows of the two
 //! password.rs           sets a password
 //! rights.rs             proves that an account may do what the other one of its pair may
 //! mark.rs               our mark on a clone

@@ -3,24 +3,25 @@
 //! [`Ssh`] makes a key pair, has the public key written into `authorized_keys` of every host, logs in to each with the
 //! new pair, and takes the old key away. Old and new overlap, so that nobody is locked out for a moment.
 //!
-//! To read the code, begin at the top of this picture. Each file uses only files further down.
+//! The type that users name is in the file of what it implements: `rotator.rs`. The files, in the order to read them; each
+//! uses only files below it, and a parent and its children count as one.
 //!
 //! ```text
-//! rotator                        what each step does, and in which order
-//! transport                      which hosts there are, and how an order gets to them:
-//!   transport/ssm/without_agent    instances with the tag that no order reaches
-//!   transport/ssm                  by the agents of Systems Manager, as root
-//!   transport/ssh                  over SSH, by the user itself
-//! tally                          what the replies of all hosts come to: the log, and one error
-//! session                        a login with a key, at a host that shows a pinned key
-//! known_hosts                    the host keys that are pinned
-//! host                           a host, and its reply
-//! answer                         what the script says of an order, as types
-//! order, authorized_keys.sh      what a host is told to do as one command, and the script that does it
-//! settings                       the settings of SSH keys
-//! secret                         the fields of the secret
-//! key                            how a pair is made and written
-//! error                          what failures of Systems Manager and of SSH mean
+//! rotator.rs            Ssh: what each step does, and in which order; which hosts are pinned
+//! transport.rs          which hosts there are, and how an order gets to them
+//!   transport/ssm.rs      by the agents of Systems Manager, as root
+//!     …/without_agent.rs  instances with the tag that no order reaches
+//!   transport/ssh.rs      over SSH, by the user itself
+//! tally.rs              judges the replies of all hosts: MAX_UNREACHABLE, MIN_HOSTS, the log, and one error
+//! session.rs            opens a session: a login with a key, at a host that shows a pinned key
+//! known_hosts.rs        the host keys that are pinned, in OpenSSH's format
+//! host.rs               a host, and its reply
+//! answer.rs             what the script says of an order, as types
+//! order.rs              what a host is told to do as one command; authorized_keys.sh does it
+//! secret.rs             the secret's JSON as a type: KeyPair
+//! key.rs                makes a new pair, and writes it
+//! settings.rs           the settings of SSH keys
+//! error.rs              what failures of Systems Manager, of tags and of SSH mean (a changed host key: session.rs)
 //! ```
 //!
 //! # Example

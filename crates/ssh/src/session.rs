@@ -38,7 +38,7 @@ pub(crate) struct Done {
 
 impl Session {
     /// Connects to a host and checks its key. Any reply that is not a session says why.
-    pub(crate) async fn connect(host: &Host, port: u16, pins: Vec<PublicKey>) -> Result<Self, Reply> {
+    pub(crate) async fn open(host: &Host, port: u16, pins: Vec<PublicKey>) -> Result<Self, Reply> {
         let shown = Arc::new(Mutex::new(None));
         let config = client::Config {
             // The host shows a key of a kind that is pinned.
@@ -126,7 +126,7 @@ pub(crate) async fn try_key(
     forced: bool,
 ) -> Reply {
     let attempt = async {
-        let mut session = Session::connect(host, port, pins.of(host)).await?;
+        let mut session = Session::open(host, port, pins.of(host)).await?;
         if !session.log_in(user, key).await? {
             return Ok(Reply::Refused);
         }

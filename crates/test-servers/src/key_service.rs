@@ -120,7 +120,7 @@ impl KeyService {
         &self.url
     }
 
-    /// Returns a function the variables by which it finds this service, and the provider file that describes it.
+    /// Sets the variables by which a function finds this service, and the provider file that describes it.
     #[must_use]
     pub fn found_by(&self, function: Sandbox, file: &Path) -> Sandbox {
         function.variable("API_PROVIDER_FILE", file).variable("API_LOOPBACK", "on").variable("KEYS_URL", self.url())

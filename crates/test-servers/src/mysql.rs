@@ -98,7 +98,7 @@ impl MySql {
         panic!("the server does not start: {}", read(&error_log_file(directory.path()), 0));
     }
 
-    /// Returns the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
+    /// Takes a place for the test on the server that `cargo xtask test` started: names and a database of its own. Without
     /// such a server it starts one.
     ///
     /// It is for tests that change nothing of the whole server: no settings, no certificates, no account of others.

@@ -132,7 +132,7 @@ impl Postgres {
         panic!("the server does not start: {}", fs::read_to_string(log_file(directory.path())).unwrap_or_default());
     }
 
-    /// Returns the test a place on the server that `cargo xtask test` started: names and a database of its own. Without
+    /// Takes a place for the test on the server that `cargo xtask test` started: names and a database of its own. Without
     /// such a server it starts one.
     ///
     /// It is for tests that change nothing of the whole server: no settings, no certificates, no role of others.

@@ -220,7 +220,7 @@ impl Host {
         format!("[{}]:{} {}\n", self.address, self.port, key.join(" "))
     }
 
-    /// Returns the host other keys, as if it had been installed anew.
+    /// Gives the host new keys, as if it had been installed anew.
     ///
     /// # Panics
     ///

@@ -82,7 +82,7 @@ impl SystemsManager {
         &self.url
     }
 
-    /// Returns a function the variables by which it finds this Systems Manager, and the user on its hosts.
+    /// Sets the variables by which a function finds this Systems Manager, and the user on its hosts.
     #[must_use]
     pub fn found_by(&self, function: Sandbox) -> Sandbox {
         function

@@ -118,7 +118,7 @@ impl Sandbox {
         self.running().await.map(|_| ())
     }
 
-    /// Returns the function an event, which need not be JSON, and waits for the answer.
+    /// Hands the function an event, which need not be JSON, and waits for the answer.
     pub async fn invoke(&self, event: impl ToString) -> Invocation {
         let _turn = self.turn.lock().await;
         let (process, cold) = match self.running().await {

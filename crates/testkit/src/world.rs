@@ -153,7 +153,8 @@ impl<R: Rotation> World<R> {
         let store = Denying { store: Arc::clone(&self.secret.store), denied: self.unreadable.clone() };
         let environment: Environment = self.variables.iter().cloned().collect();
         let engine = Engine::new(Arc::new(store), environment).with_clock(Arc::clone(&self.clock));
-        engine.run(&*self.rotation, event, self.clock.now() + self.limit).await.result
+        let ends = self.clock.now() + self.limit + Engine::TO_REPORT;
+        engine.run(&*self.rotation, event, ends).await.result
     }
 
     /// Runs the four steps for a token, up to the first that fails.

@@ -165,7 +165,7 @@ pub(crate) async fn has_grantors(server: &Postgres) -> bool {
     server.rows("SELECT current_setting('server_version_num')").await[0].as_str() >= "160000"
 }
 
-/// Returns the administrator what it would have had it made the role itself.
+/// Grants the administrator what it would have if it had made the role itself.
 pub(crate) async fn let_administer(server: &Postgres, role: &str) {
     if has_grantors(server).await {
         server.execute(&format!("GRANT {role} TO <boss> WITH ADMIN OPTION")).await;

@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use tokio::task::coop::unconstrained;
+
 use crate::clock::Clock;
 use crate::context::TO_REPORT;
 use crate::error::{Error, Result};
@@ -18,7 +20,8 @@ where
     let given = ends.duration_since(clock.now()).unwrap_or_default();
     let deadline = ends - TO_REPORT.min(given / 4);
     let mut work = pin!(work(deadline));
-    let mut end = pin!(clock.until(deadline));
+    // Also a rotator that never waits, and so uses up what tokio lets a task do at once, ends.
+    let mut end = pin!(unconstrained(clock.until(deadline)));
     poll_fn(|task| {
         // After a panic the future is not polled again.
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task))) {

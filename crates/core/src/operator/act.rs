@@ -12,7 +12,7 @@ use crate::operator::rollback::{Rolled, install, roll_back};
 use crate::operator::{Action, Answer, OperatorEvent, Reply};
 use crate::report::Outcome;
 use crate::rotation::Rotation;
-use crate::settings::{EngineSettings, read};
+use crate::settings::{EngineSettings, Settings};
 use crate::step::{Step, StepEvent};
 use crate::store::{AWSCURRENT, AWSPENDING, Description};
 
@@ -24,7 +24,7 @@ pub(crate) async fn act(
     event: &OperatorEvent,
     function_arn: &str,
 ) -> Result<Answer> {
-    allowed(invocation)?;
+    allowed(invocation, rotation)?;
     let description = invocation.services.store.describe(&event.secret_id).await?;
     exists_here(&description)?;
     rotated_by(function_arn, &description)?;
@@ -50,8 +50,8 @@ async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) ->
     let rotator = chosen.protocol();
     let reply = match action {
         Action::Reconcile => {
-            let outcome = reconcile(rotator, cx).await?;
-            return Ok(Performed::Answered(Answer { outcome, reply: None }));
+            let done = reconcile(rotator, cx).await?;
+            return Ok(Performed::Answered(Answer { done, reply: None }));
         }
         Action::Diagnose => diagnose(rotator, cx).await?,
         Action::Rollback { version } => match roll_back(rotator, version.as_deref(), cx).await? {
@@ -66,12 +66,13 @@ async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) ->
 
 fn answered(action: &Action, reply: Reply) -> Answer {
     let outcome = if reply.changed || *action == Action::Diagnose { Outcome::Done } else { Outcome::AlreadyDone };
-    Answer { outcome, reply: Some(reply) }
+    Answer { done: outcome.into(), reply: Some(reply) }
 }
 
-fn allowed(invocation: &Invocation<'_>) -> Result<()> {
-    let settings = read::group::<EngineSettings>(&invocation.services.environment, &BTreeMap::new())?;
-    if settings.operator_events {
+fn allowed(invocation: &Invocation<'_>, rotation: &impl Rotation) -> Result<()> {
+    // All of them are read, so that one that is wrong is told before anything is asked.
+    let settings = Settings::read(rotation.settings(), &invocation.services.environment, &BTreeMap::new())?;
+    if settings.group::<EngineSettings>().operator_events {
         return Ok(());
     }
     Err(Error::forbidden("this function answers no operator events: its variable OPERATOR_EVENTS is off")

@@ -3,12 +3,12 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::protocol::Protocol;
-use crate::report::Outcome;
+use crate::report::{Done, Outcome};
 use crate::slots::Slots;
 use crate::step::Step;
 
 /// Does what the last step that changed the target would do again: each derives all of it from the labels.
-pub(super) async fn reconcile(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Outcome> {
+pub(super) async fn reconcile(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Done> {
     if !cx.is_promoted() {
         let (_, slots) = rotator.strategy();
         if slots != Slots::List {
@@ -20,9 +20,9 @@ pub(super) async fn reconcile(rotator: &dyn Protocol, cx: &Context<'_>) -> Resul
         }
         // Read by its id: AWSPENDING has a value once createSecret is done.
         if rotator.made(cx.token(), cx).await?.is_some() {
-            return rotator.run(Step::Set, cx).await.map(|done| done.outcome);
+            return rotator.run(Step::Set, cx).await;
         }
     }
     rotator.tidy(cx).await?;
-    Ok(Outcome::Done)
+    Ok(Outcome::Done.into())
 }

@@ -113,9 +113,11 @@ pub(super) async fn install(
 ) -> Result<Answer> {
     let mut done = None;
     for at in [Step::Set, Step::Test, Step::Finish] {
+        let event = event(at, secret, token);
         // Rotation may be off.
-        match invocation.step(rotation, &event(at, secret, token), exists_here).await {
-            Ok(step_done) => done = Some(step_done.outcome),
+        let cx = invocation.prepare(rotation, &event, exists_here).await?;
+        match invocation.run(rotation, &cx).await {
+            Ok(step_done) => done = Some(step_done),
             Err(error) => return Err(give_up(invocation, rotation, error.at(at), secret, token).await),
         }
     }
@@ -125,8 +127,8 @@ pub(super) async fn install(
         next: Some("The value before is AWSPREVIOUS now. Rotate when the reason is gone: fourstep start.".to_owned()),
         versions: vec![Tried { version_id: token.to_owned(), labels: vec![AWSCURRENT.to_owned()], opens: Some(true) }],
     };
-    let outcome = done.ok_or_else(|| Error::other("no step ran"))?;
-    Ok(Answer { outcome, reply: Some(reply) })
+    let done = done.ok_or_else(|| Error::other("no step ran"))?;
+    Ok(Answer { done, reply: Some(reply) })
 }
 
 /// Removes AWSPENDING from a value that the target will not have, if it is certain that nothing was changed there.

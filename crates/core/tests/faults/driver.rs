@@ -33,9 +33,7 @@ pub fn operate<K: Kind>(
     let (engine, rotator) = (engine::<K>(world, variables), K::rotator(world));
     let event = OperatorEvent { action, secret_id: "app".into() };
     let deadline = world.state().now + Duration::from_secs(30);
-    Box::pin(
-        async move { engine.operate(&rotator, &event, function, deadline).await.map(|answer| answer.outcome.into()) },
-    )
+    Box::pin(async move { engine.operate(&rotator, &event, function, deadline).await.map(|answer| answer.done) })
 }
 
 fn engine<K: Kind>(world: &Arc<World<K::Target>>, variables: &[(&str, &str)]) -> Engine {

@@ -170,7 +170,7 @@ fn check<T: crate::world::Target>(world: &World<T>) -> Result<(), String> {
     world.state().violation.take().map_or(Ok(()), Err)
 }
 
-/// Returns an invocation one turn, and tells whether it ended.
+/// Lets an invocation have one turn, and returns whether it ended.
 fn poll(running: &mut Running) -> bool {
     matches!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
 }

@@ -234,7 +234,7 @@ impl<T: Target> World<T> {
     }
 }
 
-/// Returns the turn to the other invocation, once.
+/// Passes the turn to the other invocation, once.
 struct Turn(bool);
 
 impl Future for Turn {

@@ -1,7 +1,8 @@
 use fourstep::{Error, Result};
 
 use crate::account::Entry;
-use crate::rights::{Grants, read};
+use crate::rights::grants::Grants;
+use crate::rights::read;
 use crate::session::Session;
 
 /// All entries of a base and its clone, with their rights.

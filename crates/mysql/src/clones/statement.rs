@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::account::Entry;
 use crate::identifier::{Account, literal};
-use crate::rights::{ALL, Grants, Object, Rights};
+use crate::rights::grants::{ALL, Grants, Object, Rights};
 use crate::session::{Product, Session};
 
 /// A statement that makes the clone more equal to its base.

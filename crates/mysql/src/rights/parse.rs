@@ -1,8 +1,8 @@
 use std::iter::Peekable;
 
 use crate::identifier::{Account, quote};
+use crate::rights::grants::{Grants, Object, Rights};
 use crate::rights::lexer::{Lexer, Token};
-use crate::rights::{Grants, Object, Rights};
 
 /// Reads a row of `SHOW GRANTS`: whose it is, and what it gives. `None`: what it says, a table of accounts says better.
 ///

@@ -6,7 +6,8 @@ use fourstep_server::Operation;
 
 use crate::account::Entry;
 use crate::identifier::Account;
-use crate::rights::{Grants, Object, Rights, parse};
+use crate::rights::grants::{Grants, Object, Rights};
+use crate::rights::parse;
 use crate::session::{Session, text};
 
 /// Reads what some accounts may do, with one message.

@@ -57,7 +57,7 @@ async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
 
 async fn order_one(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &KnownHosts, command: &str) -> Reply {
     let run = async {
-        let mut session = Session::connect(host, host.port.unwrap_or(22), pins.of(host)).await?;
+        let mut session = Session::open(host, host.port.unwrap_or(22), pins.of(host)).await?;
         for key in keys {
             if session.log_in(user, Arc::clone(key)).await? {
                 let done = session.run("sh", command).await?;

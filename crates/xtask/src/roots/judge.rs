@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_signed_is_left_out_also_under_the_same_host() {
+    fn what_another_signed_is_left_out_also_under_the_same_name() {
         let signed = |name: &str, by: &str| {
             let issuer = Issuer::new(params(by), KeyPair::generate().unwrap());
             params(name).signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().pem()

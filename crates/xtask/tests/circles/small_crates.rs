@@ -186,7 +186,7 @@ fn paths_in_macros_and_attributes_count_but_not_those_of_other_crates() {
         "a.rs -> text.rs: 3 crate::text::g",
         "a.rs -> text.rs: 7 crate::text::f",
         "a.rs -> text.rs: 9 super::text::g",
-        "b.rs -> text.rs: 2 crate::text::g",
+        "b.rs -> text.rs: 2 $crate::text::g",
     ];
     assert_eq!(edges_of(&files), expected);
 }
