@@ -2,6 +2,17 @@
 //!
 //! [`run`] takes the events of Secrets Manager, runs each step by the engine, and answers Lambda with the error's kind
 //! as `errorType`. Logs and metrics go to the standard output, one JSON object a line, with known secret values removed.
+//!
+//! Its files, in the order to read them:
+//!
+//! ```text
+//! lib.rs        runs a rotation as a function: what it takes from the environment
+//! function.rs   answers one invocation: runs it, logs it, measures it
+//! event.rs      what an invocation asks for: a step, or an operator's action
+//! metrics.rs    the metrics of a step, as CloudWatch reads them in a log line
+//! log.rs        the lines of the log, without known secrets
+//! panic.rs      what is logged of a panic: where it happened, and no more
+//! ```
 
 mod event;
 mod function;

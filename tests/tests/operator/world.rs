@@ -4,7 +4,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fourstep::accounts::AccountSettings;
 use fourstep::memory::{CreateSecret, RotateSecret, SecretValue};
+use fourstep::settings::{Groups, PasswordPolicy};
 use fourstep::{AWSCURRENT, AWSPENDING, Context, Error, Login, Rotator, Slots};
 use fourstep_testkit::aws::Aws;
 use fourstep_testkit::secret::RotatedSecret;
@@ -214,6 +216,11 @@ impl Rotator for Door {
     type Secret = Key;
     const NAME: &'static str = "single-user";
     const SLOTS: Slots = Slots::One;
+
+    /// It stands for a database's rotation, whose tags its secrets have.
+    fn settings() -> Groups {
+        Groups::of::<AccountSettings>().and::<PasswordPolicy>()
+    }
 
     async fn create(&self, _current: &Key, _login: &Login<'_, Key>, cx: &Context<'_>) -> fourstep::Result<Key> {
         Ok(Key { password: cx.password("")?.expose().to_owned() })

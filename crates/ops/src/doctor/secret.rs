@@ -25,7 +25,7 @@ pub(super) fn tags(secret: &Secret, known: &[&str]) -> Finding {
     let ours = secret.tags.keys().filter(|key| key.starts_with("fourstep:"));
     let unknown: Vec<_> = ours.filter(|key| !known.contains(&key.as_str())).map(String::as_str).collect();
     if unknown.is_empty() {
-        return good("tags", "All tags of Fourstep are known.");
+        return good("tags", "No tag is unknown.");
     }
     let found = format!("These are not known, and the function refuses them: {}.", unknown.join(", "));
     bad("tags", &found, &format!("Correct or remove them; there are {}", known.join(", ")))
