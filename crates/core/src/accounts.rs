@@ -1,5 +1,9 @@
 //! User names and passwords: what a plugin implements for its kind of server, and the strategies that rotate them.
 //!
+//! A strategy is a way in which the old and the new credential live together while clients change over: one account whose
+//! password is replaced (single-user), two accounts that take turns (alternating-users), or one account with two passwords
+//! (dual-password).
+//!
 //! A plugin implements [`Accounts`]; and [`Clones`] where two accounts can take turns, [`TwoPasswords`] where the server
 //! keeps two passwords for an account. Each gives it a strategy:
 //!
@@ -9,7 +13,10 @@
 //! | [`Clones`] | [`AlternatingUsers`] |
 //! | [`TwoPasswords`] | [`DualPassword`] |
 //!
-//! [`Strategies`] chooses among those that a server has by the secret's settings.
+//! [`Strategies`] chooses among those that a server has, by the setting [`strategy`](StrategyChoice): dual-password where
+//! the server and the account's rights allow it, else single-user; alternating-users where it is asked for, or where the
+//! secret's versions already alternate. Single-user is for clients that bear a short refusal: from setSecret until they
+//! read the new value. The others have no such gap; alternating-users needs an administrator's secret.
 
 mod administrator;
 mod clones;
@@ -41,7 +48,7 @@ pub use two_passwords::{Old, Passwords, Swapped, TwoPasswords};
 /// The accounts of one kind of server: log in, lock, set a password. No implementation looks at a label.
 ///
 /// The strategies own the order of things: open the session, take the lock in it, fence, observe, write. A server may
-/// make each statement lasting at once, as MySQL does: no order of these calls relies on more.
+/// commit each statement at once, as MySQL does: no order of these calls relies on more.
 pub trait Accounts: Clone + Send + Sync + 'static {
     /// A session at the server, as one account. Dropping it undoes what was not committed.
     type Session: Send;

@@ -32,7 +32,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// What is kept back of the time until the process ends, to log the step and to answer; a quarter at the most.
+    /// What is kept back of the time until the process ends, to log the step and to answer: 300 ms, but a quarter at the
+    /// most.
     pub const TO_REPORT: Duration = TO_REPORT;
 
     /// Creates an engine on a store, with a function's environment variables.

@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The name of a kind is the `errorType` of the Lambda function's answer: alarms are told apart by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorKind {
-    /// The target refused the credential. The engine tries an older version.
+    /// The target refused the credential. The secret's other versions are tried; if all are refused, the step fails.
     Rejected,
     /// No answer, throttled, or "later". The engine retries, then Secrets Manager does.
     Unavailable,

@@ -1,4 +1,4 @@
-/// What is to be refused by the target from now on, and what must go on working.
+/// What [`Rotator::retire`](crate::Rotator::retire) makes the target refuse from now on, and what must go on working.
 pub struct Keep<'a, S> {
     pub(crate) kept: Vec<&'a S>,
     pub(crate) gone: Vec<&'a S>,

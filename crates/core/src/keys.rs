@@ -1,4 +1,7 @@
-//! Keys that a service makes itself: what an author implements, and the rotator that it becomes.
+//! Keys that a service makes itself: what an author implements ([`Keys`]), and the rotator that it becomes ([`Minted`]).
+//!
+//! A service tells its keys apart by their names, so each is made with a name that carries the id of the version that it is
+//! for ([`KeyName`]). So a key whose value was never stored is found and deleted.
 
 mod minted;
 

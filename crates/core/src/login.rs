@@ -60,7 +60,7 @@ impl<'a, S: Serialize + DeserializeOwned + Send + Sync> Login<'a, S> {
         }
     }
 
-    /// Finds the version with which `attempt` opens a session, and gives both.
+    /// Finds the version with which `attempt` opens a session, and returns both.
     ///
     /// # Errors
     ///

@@ -1,4 +1,16 @@
-//! What an operator asks of a function, and is answered.
+//! What an operator asks of a rotation function beside the steps, and what it answers.
+//!
+//! For a rotation that has stopped half-way, in this order:
+//!
+//! 1. [`Diagnose`](Action::Diagnose) says which versions open the target and what to do next. It changes nothing.
+//! 2. Where the cause is gone, start the rotation again: it goes on with the same version.
+//! 3. [`Rollback`](Action::Rollback) gives up the rotation, or goes back to an older value.
+//! 4. [`Recover`](Action::Recover) is for an AWSCURRENT that does not open the target: it finds the version that does.
+//!
+//! An [`OperatorEvent`] carries one of them: `{"Action": "diagnose", "SecretId": "app"}`, by who may invoke the function.
+//!
+//! The other two are for a rotation that has ended: [`Retire`](Action::Retire) ends what AWSPREVIOUS opened, and
+//! [`Reconcile`](Action::Reconcile) completes a clean-up.
 
 pub(crate) mod act;
 mod diagnose;

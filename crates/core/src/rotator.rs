@@ -11,7 +11,7 @@ use crate::slots::Slots;
 
 /// What is special about rotating the credentials of one kind of service.
 ///
-/// The engine owns the protocol: labels, retries, idempotency, fallback to older versions, redaction. An author says
+/// The engine owns the protocol: labels, retries, idempotency, fallback to other versions, redaction. An author says
 /// how to make a credential, how to install it, how to try it and, where old ones stay alive, how to refuse them.
 /// Three methods are required; `async fn` implements them.
 ///
@@ -39,7 +39,7 @@ pub trait Rotator: Send + Sync + Sized + 'static {
 
     /// createSecret: makes the next secret from the current one. It is stored before anything else happens.
     ///
-    /// - Called once for a version, but again if the answer did not reach the store.
+    /// - Called once for a version; again if what it returned was never stored.
     /// - Changes the target only where [`SLOTS`](Self::SLOTS) is `Many` or `InPlace`.
     fn create(
         &self,
@@ -62,9 +62,10 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     /// Tries whether `secret` opens the service, as the right account. Has no side effects.
     fn probe(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 
-    /// testSecret: proves that `pending` opens the service and may do what the current secret may.
+    /// testSecret: proves that `pending` opens the service and, where the service can tell, may do what the current
+    /// secret may. Has no side effects.
     ///
-    /// By default it calls [`probe`](Self::probe). Has no side effects.
+    /// By default it calls [`probe`](Self::probe), which proves the first half.
     fn test(
         &self,
         pending: &Self::Secret,
@@ -75,7 +76,8 @@ pub trait Rotator: Send + Sync + Sized + 'static {
         self.probe(pending, cx)
     }
 
-    /// Refuses what `keep` names as gone, and marked strays.
+    /// Makes the service refuse what `keep` names as gone, and marked strays. By default it does nothing, which is right
+    /// where `set` replaces the old credential.
     ///
     /// - Never touches what shares its identity (account, key id, public key) with a secret that is kept.
     /// - Takes the lock and calls [`Context::fence`] before it writes, like `set`.

@@ -15,6 +15,7 @@
 //! }
 //!
 //! fourstep::settings! { UserSettings;
+//!     // The tag and the variable; what they take, and what holds without; what for; what an empty variable means.
 //!     "fourstep:team", "TEAM",
 //!         "the name of a team", "none",
 //!         "the team that the user belongs to",
@@ -22,8 +23,8 @@
 //! }
 //! ```
 //!
-//! The rotator names the group by [`Rotator::settings`](crate::Rotator::settings), and reads it by
-//! `cx.settings::<UserSettings>()`.
+//! The rotator names the groups that it reads by [`Rotator::settings`](crate::Rotator::settings), here
+//! `Groups::of::<PasswordPolicy>().and::<UserSettings>()`, and reads one by `cx.settings::<UserSettings>()`.
 
 mod endpoint;
 mod engine;

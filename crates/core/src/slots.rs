@@ -7,7 +7,7 @@ pub enum Slots {
     Two,
     /// Each credential has an identity of its own, and create adds one. Minted keys.
     Many,
-    /// The target holds a list of credentials. Set and finish each say what the whole list is. SSH keys.
+    /// The target holds a list of credentials. `set` and `retire` each write the whole list. SSH keys.
     List,
     /// Create makes the new credential and kills the old one in the same call. Rolled keys.
     InPlace,

@@ -1,4 +1,4 @@
-//! Where secrets are: what the engine asks of it, and is answered.
+//! What the engine asks of Secrets Manager: the interface to where secrets are.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
