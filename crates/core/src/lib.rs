@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | [`accounts::Accounts`] | user names and passwords of a server | the strategies of [`accounts`]: single-user, alternating-users, dual-password |
 //! | [`keys::Keys`] | keys that the service makes itself | [`keys::Minted`]: names that tell strays apart, the service's limit |
-//! | [`Rotator`] | anything else | labels, retries, repeated steps, older versions, redaction |
+//! | [`Rotator`] | anything else | labels, retries, repeated steps, other versions, redaction |
 //!
 //! A rotator in full, for a service that takes a new token from whoever knows the old one, and its rotation by the
 //! in-memory store:
