@@ -89,7 +89,10 @@ fn an_empty_variable_of_a_password_means_what_awss_functions_read_in_it() {
     let read = |variable| group::<PasswordPolicy>(&[(variable, "")], &[]).unwrap();
     assert_eq!(read("EXCLUDE_CHARACTERS").exclude_characters.as_deref(), Some(""));
     assert!(!read("REQUIRE_EACH_INCLUDED_TYPE").require_each_included_type);
-    assert!(!read("EXCLUDE_NUMBERS").exclude_numbers);
+    let unset = PasswordPolicy::default();
+    for variable in ["EXCLUDE_NUMBERS", "EXCLUDE_PUNCTUATION", "EXCLUDE_UPPERCASE", "EXCLUDE_LOWERCASE"] {
+        assert_eq!(read(variable), unset, "{variable}");
+    }
 }
 
 #[test]

@@ -71,8 +71,10 @@ mod tests {
             let message = error.to_string();
             assert!(message.contains(tag) && message.contains("fourstep:retire, fourstep:min-age"), "{message}");
         }
-        let Err(error) = read(Groups::none(), &[("fourstep:app:hunter22@proxy", "x")]) else { panic!("it is refused") };
-        assert!(!error.to_string().contains("hunter22"), "{error}");
+        for tag in ["fourstep:app:hunter22@proxy", &format!("fourstep:{}", "hunter22".repeat(7))] {
+            let Err(error) = read(Groups::none(), &[(tag, "x")]) else { panic!("it is refused") };
+            assert!(!error.to_string().contains("hunter22"), "{error}");
+        }
     }
 
     #[test]
@@ -84,8 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_others_are_ignored() {
+    fn tags_and_variables_of_others_are_ignored() {
         read(Groups::none(), &[("team", "x"), ("aws:x", ""), ("fourste", ""), ("é:é", "")]).unwrap();
+        let environment = Environment::from_iter(
+            [("PATH", "/bin"), ("SSH_USER", "a user")].map(|(n, v)| (n.to_owned(), v.to_owned())),
+        );
+        Settings::read(Groups::of::<PasswordPolicy>(), &environment, &BTreeMap::new()).unwrap();
     }
 
     #[test]
