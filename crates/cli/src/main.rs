@@ -1,4 +1,4 @@
-//! The command `fourstep`: what an operator does to the rotation of secrets, and tools for whoever writes provider files.
+//! The command `fourstep`: what operators do with the rotation of secrets, and tools for authors of provider files.
 //!
 //! It exits with 0 if it did what it was asked for, 1 if that failed, 2 if it was asked in a wrong way, and 3 if it did
 //! nothing because the state forbids it.

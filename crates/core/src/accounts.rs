@@ -104,7 +104,7 @@ pub trait Accounts: Clone + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Makes what was written lasting, or leaves it undone; gives the lock back and ends the session.
+    /// Commits what was written, or leaves it undone; releases the lock and ends the session.
     fn commit(&self, session: Self::Session) -> impl Future<Output = Result<()>> + Send;
 
     /// Ends a session that wrote nothing, or whose writes are to be undone.

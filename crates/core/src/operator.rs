@@ -142,7 +142,7 @@ impl Reply {
 /// What an action did, and what the operator is told beside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What the action did, and what is worth measuring of it: a rollback may promote a version.
+    /// What the action did, and what its metrics report: a rollback may promote a version.
     pub done: Done,
     /// What is true now. `None` for reconcile, whose outcome says all.
     pub reply: Option<Reply>,

@@ -25,7 +25,7 @@ impl Outcome {
     }
 }
 
-/// What a step did, and what is worth measuring of it.
+/// What a step did, and what its metrics report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
     /// What the step did.

@@ -15,7 +15,7 @@ pub(crate) struct Services {
     pub(crate) environment: Environment,
 }
 
-/// What a wait leaves for the attempt after it: a shorter one is not worth the name.
+/// The time that a wait leaves for the attempt after it, so that the target has time to answer.
 const FOR_AN_ATTEMPT: Duration = Duration::from_millis(1_500);
 
 impl Services {

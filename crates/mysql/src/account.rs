@@ -99,7 +99,7 @@ impl Entry {
     }
 }
 
-/// Refuses a user name to which no password gives entry.
+/// Refuses a user name that cannot log in with a password.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_secretsmanager::primitives::DateTime;
 use serde::Serializer;
 
-/// Reads a time that AWS sends. All are after 1970; any other is as good as unknown.
+/// Reads a time that AWS sends. All are after 1970; any other counts as unknown.
 pub(crate) fn time(time: DateTime) -> Option<SystemTime> {
     SystemTime::try_from(time).ok()
 }

@@ -32,7 +32,7 @@ impl Failure {
 /// LookupEvents answers two calls a second in an account and region, each with 50 events.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 const BETWEEN_PAGES: Duration = Duration::from_millis(500);
-/// Whoever looks at a secret waits for the answer, so few pages are asked for.
+/// The operator waits for this answer, so few pages are requested.
 pub(crate) const FEW_PAGES: usize = 6;
 
 impl Operator {

@@ -15,7 +15,7 @@ pub(crate) struct Role {
     pub(crate) creates_roles: bool,
     pub(crate) replicates: bool,
     pub(crate) bypasses_row_security: bool,
-    /// `CONNECTION LIMIT`; -1 is none.
+    /// `CONNECTION LIMIT`; -1 means no limit.
     pub(crate) connections: String,
     /// `VALID UNTIL`; `infinity` where there is no end.
     pub(crate) valid_until: String,
@@ -68,7 +68,7 @@ pub(crate) const COLUMNS: &str = "
                 coalesce(rolvaliduntil < pg_catalog.clock_timestamp(), false)::text,
                 pg_catalog.shobj_description(oid, 'pg_authid')";
 
-/// Refuses an account to which no password gives entry.
+/// Refuses an account that cannot log in with a password.
 ///
 /// # Errors
 ///

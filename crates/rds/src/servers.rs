@@ -174,7 +174,7 @@ fn is_of_cluster(host: &str) -> bool {
     host.split('.').nth(1).is_some_and(|label| label.to_ascii_lowercase().starts_with("cluster-"))
 }
 
-/// Returns whether Amazon RDS has nothing of this name: none, or the name is not one that it gives.
+/// Returns whether Amazon RDS has nothing of this name: nothing was found, or it is no valid name there.
 fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBInstances.html#API_DescribeDBInstances_Errors
     // For what is no identifier: "must begin with a letter; must contain only ASCII letters, digits, and hyphens".

@@ -37,7 +37,7 @@ impl Moto {
         Ok(Some(Self { url: format!("http://{address}"), _server: server }))
     }
 
-    /// Creates a function and gives its ARN. Each of its invocations succeeds and does nothing.
+    /// Creates a function and returns its ARN. Each of its invocations succeeds and does nothing.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ pub enum Mark {
 pub enum Mirrored {
     /// It may do what its base may, no more and no less.
     Equal,
-    /// It is another's, as far as the claim tells, and nothing was written: the refusal, a `Conflict`.
+    /// By the claim it belongs to someone else, and nothing was written: the refusal, a `Conflict`.
     OfAnother(Error),
 }
 

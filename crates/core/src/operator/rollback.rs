@@ -39,7 +39,7 @@ pub(super) async fn roll_back(rotator: &dyn Protocol, version: Option<&str>, cx:
     if current.as_ref() == Some(&older) {
         return Err(Error::conflict(format!("version {older} is AWSCURRENT already")).next("There is nothing to do"));
     }
-    // What these kinds revoked nobody can make work again; the others install the value anew.
+    // A credential that these kinds revoked cannot be made to work again; the others install the value anew.
     if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) {
         rotator.made(&older, cx).await?.ok_or_else(|| no_value(&older))?;
         if !rotator.opens(&older, cx).await? {

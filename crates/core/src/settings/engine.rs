@@ -23,7 +23,7 @@ impl Default for EngineSettings {
 /// When the credential of AWSPREVIOUS stops working.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Retire {
-    /// In the next rotation, so that caches expire in peace.
+    /// In the next rotation, so that clients' caches have time to expire.
     #[default]
     AtNextRotation,
     /// At the end of the rotation that replaced it.

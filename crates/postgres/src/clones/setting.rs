@@ -26,7 +26,7 @@ pub(crate) fn quote_value(name: &str, value: &str) -> String {
     elements.iter().map(|element| literal(element)).collect::<Vec<_>>().join(", ")
 }
 
-/// Splits a list of names. `None` if it is none, or empty.
+/// Splits a list of names. `None` if the text is not a list, or an empty one.
 fn elements(list: &str) -> Option<Vec<String>> {
     let mut rest = list.trim();
     let mut elements = Vec::new();

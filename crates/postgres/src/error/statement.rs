@@ -3,7 +3,7 @@ use fourstep_server::Operation;
 
 use fourstep_server::Destination;
 
-/// What is done next where nobody has to do anything.
+/// What happens next where nobody has to act.
 pub(super) const AGAIN: &str = "Secrets Manager tries again by itself";
 
 pub(super) const USE_THE_WRITER: &str =
