@@ -21,6 +21,30 @@ fn two_edits_at_once_both_come_to_their_end() {
     }
 }
 
+/// Another order of Systems Manager, say of a rotation that died, may be under way when the next one arrives.
+#[test]
+fn a_file_that_is_replaced_while_it_is_read_is_no_file_of_other_bytes() {
+    let Some(hosts) = hosts() else { return };
+    for host in &hosts {
+        let key = new_key();
+        host.authorize(b"# short\n");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                host.user(
+                    "cd ~app/.ssh && echo '# short' >a && echo '# much longer' >b && touch ~app/replaced && \
+                     while [ -e ~app/replaced ]; do cp a c && mv c authorized_keys; cp b c && mv c authorized_keys; done",
+                    b"",
+                )
+            });
+            while !host.root("test -e ~app/replaced", b"").status.success() {}
+            let looks = Order { action: Action::Look, ..order(1, Phase::Set, &[(&key, "v1")]) };
+            let outcomes: Vec<_> = (0..40).map(|_| follow(host, &looks).outcome).collect();
+            host.root("rm ~app/replaced", b"");
+            assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Lacks)), "{outcomes:?}");
+        });
+    }
+}
+
 #[test]
 fn an_edit_that_is_held_up_says_so_and_one_that_was_killed_is_cleaned_up() {
     let Some(hosts) = hosts() else { return };
