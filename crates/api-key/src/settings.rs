@@ -20,19 +20,19 @@ fourstep::settings! { ApiKeySettings;
     "fourstep:provider", "",
         "the name of a configured provider, of letters, digits, hyphens and underscores", "the first that is configured",
         "the provider of an API key",
-        Unset, |group, value| read::set(&mut group.provider, provider(value).map(Some));
+        Secret, Unset, |group, value| read::set(&mut group.provider, provider(value).map(Some));
     "", "API_PROVIDER",
         "the names of providers, several separated by commas", "none",
         "the providers of API keys that are described by providers/NAME.toml, in the function's zip or in a layer",
-        Unset, |group, value| read::set(&mut group.providers, value.split(',').map(|name| provider(name.trim())).collect());
+        Owner, Unset, |group, value| read::set(&mut group.providers, value.split(',').map(|name| provider(name.trim())).collect());
     "", "API_PROVIDER_FILE",
         "the path of a file, several separated by commas", "none",
         "files that describe further providers of API keys, each named as its file without .toml",
-        Unset, |group, value| read::set(&mut group.provider_files, Some(value.split(',').map(|path| path.trim().into()).collect()));
+        Owner, Unset, |group, value| read::set(&mut group.provider_files, Some(value.split(',').map(|path| path.trim().into()).collect()));
     "", "API_LOOPBACK",
         "off or on", "off",
         "for tests: lets API requests go to this very machine, also by plain HTTP",
-        Unset, |group, value| read::set(&mut group.loopback, read::word(value, &[("off", false), ("on", true)]));
+        Owner, Unset, |group, value| read::set(&mut group.loopback, read::word(value, &[("off", false), ("on", true)]));
 }
 
 fn provider(value: &str) -> Option<String> {

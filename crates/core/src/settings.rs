@@ -15,11 +15,12 @@
 //! }
 //!
 //! fourstep::settings! { UserSettings;
-//!     // The tag and the variable; what they take, and what holds without; what for; what an empty variable means.
+//!     // The tag and the variable; what they take, and what holds without; what for; whose it is; what an empty variable
+//!     // means.
 //!     "fourstep:team", "TEAM",
 //!         "the name of a team", "none",
 //!         "the team that the user belongs to",
-//!         Unset, |group, value| read::set(&mut group.team, read::text(value, 64).map(Some));
+//!         Secret, Unset, |group, value| read::set(&mut group.team, read::text(value, 64).map(Some));
 //! }
 //! ```
 //!
@@ -31,6 +32,7 @@ mod engine;
 mod environment;
 mod groups;
 mod password;
+mod patterns;
 pub mod read;
 mod secret;
 
@@ -44,6 +46,7 @@ pub use engine::{EngineSettings, Retire};
 pub use environment::Environment;
 pub use groups::Groups;
 pub use password::PasswordPolicy;
+pub use patterns::Patterns;
 pub(crate) use secret::Settings;
 
 /// A group of settings that one crate reads.
@@ -89,8 +92,34 @@ pub struct Row {
     pub default: &'static str,
     /// What it is for.
     pub meaning: &'static str,
+    /// Who may give it.
+    pub whose: Whose,
     /// What a variable means that is set to the empty text.
     pub empty: Empty,
+}
+
+/// Who may give a setting.
+///
+/// Whoever writes a secret also tags it. So a tag narrows what the function's owner allows, or chooses within it: consent
+/// to act on anything but the secret's own credential never comes from the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The owner of the function, by a variable. No tag gives it.
+    Owner,
+    /// The writer of the secret too, by a tag: it concerns nothing but the secret's own credential.
+    Secret,
+    /// The writer of the secret too, within what the owner allows by this variable, and by the setting's own.
+    Within(&'static str),
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner => f.write_str("owner"),
+            Self::Secret => f.write_str("secret"),
+            Self::Within(variable) => write!(f, "secret, within `{variable}`"),
+        }
+    }
 }
 
 /// What a variable means that is set to the empty text.
@@ -109,15 +138,27 @@ pub const fn named(name: &'static str) -> Option<&'static str> {
     if name.is_empty() { None } else { Some(name) }
 }
 
+/// Passes a row on, if it says of a tag whose it is.
+#[doc(hidden)]
+#[must_use]
+pub const fn whose_it_is(row: Row) -> Row {
+    assert!(row.tag.is_none() == matches!(row.whose, Whose::Owner), "a tag is not the owner's, and all else is");
+    row
+}
+
 /// Writes the table of a [`Group`], and its documentation, from the same lines.
 ///
 /// Each line has the tag and the variable that give the setting (an empty text where there is none), the values that it
-/// takes, what holds without it, what it is for, what an empty variable means ([`Empty`](crate::settings::Empty)), and
-/// how a value is read into the group. `check` may name a function for what concerns several settings.
+/// takes, what holds without it, what it is for, whose it is ([`Whose`](crate::settings::Whose)), what an empty variable
+/// means ([`Empty`](crate::settings::Empty)), and how a value is read into the group. `check` may name a function for what
+/// concerns several settings.
+///
+/// A setting with a tag that says `Owner`, or one without that does not, is refused by the compiler.
 #[macro_export]
 macro_rules! settings {
     ($group:ty $(, check = $check:expr)?;
-     $($tag:literal, $variable:literal, $accepts:literal, $default:literal, $meaning:literal, $empty:ident, $read:expr;)*) => {
+     $($tag:literal, $variable:literal, $accepts:literal, $default:literal, $meaning:literal,
+        $whose:ident $(($within:literal))?, $empty:ident, $read:expr;)*) => {
         /// A tag on a secret overrides the variable of the function.
         ///
         /// | tag | variable | takes | default | for |
@@ -127,14 +168,15 @@ macro_rules! settings {
         )])*
         impl $crate::settings::Group for $group {
             const TABLE: &'static [$crate::settings::Setting<Self>] = &[$($crate::settings::Setting {
-                row: $crate::settings::Row {
+                row: $crate::settings::whose_it_is($crate::settings::Row {
                     tag: $crate::settings::named($tag),
                     variable: $crate::settings::named($variable),
                     accepts: $accepts,
                     default: $default,
                     meaning: $meaning,
+                    whose: $crate::settings::Whose::$whose $(($within))?,
                     empty: $crate::settings::Empty::$empty,
-                },
+                }),
                 read: $read,
             }),*];
 

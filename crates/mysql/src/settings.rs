@@ -12,7 +12,7 @@ fourstep::settings! { MysqlSettings;
     "", "USERNAME_CHARACTER_LIMIT",
         "a number from 1 to 255", "what the server allows",
         "how many characters the name of a MySQL or MariaDB account may have",
-        Unset, |group, value| read::set(&mut group.username_limit, read::number(value, 1, 255).map(|limit| Some(limit as usize)));
+        Owner, Unset, |group, value| read::set(&mut group.username_limit, read::number(value, 1, 255).map(|limit| Some(limit as usize)));
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fourstep::settings! { TlsSettings;
     "", "TLS_CA_BUNDLE",
         "the path of a PEM file", "none",
         "roots that are trusted beside the built-in Amazon roots",
-        Unset, |group, value| read::set(&mut group.tls_ca_bundle, Some(Some(PathBuf::from(value))));
+        Owner, Unset, |group, value| read::set(&mut group.tls_ca_bundle, Some(Some(PathBuf::from(value))));
 }
 
 #[cfg(test)]

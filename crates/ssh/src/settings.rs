@@ -119,26 +119,26 @@ fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
     "fourstep:ssh-user", "USERNAME",
         "the name of a Unix user", "none, and SSH needs one",
         "the user whose authorized_keys is rotated",
-        Unset, |group, value| read::set(&mut group.user, unix_user(value).map(Some));
+        Secret, Unset, |group, value| read::set(&mut group.user, unix_user(value).map(Some));
     "fourstep:hosts-tag", "HOSTS_TAG",
         "name=value, or several joined by ` + `, all of which a host must have", "the tag of TAGNAME and TAGVALUE",
         "the tag that marks the hosts on which SSH keys are rotated",
-        Unset, |group, value| read::set(&mut group.hosts_tags, value.split(" + ").map(hosts_tag).collect());
+        Secret, Unset, |group, value| read::set(&mut group.hosts_tags, value.split(" + ").map(hosts_tag).collect());
     "fourstep:hosts", "SSH_HOSTS",
         "names separated by spaces: ids of instances or managed nodes, or host or host:port for SSH_TRANSPORT=ssh", "none",
         "the hosts on which SSH keys are rotated, in place of a tag",
-        Unset, |group, value| read::set(&mut group.hosts, value.split(' ').map(host).collect());
+        Secret, Unset, |group, value| read::set(&mut group.hosts, value.split(' ').map(host).collect());
     "fourstep:ssh-transport", "SSH_TRANSPORT",
         "ssm or ssh", "ssm",
         "whether SSH keys are installed by the agent of Systems Manager, or over SSH by the user itself",
-        Unset, |group, value| read::set(&mut group.transport, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.transport, read::word(value, &[
             ("ssm", TransportChoice::Ssm),
             ("ssh", TransportChoice::Ssh),
         ]));
     "fourstep:key-type", "KEY_TYPE",
         "ed25519, ecdsa-p256, ecdsa-p384, rsa-3072 or rsa-4096", "ed25519",
         "what kind of SSH key is made; RSA takes seconds on a small function",
-        Unset, |group, value| read::set(&mut group.key_type, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.key_type, read::word(value, &[
             ("ed25519", KeyType::Ed25519),
             ("ecdsa-p256", KeyType::EcdsaP256),
             ("ecdsa-p384", KeyType::EcdsaP384),
@@ -148,42 +148,42 @@ fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
     "fourstep:key-format", "KEY_FORMAT",
         "openssh or pem", "openssh",
         "how a private SSH key is written: OpenSSH's format, or PKCS#1 for RSA and PKCS#8 for the others",
-        Unset, |group, value| read::set(&mut group.key_format, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.key_format, read::word(value, &[
             ("openssh", KeyFormat::OpenSsh),
             ("pem", KeyFormat::Pem),
         ]));
     "", "PRIVATE_KEY_FIELD",
         "the name of a field", "PrivateKey, in any spelling",
         "the field of the secret that holds the private SSH key",
-        Unset, |group, value| read::set(&mut group.private_key_field, read::text(value, 128).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.private_key_field, read::text(value, 128).map(Some));
     "", "PUBLIC_KEY_FIELD",
         "the name of a field", "PublicKey, in any spelling",
         "the field of the secret that holds the public SSH key",
-        Unset, |group, value| read::set(&mut group.public_key_field, read::text(value, 128).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.public_key_field, read::text(value, 128).map(Some));
     "", "KEY_OPTIONS",
         "options of authorized_keys, separated by commas, such as restrict,from=\"10.0.0.0/8\"", "none",
         "what stands before an SSH key in authorized_keys",
-        Unset, |group, value| read::set(&mut group.key_options, key_options(value).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.key_options, key_options(value).map(Some));
     "", "TAGNAME",
         "the key of a tag, 1 to 128 characters", "none",
         "the key of the tag that marks hosts; needs TAGVALUE",
-        Unset, |group, value| read::set(&mut group.tag_name, read::text(value, 128).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.tag_name, read::text(value, 128).map(Some));
     "", "TAGVALUE",
         "the value of a tag, 1 to 256 characters", "none",
         "the value of the tag that marks hosts; needs TAGNAME",
-        Unset, |group, value| read::set(&mut group.tag_value, read::text(value, 256).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.tag_value, read::text(value, 256).map(Some));
     "", "MIN_HOSTS",
         "a number, 1 or more", "1",
         "how many hosts must carry the tag, for a rotation of SSH keys to go on",
-        Unset, |group, value| read::set(&mut group.min_hosts, read::number(value, 1, u32::MAX));
+        Owner, Unset, |group, value| read::set(&mut group.min_hosts, read::number(value, 1, u32::MAX));
     "", "MAX_UNREACHABLE",
         "a number, 0 or more", "0",
         "how many hosts may be out of reach, for a rotation of SSH keys to go on",
-        Unset, |group, value| read::set(&mut group.max_unreachable, read::number(value, 0, u32::MAX));
+        Owner, Unset, |group, value| read::set(&mut group.max_unreachable, read::number(value, 0, u32::MAX));
     "", "SSH_TEST",
         "login or agent", "login",
         "whether an SSH key is proved by logging in, or by the agent of Systems Manager",
-        Unset, |group, value| read::set(&mut group.test, read::word(value, &[
+        Owner, Unset, |group, value| read::set(&mut group.test, read::word(value, &[
             ("login", Proof::Login),
             ("agent", Proof::Agent),
         ]));

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use fourstep::settings::{Empty, Environment, Group, read};
+use fourstep::settings::{Empty, Environment, Group, Whose, read};
 use fourstep::{ErrorKind, Result};
 
 /// A setting, with what its values mean.
@@ -56,18 +56,22 @@ pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
         let place = variable.or(*tag).unwrap();
         assert_eq!(look(&defaults), *default, "{place}");
         for (value, meaning) in *good {
-            for (variables, tags) in [(variable, &None), (&None, tag)] {
-                let set = |name: &Option<&'static str>| Vec::from_iter(name.map(|name| (name, *value)));
-                let (variables, tags) = (set(variables), set(tags));
-                if variables.len() + tags.len() == 1 {
+            let limit = tag.and_then(limit_of::<G>);
+            for (variable, tag) in [(*variable, None), (limit, *tag)] {
+                let set = |name: Option<&'static str>| Vec::from_iter(name.map(|name| (name, *value)));
+                let (variables, tags) = (set(variable), set(tag));
+                if variable.is_some() || tag.is_some() {
                     let read = group::<G>(&variables, &tags).unwrap_or_else(|error| panic!("{place}={value}: {error}"));
                     assert_eq!(look(&read), *meaning, "{place}={value}");
                 }
             }
         }
-        if let (Some(tag), Some(variable)) = (tag, variable) {
+        // A variable that is its own limit lists what the tag chooses among.
+        if let (Some(tag), Some(variable)) = (tag, variable.filter(|_| tag.and_then(limit_of::<G>) != *variable)) {
             let [(by_variable, _), (by_tag, meaning), ..] = good else { panic!("{tag} needs two values") };
-            let read = group::<G>(&[(variable, by_variable)], &[(tag, by_tag)]).unwrap();
+            let limit = limit_of::<G>(tag).map(|limit| (limit, *by_tag));
+            let variables: Vec<_> = [(variable, *by_variable)].into_iter().chain(limit).collect();
+            let read = group::<G>(&variables, &[(tag, by_tag)]).unwrap();
             assert_eq!(look(&read), *meaning, "{tag} overrides {variable}");
         }
         for value in *bad {
@@ -82,6 +86,27 @@ pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
         }
     }
     an_empty_variable_is_as_good_as_none(cases, &defaults);
+    no_tag_widens(cases);
+}
+
+/// What a tag may name within the owner's limits is refused where the owner names none.
+#[track_caller]
+fn no_tag_widens<G: Group>(cases: &[Case<G>]) {
+    for tag in G::TABLE.iter().filter_map(|setting| setting.row.tag) {
+        let Some(limit) = limit_of::<G>(tag) else { continue };
+        assert!(G::TABLE.iter().any(|setting| setting.row.variable == Some(limit)), "{tag}: {limit} is no variable");
+        let case = cases.iter().find(|case| case.tag == Some(tag));
+        for (value, _) in case.unwrap_or_else(|| panic!("{tag} needs a case: no tag widens")).good {
+            let message = refusal::<G>(&[], &[(tag, value)]);
+            assert!(message.contains(tag) && message.contains(limit), "{tag}={value}: {message}");
+        }
+    }
+}
+
+/// Returns the variable whose limits hold for a tag.
+fn limit_of<G: Group>(tag: &str) -> Option<&'static str> {
+    let row = G::TABLE.iter().map(|setting| &setting.row).find(|row| row.tag == Some(tag))?;
+    if let Whose::Within(limit) = row.whose { Some(limit) } else { None }
 }
 
 #[track_caller]

@@ -80,7 +80,8 @@ fn the_readme_lists_every_setting_as_it_is() {
     let code = |name: Option<&str>| name.map_or_else(String::new, |name| format!("`{name}`"));
     let rows = settings().into_iter().map(|row| {
         let (tag, variable) = (code(row.tag), code(row.variable));
-        format!("| {tag} | {variable} | {} | {} | {} |\n", row.accepts, row.default, row.meaning).replace("|  |", "| |")
+        let Row { whose, accepts, default, meaning, .. } = row;
+        format!("| {tag} | {variable} | {whose} | {accepts} | {default} | {meaning} |\n").replace("|  |", "| |")
     });
     let table: String = rows.collect();
     let (before, rest) = readme.split_once(HEADING).unwrap();
@@ -95,7 +96,7 @@ fn the_readme_lists_every_setting_as_it_is() {
     );
 }
 
-const HEADING: &str = "| tag | variable | takes | without it | for |\n| --- | --- | --- | --- | --- |\n";
+const HEADING: &str = "| tag | variable | whose | takes | without it | for |\n| --- | --- | --- | --- | --- | --- |\n";
 
 /// Returns the variables that the ready-made providers put into their `base_url`.
 fn variables_of_providers() -> BTreeSet<String> {

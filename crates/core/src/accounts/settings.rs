@@ -50,7 +50,7 @@ crate::settings! { AccountSettings, check = check_endpoint;
     "fourstep:strategy", "STRATEGY",
         "auto, single-user, alternating-users or dual-password", "auto",
         "how old and new credentials take turns",
-        Unset, |group, value| read::set(&mut group.strategy, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.strategy, read::word(value, &[
             ("auto", StrategyChoice::Auto),
             ("single-user", StrategyChoice::SingleUser),
             ("alternating-users", StrategyChoice::AlternatingUsers),
@@ -59,26 +59,26 @@ crate::settings! { AccountSettings, check = check_endpoint;
     "fourstep:grants", "GRANTS",
         "mirror or leave", "mirror",
         "whether the clone account is made equal to its base, or only gets passwords",
-        Unset, |group, value| read::set(&mut group.grants, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.grants, read::word(value, &[
             ("mirror", Grants::Mirror),
             ("leave", Grants::Leave),
         ]));
     "fourstep:endpoint", "ENDPOINT",
         "host or host:port, with an IPv6 address in brackets", "the secret's host",
         "where to connect to, for a proxy or a CNAME; as a tag only within ALLOWED_ENDPOINTS",
-        Unset, |group, value| read::set(&mut group.endpoint, value.parse().ok().map(Some));
+        Within("ALLOWED_ENDPOINTS"), Unset, |group, value| read::set(&mut group.endpoint, value.parse().ok().map(Some));
     "", "ALLOWED_ENDPOINTS",
         "host or host:port, several separated by commas", "none",
         "the endpoints that a tag may name; an entry without a port admits all ports of its host",
-        Unset, |group, value| read::set(&mut group.allowed_endpoints, endpoints(value));
+        Owner, Unset, |group, value| read::set(&mut group.allowed_endpoints, endpoints(value));
     "fourstep:reset-lost", "",
         "the version id of AWSCURRENT", "none",
         "lets the admin secret reset, once, a password that no version knows",
-        Unset, |group, value| read::set(&mut group.reset_lost, version_id(value).map(Some));
+        Secret, Unset, |group, value| read::set(&mut group.reset_lost, version_id(value).map(Some));
     "fourstep:adopt", "",
         "true or false (or 1, y, yes, 0, n, no)", "false",
         "whether two accounts are this secret's where only their names say so",
-        Unset, |group, value| read::set(&mut group.adopt, Some(value).filter(|value| !value.is_empty()).and_then(read::boolean));
+        Secret, Unset, |group, value| read::set(&mut group.adopt, Some(value).filter(|value| !value.is_empty()).and_then(read::boolean));
 }
 
 const ENDPOINT_TAG: &str = "fourstep:endpoint";

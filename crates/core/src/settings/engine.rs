@@ -34,16 +34,16 @@ crate::settings! { EngineSettings;
     "fourstep:retire", "RETIRE",
         "at-next-rotation or at-finish", "at-next-rotation",
         "when the credential of AWSPREVIOUS stops working",
-        Unset, |group, value| read::set(&mut group.retire, read::word(value, &[
+        Secret, Unset, |group, value| read::set(&mut group.retire, read::word(value, &[
             ("at-next-rotation", Retire::AtNextRotation),
             ("at-finish", Retire::AtFinish),
         ]));
     "fourstep:min-age", "MIN_AGE",
         "a duration such as 0s, 12h or 1d", "0s",
         "how old AWSCURRENT must be before the next rotation may start",
-        Unset, |group, value| read::set(&mut group.min_age, humantime::parse_duration(value).ok());
+        Secret, Unset, |group, value| read::set(&mut group.min_age, humantime::parse_duration(value).ok());
     "", "OPERATOR_EVENTS",
         "on or off", "on",
         "whether the function answers operator events",
-        Unset, |group, value| read::set(&mut group.operator_events, read::word(value, &[("on", true), ("off", false)]));
+        Owner, Unset, |group, value| read::set(&mut group.operator_events, read::word(value, &[("on", true), ("off", false)]));
 }

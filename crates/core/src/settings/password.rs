@@ -125,31 +125,31 @@ crate::settings! { PasswordPolicy, check = |policy: &mut PasswordPolicy, _| {
     "fourstep:password-length", "PASSWORD_LENGTH",
         "a number from 1 to 4096", "32",
         "how many characters a new password has",
-        Unset, |policy, value| read::set(&mut policy.length, read::number(value, 1, 4096).map(|length| length as usize));
+        Secret, Unset, |policy, value| read::set(&mut policy.length, read::number(value, 1, 4096).map(|length| length as usize));
     "", "EXCLUDE_CHARACTERS",
         "characters, or the empty text", "the default of AWS's function for that engine",
         "characters that a new password does not have",
-        Value, |policy, value| read::set(&mut policy.exclude_characters, Some(Some(value.to_owned())));
+        Owner, Value, |policy, value| read::set(&mut policy.exclude_characters, Some(Some(value.to_owned())));
     "", "EXCLUDE_NUMBERS",
         "true or false (or 1, y, yes, 0, n, no, or the empty text)", "false",
         "keeps digits out of a new password",
-        Value, |policy, value| read::set(&mut policy.exclude_numbers, read::boolean(value));
+        Owner, Value, |policy, value| read::set(&mut policy.exclude_numbers, read::boolean(value));
     "", "EXCLUDE_PUNCTUATION",
         "true or false (or 1, y, yes, 0, n, no, or the empty text)", "false",
         "keeps punctuation out of a new password",
-        Value, |policy, value| read::set(&mut policy.exclude_punctuation, read::boolean(value));
+        Owner, Value, |policy, value| read::set(&mut policy.exclude_punctuation, read::boolean(value));
     "", "EXCLUDE_UPPERCASE",
         "true or false (or 1, y, yes, 0, n, no, or the empty text)", "false",
         "keeps upper-case letters out of a new password",
-        Value, |policy, value| read::set(&mut policy.exclude_uppercase, read::boolean(value));
+        Owner, Value, |policy, value| read::set(&mut policy.exclude_uppercase, read::boolean(value));
     "", "EXCLUDE_LOWERCASE",
         "true or false (or 1, y, yes, 0, n, no, or the empty text)", "false",
         "keeps lower-case letters out of a new password",
-        Value, |policy, value| read::set(&mut policy.exclude_lowercase, read::boolean(value));
+        Owner, Value, |policy, value| read::set(&mut policy.exclude_lowercase, read::boolean(value));
     "", "REQUIRE_EACH_INCLUDED_TYPE",
         "true or false (or 1, y, yes, 0, n, no, or the empty text)", "true",
         "whether a new password has at least one character of each type that is not excluded",
-        Value, |policy, value| read::set(&mut policy.require_each_included_type, read::boolean(value));
+        Owner, Value, |policy, value| read::set(&mut policy.require_each_included_type, read::boolean(value));
 }
 
 // The types of GetRandomPassword.
