@@ -40,7 +40,8 @@ pub struct Strategies<A> {
     target: Target<A>,
     alternating_users: Option<Choice<A>>,
     dual_password: Option<Choice<A>>,
-    dual_or_single: Option<Choice<A>>,
+    /// What `auto` does where no two accounts take turns.
+    one_account: Choice<A>,
 }
 
 /// Chooses one strategy. As a function, so that only a server that has the strategy needs its trait.
@@ -51,7 +52,12 @@ impl<A: Accounts> Strategies<A> {
     #[must_use]
     pub fn new(accounts: A) -> Self {
         let target = Target::new(accounts);
-        Self { target, alternating_users: None, dual_password: None, dual_or_single: None }
+        Self {
+            target,
+            alternating_users: None,
+            dual_password: None,
+            one_account: |target| Chosen::new(SingleUser(target)),
+        }
     }
 
     /// Sets how database servers are looked up. Without it, an administrator's secret has to name its host, and the same
@@ -77,7 +83,7 @@ impl<A: Accounts> Strategies<A> {
         A: TwoPasswords,
     {
         let dual_password: Option<Choice<A>> = Some(|target| Chosen::new(DualPassword(target)));
-        Self { dual_password, dual_or_single: Some(|target| Chosen::new(DualOrSingle(target))), ..self }
+        Self { dual_password, one_account: |target| Chosen::new(DualOrSingle(target)), ..self }
     }
 }
 
@@ -97,10 +103,7 @@ impl<A: Accounts> Rotation for Strategies<A> {
                 None => Err(Passwords::none_of_this_kind().refusal()),
             },
             (StrategyChoice::Auto, Some(chosen)) if alternates(cx).await? => Ok(chosen(target)),
-            (StrategyChoice::Auto, _) => Ok(match self.dual_or_single {
-                Some(chosen) => chosen(target),
-                None => Chosen::new(SingleUser(target)),
-            }),
+            (StrategyChoice::Auto, _) => Ok((self.one_account)(target)),
         }
     }
 }
