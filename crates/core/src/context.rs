@@ -208,7 +208,7 @@ impl<'a> Context<'a> {
     }
 
     fn next_wait(&self, backoff: &mut Backoff) -> Option<Duration> {
-        backoff.next().filter(|wait| self.may_wait(*wait))
+        self.services.next_wait(backoff, self.deadline)
     }
 
     async fn sleep(&self, duration: Duration) {

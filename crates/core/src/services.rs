@@ -24,6 +24,11 @@ impl Services {
         deadline.duration_since(self.clock.now()).unwrap_or_default()
     }
 
+    /// Returns how long to wait before the next attempt. `None`: there were enough, or there is no time for another one.
+    pub(crate) fn next_wait(&self, backoff: &mut Backoff, deadline: SystemTime) -> Option<Duration> {
+        backoff.next().filter(|wait| self.may_wait(*wait, deadline))
+    }
+
     /// Returns whether there is time to wait that long, and for another attempt after it.
     pub(crate) fn may_wait(&self, wait: Duration, deadline: SystemTime) -> bool {
         wait + FOR_AN_ATTEMPT < self.remaining(deadline)
@@ -31,7 +36,7 @@ impl Services {
 
     /// Waits before the next attempt. `false`: there were enough, or there is no time for another one.
     pub(crate) async fn pause(&self, backoff: &mut Backoff, deadline: SystemTime) -> bool {
-        match backoff.next().filter(|wait| self.may_wait(*wait, deadline)) {
+        match self.next_wait(backoff, deadline) {
             Some(wait) => {
                 self.clock.sleep(wait).await;
                 true
