@@ -64,7 +64,7 @@ impl<A: Accounts> Strategies<A> {
     /// one as the secret that is rotated.
     #[must_use]
     pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
-        Self { target: Target { servers, ..self.target }, ..self }
+        Self { target: self.target.with_servers(servers), ..self }
     }
 
     /// Adds alternating-users.

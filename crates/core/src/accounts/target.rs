@@ -17,6 +17,11 @@ impl<A> Target<A> {
     pub(crate) fn new(accounts: A) -> Self {
         Self { accounts, servers: Arc::new(NoLookup) }
     }
+
+    /// Sets how servers are looked up.
+    pub(crate) fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
+        Self { servers, ..self }
+    }
 }
 
 impl<A: Accounts> Target<A> {

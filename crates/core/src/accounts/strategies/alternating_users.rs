@@ -37,7 +37,7 @@ impl<A: Clones> AlternatingUsers<A> {
     /// one as the secret that is rotated.
     #[must_use]
     pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
-        Self(Target { servers, ..self.0 })
+        Self(self.0.with_servers(servers))
     }
 }
 

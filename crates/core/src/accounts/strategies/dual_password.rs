@@ -40,7 +40,7 @@ impl<A: TwoPasswords> DualPassword<A> {
     /// one as the secret that is rotated.
     #[must_use]
     pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
-        Self(Target { servers, ..self.0 })
+        Self(self.0.with_servers(servers))
     }
 }
 

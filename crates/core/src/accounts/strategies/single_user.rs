@@ -32,7 +32,7 @@ impl<A: Accounts> SingleUser<A> {
     /// one as the secret that is rotated.
     #[must_use]
     pub fn with_servers(self, servers: Arc<dyn ServerLookup>) -> Self {
-        Self(Target { servers, ..self.0 })
+        Self(self.0.with_servers(servers))
     }
 }
 
