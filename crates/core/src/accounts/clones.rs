@@ -59,7 +59,7 @@ pub enum Mirrored {
 }
 
 /// What tells that a clone is this secret's own, beside a mark in the server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     /// A version of this secret was current with the clone.
     pub known: bool,
