@@ -203,8 +203,7 @@ impl Rotator for Ssh {
     }
 
     async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
-        let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
-        let version = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?;
+        let version = cx.current::<KeyPair>().await?;
         let public = |pair: &KeyPair| pair.public(cx.settings()).ok().flatten();
         let keys = keep.kept().filter_map(public).collect();
         let mut gone: Vec<_> =

@@ -75,7 +75,11 @@ impl Context<'_> {
     }
 
     /// Reads AWSCURRENT where there has to be one, since createSecret made the pending version from it.
-    pub(crate) async fn current<S: Serialize + DeserializeOwned>(&self) -> Result<Arc<Version<S>>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`labelled`](Self::labelled), and `Unavailable` if there is none with a value yet.
+    pub async fn current<S: Serialize + DeserializeOwned>(&self) -> Result<Arc<Version<S>>> {
         self.labelled(AWSCURRENT).await?.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))
     }
 

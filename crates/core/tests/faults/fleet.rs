@@ -132,8 +132,7 @@ impl Rotator for ModelFleet {
     }
 
     async fn retire(&self, keep: &Keep<'_, KeyPair>, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
-        let version = cx.labelled::<KeyPair>(AWSCURRENT).await?;
-        let generation = version.ok_or_else(|| Error::unavailable("AWSCURRENT is not visible yet"))?.created();
+        let generation = cx.current::<KeyPair>().await?.created();
         let kept: Vec<_> = keep.kept().map(|secret| secret.public.clone()).collect();
         let mut gone: Vec<_> = keep.gone(|secret| secret.public.clone()).map(|secret| secret.public.clone()).collect();
         let previous = cx.older::<KeyPair>(AWSPREVIOUS).await?;
