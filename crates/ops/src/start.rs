@@ -5,7 +5,7 @@ use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
 use crate::error::{Error, Reason, Result};
-use crate::function::{labelled_opens, opens};
+use crate::function::{function_of, labelled_opens, opens};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
 use crate::request::Request;
@@ -132,11 +132,8 @@ impl Operator {
 fn may_rotate(secret: &Secret) -> Result<()> {
     let Secret { name, .. } = secret;
     secret.check_primary()?;
-    if secret.function.is_none() && secret.owning_service.is_none() {
-        return Err(Error::forbidden_by_state(
-            format!("no function rotates secret {name}"),
-            format!("Name one: fourstep configure {name} --function ARN --every 30d"),
-        ));
+    if secret.owning_service.is_none() {
+        function_of(secret)?;
     }
     if !secret.rotation_enabled && secret.function.is_some() {
         let next = match secret.pending() {

@@ -16,7 +16,7 @@ pub(crate) fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result
 /// Writes a time, if it is known, as [`rfc3339`] does.
 pub(crate) fn optional_time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
-        Some(time) => serializer.collect_str(&humantime::format_rfc3339_seconds(*time)),
+        Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),
     }
 }
