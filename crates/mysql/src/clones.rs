@@ -104,6 +104,8 @@ async fn missing(
 ) -> Result<Vec<Statement>> {
     let writer = Writer::new(session.account(), session.product());
     let mut statements = Vec::new();
+    // Read once, and only where an entry is to be made.
+    let mut variables = None;
     for (entry, of_base) in &pair.of_base {
         let account = Account::new(clone, &entry.account.host);
         let wanted = match session.product() {
@@ -118,7 +120,10 @@ async fn missing(
                 of_clone
             }
             None => {
-                let variables = Variables::read(session).await?;
+                let variables = match &variables {
+                    Some(variables) => variables,
+                    None => variables.insert(Variables::read(session).await?),
+                };
                 let password = half_made(&claim.passwords[0]);
                 let verifier = variables.verifier(session, entry, &password, cx)?;
                 statements.push(writer.create(&account, entry, &verifier, &wanted));
