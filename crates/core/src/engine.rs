@@ -98,6 +98,7 @@ impl Engine {
     fn report<T>(&self, notes: &Notes, started: SystemTime, result: Result<T>) -> Report<T> {
         Report {
             secret_name: notes.secret_name(),
+            owner: notes.owner(),
             strategy: notes.strategy(),
             attempts: notes.attempts(),
             duration: self.services.clock.now().duration_since(started).unwrap_or_default(),

@@ -11,7 +11,7 @@ use crate::notes::Notes;
 use crate::report::Done;
 use crate::rotation::{Chosen, Rotation};
 use crate::services::Services;
-use crate::settings::Settings;
+use crate::settings::{Owners, Settings};
 use crate::step::StepEvent;
 use crate::store::{AWSCURRENT, AWSPENDING, Description};
 
@@ -48,6 +48,8 @@ impl<'a> Invocation<'a> {
         description: Description,
     ) -> Result<Context<'c>> {
         self.notes.secret_is(&description.name);
+        // Before the settings are read, so that a wrong one is told as its owner's too.
+        self.notes.owner_is(Owners::of(&self.services.environment, &description.tags));
         self.notes.begin_step();
         let settings = Settings::read(rotation.settings(), &self.services.environment, &description.tags)?;
         Ok(Context::new(self.services, self.notes, event, settings, self.deadline, description))

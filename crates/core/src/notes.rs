@@ -14,6 +14,7 @@ pub(crate) struct Notes(Mutex<Noted>);
 #[derive(Default)]
 struct Noted {
     secret_name: Option<String>,
+    owner: Option<String>,
     strategy: Option<(&'static str, Slots)>,
     repeated: u32,
     tried: BTreeMap<String, bool>,
@@ -27,6 +28,15 @@ impl Notes {
 
     pub(crate) fn secret_name(&self) -> Option<String> {
         self.lock().secret_name.clone()
+    }
+
+    /// Notes whose secret it is, where the function tells owners apart.
+    pub(crate) fn owner_is(&self, owner: Option<String>) {
+        self.lock().owner = owner;
+    }
+
+    pub(crate) fn owner(&self) -> Option<String> {
+        self.lock().owner.clone()
     }
 
     /// Notes how the credentials are rotated. What the target told last holds.

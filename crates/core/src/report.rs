@@ -48,6 +48,8 @@ impl From<Outcome> for Done {
 pub struct Report<T = Done> {
     /// The name of the secret, if the step got that far.
     pub secret_name: Option<String>,
+    /// Whose secret it is, if the step got that far and the function tells owners apart.
+    pub owner: Option<String>,
     /// The strategy that ran, if the step got that far.
     pub strategy: Option<&'static str>,
     /// How often the step was attempted, the first time included.
@@ -62,7 +64,7 @@ impl<T> Report<T> {
     /// Returns the same report of another result.
     #[must_use]
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Report<U> {
-        let Self { secret_name, strategy, attempts, duration, result } = self;
-        Report { secret_name, strategy, attempts, duration, result: result.map(change) }
+        let Self { secret_name, owner, strategy, attempts, duration, result } = self;
+        Report { secret_name, owner, strategy, attempts, duration, result: result.map(change) }
     }
 }

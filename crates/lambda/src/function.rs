@@ -60,29 +60,36 @@ impl<R: Rotation> Function<R> {
         let secret = report.secret_name.as_deref().or(event.map(Event::secret_id));
         let version = event.and_then(Event::token);
         let step = event.map(Event::name);
-        let (strategy, attempts) = (report.strategy, report.attempts);
+        let (owner, strategy, attempts) = (report.owner.as_deref(), report.strategy, report.attempts);
         let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
         let request_id = context.request_id.as_str();
         match &report.result {
             Ok(done) => tracing::info!(
-                target: "fourstep", secret, version, step, strategy, outcome = done.outcome.name(), attempts,
+                target: "fourstep", secret, owner, version, step, strategy, outcome = done.outcome.name(), attempts,
                 duration_ms, request_id,
                 without_current_ms = done.without_current.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
                 "step done"
             ),
             Err(error) => tracing::error!(
-                target: "fourstep", secret, version, step, strategy, kind = error.kind().name(), attempts,
+                target: "fourstep", secret, owner, version, step, strategy, kind = error.kind().name(), attempts,
                 duration_ms, request_id,
                 "{error}"
             ),
         }
         let function = context.env_config.function_name.as_str();
-        let measured =
-            metrics::Measured { function, secret, strategy, step, duration: report.duration, result: &report.result };
+        let measured = metrics::Measured {
+            function,
+            secret,
+            owner,
+            strategy,
+            step,
+            duration: report.duration,
+            result: &report.result,
+        };
         log::write_line(&self.filter, &metrics::line(&measured, SystemTime::now()));
     }
 }
 
 fn not_an_event(error: Error) -> Report {
-    Report { secret_name: None, strategy: None, attempts: 1, duration: Duration::ZERO, result: Err(error) }
+    Report { secret_name: None, owner: None, strategy: None, attempts: 1, duration: Duration::ZERO, result: Err(error) }
 }

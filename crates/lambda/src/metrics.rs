@@ -13,6 +13,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) function: &'a str,
     /// The name of the secret. It is a field: as a dimension it would be a metric, and a price, for each secret.
     pub(crate) secret: Option<&'a str>,
+    /// Whose secret it is, where the function tells owners apart.
+    pub(crate) owner: Option<&'a str>,
     /// The strategy that ran.
     pub(crate) strategy: Option<&'a str>,
     /// The step that ran.
@@ -34,6 +36,7 @@ const UNKNOWN: &str = "none";
 /// - `Failure` by function and kind, for an alarm on one kind. An alarm can take no sum over dimensions.
 /// - `ActionNeeded`: 1 by function where a failure was of another kind than `Unavailable`: a person has to act.
 /// - `Rotated`: 1 by function where finishSecret promoted a version, for an alarm on its absence.
+/// - All that is by function alone also by function and owner, so that the noise of one hides no silence of another.
 pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     let (dimension, ending, count, without_current) = match measured.result {
         Ok(done) => ("Outcome", done.outcome.name(), "Success", done.without_current),
@@ -59,6 +62,9 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
         directive(&["FunctionName", "Strategy", "Step", dimension], &detailed),
         directive(&["FunctionName"], &of_function),
     ];
+    if measured.owner.is_some() {
+        directives.push(directive(&["FunctionName", "Owner"], &of_function));
+    }
     if failed == 1 {
         directives.push(directive(&["FunctionName", "Kind"], &[counted("Failure")]));
     }
@@ -76,6 +82,9 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
         "Success": 1 - failed,
         "Failure": failed,
     });
+    if let Some(owner) = measured.owner {
+        line["Owner"] = owner.into();
+    }
     if action_needed {
         line["ActionNeeded"] = 1.into();
     }
@@ -134,6 +143,7 @@ mod tests {
             &Measured {
                 function: "rotate",
                 secret: Some("app/db"),
+                owner: Some("blue"),
                 strategy: Some("single-user"),
                 step: Some("finishSecret"),
                 duration: Duration::from_micros(35_900),
@@ -149,6 +159,9 @@ mod tests {
             "FunctionName=rotate Success=1".to_owned(),
             "FunctionName=rotate Failure=0".to_owned(),
             "FunctionName=rotate Rotated=1".to_owned(),
+            "FunctionName=rotate Owner=blue Success=1".to_owned(),
+            "FunctionName=rotate Owner=blue Failure=0".to_owned(),
+            "FunctionName=rotate Owner=blue Rotated=1".to_owned(),
         ];
         assert_eq!(read(&line), expected.into());
         let root: Value = serde_json::from_str(&line).unwrap();
@@ -161,6 +174,7 @@ mod tests {
         let measured = Measured {
             function: "rotate",
             secret: None,
+            owner: None,
             strategy: None,
             step: None,
             duration: Duration::ZERO,

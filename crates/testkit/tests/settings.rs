@@ -44,6 +44,14 @@ fn each_setting_of_the_engine_is_read_and_refused() {
             good: &[("off", "false"), ("on", "true")],
             bad: &["true", "OFF", "no"],
         },
+        Case {
+            tag: None,
+            variable: Some("OWNERS"),
+            look: |group| format!("{:?}", group.owners),
+            default: r#"Owners { tag: "", values: [] }"#,
+            good: &[("team=blue, green", r#"Owners { tag: "team", values: ["blue", "green"] }"#)],
+            bad: &["team", "team=", "=blue", "team=blue,", "team=:blue", "team=other"],
+        },
     ];
     hold::<EngineSettings>(cases, &[]);
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::settings::read;
+use crate::settings::{Owners, read};
 
 /// The settings that the engine itself reads, whatever it rotates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +12,18 @@ pub struct EngineSettings {
     pub min_age: Duration,
     /// Whether the function answers operator events.
     pub operator_events: bool,
+    /// Whose secrets logs and metrics tell apart.
+    pub owners: Owners,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { retire: Retire::AtNextRotation, min_age: Duration::ZERO, operator_events: true }
+        Self {
+            retire: Retire::AtNextRotation,
+            min_age: Duration::ZERO,
+            operator_events: true,
+            owners: Owners::default(),
+        }
     }
 }
 
@@ -46,4 +53,8 @@ crate::settings! { EngineSettings;
         "on or off", "on",
         "whether the function answers operator events",
         Owner, Unset, |group, value| read::set(&mut group.operator_events, read::word(value, &[("on", true), ("off", false)]));
+    "", "OWNERS",
+        "the key of a tag and values of it, such as team=blue,green", "none",
+        "whose secrets logs and metrics tell apart, by a tag; any value that is not listed is told as other",
+        Owner, Unset, |group, value| read::set(&mut group.owners, Owners::parse(value));
 }
