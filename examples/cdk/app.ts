@@ -56,12 +56,12 @@ class Database extends Stack {
 class SshFleet extends Stack {
   constructor(scope: Construct, id: string) {
     super(scope, id);
+    const user: string = this.node.tryGetContext("user") ?? "deploy";
     const tag = { name: "RotateSSHKeys", value: "True" };
     const secret = new secretsmanager.CfnSecret(this, "Secret", {
       description: "The SSH key of a user on a fleet of hosts",
       // Both are empty at first: the first rotation makes the key.
       secretString: this.toJsonString({ PublicKey: "", PrivateKey: "" }),
-      tags: [{ key: "fourstep:ssh-user", value: this.node.tryGetContext("user") ?? "deploy" }],
     });
     secret.applyRemovalPolicy(RemovalPolicy.RETAIN);
     const document = this.formatArn({ service: "ssm", account: "", resource: "document", resourceName: "AWS-RunShellScript" });
@@ -72,7 +72,7 @@ class SshFleet extends Stack {
     const rotation = new RotationFunction(this, "Rotation", {
       name: "rotate-ssh",
       timeout: Duration.seconds(300),
-      environment: { TAGNAME: tag.name, TAGVALUE: tag.value },
+      environment: { USERNAME: user, TAGNAME: tag.name, TAGVALUE: tag.value },
       statements: [
         new iam.PolicyStatement({ actions: ["ssm:SendCommand"], resources: [document] }),
         new iam.PolicyStatement({

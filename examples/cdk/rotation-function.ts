@@ -15,7 +15,7 @@ export interface RotationFunctionProps {
   readonly timeout: Duration;
   /** Settings, as the README lists them. */
   readonly environment?: Record<string, string>;
-  /** The secrets of administrators, which the field `masterarn` of other secrets names. */
+  /** The secrets that may be administrators' secrets, which the field `masterarn` of other secrets names. */
   readonly administrators?: string[];
   /** What the role allows beside the secrets. */
   readonly statements?: iam.PolicyStatement[];
@@ -24,17 +24,15 @@ export interface RotationFunctionProps {
 }
 
 /**
- * A function of Fourstep from its zip. Its role allows what the function calls, and only on secrets that name this very
- * function as their rotation function.
+ * A function of Fourstep from its zip. Its role allows what the function calls, and only on the secrets that it is given
+ * to rotate.
  */
 export class RotationFunction extends Construct {
   private readonly handler: lambda.Function;
   private readonly policy: iam.Policy;
-  private readonly invocation: lambda.CfnPermission;
 
   constructor(scope: Construct, id: string, props: RotationFunctionProps) {
     super(scope, id);
-    const stack = Stack.of(this);
     const arm = this.node.tryGetContext("architecture") !== "x86_64";
     const logGroup = new logs.LogGroup(this, "Logs", { retention: logs.RetentionDays.THREE_MONTHS });
     const role = new iam.Role(this, "Role", { assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com") });
@@ -49,7 +47,7 @@ export class RotationFunction extends Construct {
       code: lambda.Code.fromAsset(this.zip(props.name, arm ? "arm64" : "x86_64")),
       memorySize: 128,
       timeout: props.timeout,
-      environment: props.environment,
+      environment: { ...props.environment, ADMIN_SECRETS: (props.administrators ?? []).join(",") },
       loggingFormat: lambda.LoggingFormat.JSON,
       logGroup,
       role,
@@ -57,7 +55,7 @@ export class RotationFunction extends Construct {
     });
     // Lambda joins the network with the role while it makes the function.
     this.handler.node.addDependency(service);
-    const allowed = [this.rotate(), ...(props.statements ?? [])];
+    const allowed = [...(props.statements ?? [])];
     if (props.administrators?.length) {
       allowed.push(
         new iam.PolicyStatement({
@@ -68,12 +66,6 @@ export class RotationFunction extends Construct {
     }
     // Apart from the role, since it names the function, and the function names the role.
     this.policy = new iam.Policy(this, "Policy", { roles: [role], statements: allowed });
-    this.invocation = new lambda.CfnPermission(this, "Invocation", {
-      functionName: this.handler.functionName,
-      action: "lambda:InvokeFunction",
-      principal: "secretsmanager.amazonaws.com",
-      sourceAccount: stack.account,
-    });
   }
 
   /**
@@ -81,6 +73,14 @@ export class RotationFunction extends Construct {
    * secret's value yet.
    */
   rotates(secret: secretsmanager.ISecret, schedule: string, immediately = false): void {
+    this.policy.addStatements(this.rotate(secret));
+    const invocation = new lambda.CfnPermission(this, `${secret.node.id}Invocation`, {
+      functionName: this.handler.functionName,
+      action: "lambda:InvokeFunction",
+      principal: "secretsmanager.amazonaws.com",
+      sourceAccount: Stack.of(this).account,
+      sourceArn: secret.secretArn,
+    });
     const rotation = new secretsmanager.CfnRotationSchedule(this, `${secret.node.id}Rotation`, {
       secretId: secret.secretArn,
       rotationLambdaArn: this.handler.functionArn,
@@ -89,11 +89,11 @@ export class RotationFunction extends Construct {
     });
     // Secrets Manager tries the function while it makes the schedule: by then it has to be allowed to call it, and the
     // function to read the secret.
-    rotation.addResourceDependency(this.invocation);
+    rotation.addResourceDependency(invocation);
     rotation.addResourceDependency(this.policy.node.defaultChild as CfnResource);
   }
 
-  private rotate(): iam.PolicyStatement {
+  private rotate(secret: secretsmanager.ISecret): iam.PolicyStatement {
     return new iam.PolicyStatement({
       actions: [
         "secretsmanager:DescribeSecret",
@@ -102,7 +102,7 @@ export class RotationFunction extends Construct {
         "secretsmanager:PutSecretValue",
         "secretsmanager:UpdateSecretVersionStage",
       ],
-      resources: [Stack.of(this).formatArn({ service: "secretsmanager", resource: "secret:*" })],
+      resources: [secret.secretArn],
       conditions: {
         ArnLike: {
           "secretsmanager:resource/AllowRotationLambdaArn": [

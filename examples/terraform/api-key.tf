@@ -31,6 +31,7 @@ module "api_key_rotation" {
   zips        = var.zips
   release     = var.release
   timeout     = 120
+  secrets     = [aws_secretsmanager_secret.api_key.arn]
   environment = { API_PROVIDER = var.api_provider }
 }
 

@@ -89,6 +89,7 @@ module "database_rotation" {
   zips               = var.zips
   release            = var.release
   timeout            = 60
+  secrets            = [aws_secretsmanager_secret.database.arn]
   administrators     = var.database_administrator == null ? [] : [var.database_administrator]
   subnet_ids         = var.database_subnet_ids
   security_group_ids = var.database_security_group_ids

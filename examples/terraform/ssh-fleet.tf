@@ -23,10 +23,6 @@ locals {
 
 resource "aws_secretsmanager_secret" "ssh" {
   description = "The SSH key of a user on a fleet of hosts"
-
-  tags = {
-    "fourstep:ssh-user" = var.ssh_user
-  }
 }
 
 # Both are empty at first: the first rotation makes the key.
@@ -42,8 +38,10 @@ module "ssh_rotation" {
   zips    = var.zips
   release = var.release
   timeout = 300
+  secrets = [aws_secretsmanager_secret.ssh.arn]
 
   environment = {
+    USERNAME = var.ssh_user
     TAGNAME  = var.hosts_tag.name
     TAGVALUE = var.hosts_tag.value
   }

@@ -1,16 +1,11 @@
-# A function of Fourstep from its zip. Its role allows what the function calls, and only on secrets that name this very
-# function as their rotation function.
+# A function of Fourstep from its zip. Its role allows what the function calls, and only on the secrets that it is given to
+# rotate, while they name this very function as their rotation function.
 
 data "aws_caller_identity" "this" {}
-
-data "aws_partition" "this" {}
-
-data "aws_region" "this" {}
 
 locals {
   account = data.aws_caller_identity.this.account_id
   zip     = "${var.zips}/${var.name}-${var.release}.zip"
-  secrets = "arn:${data.aws_partition.this.partition}:secretsmanager:${data.aws_region.this.region}:${local.account}:secret:*"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -72,7 +67,7 @@ resource "aws_lambda_function" "this" {
   role             = aws_iam_role.this.arn
 
   environment {
-    variables = var.environment
+    variables = merge(var.environment, { ADMIN_SECRETS = join(",", var.administrators) })
   }
 
   logging_config {
@@ -94,10 +89,13 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_lambda_permission" "this" {
+  count = length(var.secrets)
+
   function_name  = aws_lambda_function.this.function_name
   action         = "lambda:InvokeFunction"
   principal      = "secretsmanager.amazonaws.com"
   source_account = local.account
+  source_arn     = var.secrets[count.index]
 }
 
 # Apart from the role, since it names the function, and the function names the role.
@@ -117,7 +115,7 @@ resource "aws_iam_role_policy" "rotation" {
           "secretsmanager:PutSecretValue",
           "secretsmanager:UpdateSecretVersionStage",
         ]
-        Resource = [local.secrets]
+        Resource = var.secrets
         Condition = {
           ArnLike = {
             "secretsmanager:resource/AllowRotationLambdaArn" = [

@@ -24,8 +24,13 @@ variable "environment" {
   default     = {}
 }
 
+variable "secrets" {
+  description = "The ARNs of the secrets that it rotates"
+  type        = list(string)
+}
+
 variable "administrators" {
-  description = "The secrets of administrators, which the field masterarn of other secrets names"
+  description = "The secrets that may be administrators' secrets, which the field masterarn of other secrets names"
   type        = list(string)
   default     = []
 }

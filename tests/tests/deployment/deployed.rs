@@ -54,6 +54,7 @@ impl World {
             ("AWS_ENDPOINT_URL_SSM", OsStr::new(ssm.url())),
             ("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", OsStr::new(ssm.url())),
             ("API_LOOPBACK", OsStr::new("on")),
+            ("LOCAL_ADDRESSES", OsStr::new("127.*, ::1")),
         ];
         let cloud = Ministack::start(&variables).await.unwrap()?;
         let mut text = fs::read_to_string(dist.join(format!("template-{HERE}.yaml"))).unwrap();
@@ -63,7 +64,8 @@ impl World {
             text = text.replace(&format!("CodeUri: {zip}"), &format!("CodeUri: {address}"));
         }
         let address = cloud.upload("template.yaml", text.as_bytes()).await.unwrap();
-        let outputs = cloud.create_stack("fourstep", &address, parameters).await.unwrap().unwrap();
+        let parameters = [&[("SecretTag", "app")], parameters].concat();
+        let outputs = cloud.create_stack("fourstep", &address, &parameters).await.unwrap().unwrap();
         Some(Self { aws, cloud: Arc::new(cloud), outputs })
     }
 
@@ -175,6 +177,7 @@ async fn the_whole_template_can_be_deployed() {
         ("RotateSsh", "true"),
         ("HostsTagName", "RotateSSHKeys"),
         ("HostsTagValue", "True"),
+        ("AllowedHostsTags", "team=blue,team=green + stage=test"),
         ("ReconcileSecretArn", "arn:aws:secretsmanager:us-east-1:000000000000:secret:ssh-AbCdEf"),
         ("AdminSecretArns", "arn:aws:secretsmanager:us-east-1:000000000000:secret:admin-AbCdEf"),
         ("RdsLookups", "true"),
@@ -188,7 +191,7 @@ async fn the_whole_template_can_be_deployed() {
     let Some(world) = World::deploy(&parameters).await else { return };
     let made = world.cloud.resource_types("fourstep").await.unwrap();
     let count = |kind: &str| made.iter().filter(|one| *one == kind).count();
-    assert_eq!((count("AWS::Lambda::Function"), count("AWS::IAM::Role"), count("AWS::IAM::Policy")), (4, 4, 5));
+    assert_eq!((count("AWS::Lambda::Function"), count("AWS::IAM::Role"), count("AWS::IAM::Policy")), (4, 4, 6));
     assert_eq!((count("AWS::CloudWatch::Alarm"), count("AWS::Events::Rule")), (16, 2));
     for output in ["PostgresFunctionArn", "MysqlFunctionArn", "ApiKeyFunctionArn", "SshFunctionArn", "TopicArn"] {
         assert!(world.outputs.contains_key(output), "{:?}", world.outputs);

@@ -22,6 +22,9 @@ fn an_example_rotates_by_a_function_whose_stack_is_complete() {
     for file in fs::read_dir(path("examples/cloudformation")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         let example = example(&name);
+        if name == "owner-alarms.yaml" {
+            continue;
+        }
         let arn = &example["Resources"]["Rotation"]["Properties"]["RotationLambdaARN"];
         if name == "nested.yaml" {
             assert_eq!(*arn, json!({ "Fn::GetAtt": ["Fourstep", "Outputs.PostgresFunctionArn"] }));
@@ -35,6 +38,41 @@ fn an_example_rotates_by_a_function_whose_stack_is_complete() {
     }
     assert!(used.is_subset(&exports), "{used:?} of {exports:?}");
     assert_eq!(used.len(), 4, "every function is used: {used:?}");
+}
+
+/// The stack's own default rotates no other secret.
+#[test]
+fn the_secret_of_an_example_has_the_tag_that_lets_the_function_rotate_it() {
+    for file in fs::read_dir(path("examples/cloudformation")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let example = example(&name);
+        let Some(secret) = example["Resources"].get("Secret") else { continue };
+        let tags = secret["Properties"]["Tags"].as_array().unwrap();
+        let value = &tags.iter().find(|tag| tag["Key"] == "Fourstep").unwrap()["Value"];
+        let expected = match &example["Resources"]["Fourstep"] {
+            Value::Null => json!({ "Ref": "SecretTag" }),
+            fourstep => fourstep["Properties"]["Parameters"]["SecretTag"].clone(),
+        };
+        assert_eq!(*value, expected, "{name}");
+    }
+}
+
+/// What the function measures by owner, an alarm can be set on.
+#[test]
+fn the_alarms_of_an_owner_are_on_metrics_by_function_and_owner() {
+    let alarms = example("owner-alarms.yaml");
+    let metrics: BTreeSet<_> = alarms["Resources"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|alarm| {
+            let properties = &alarm["Properties"];
+            let names = properties["Dimensions"].as_array().unwrap().iter().map(|one| one["Name"].as_str().unwrap());
+            assert!(names.eq(["FunctionName", "Owner"]), "{properties}");
+            properties["MetricName"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(metrics, BTreeSet::from(["ActionNeeded", "Rotated"].map(str::to_owned)));
 }
 
 #[test]

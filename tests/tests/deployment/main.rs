@@ -3,6 +3,7 @@
 // What the tests share is outside of the functions that clippy knows as tests.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod cdk;
 mod deployed;
 mod examples;

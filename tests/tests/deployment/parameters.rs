@@ -30,12 +30,38 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (vec![("RotateMysql", "true"), ("AdminKmsKeyArns", "arn:k")], "AdminKmsKeyArns needs AdminSecretArns"),
         (vec![("RotateMysql", "true"), ("Architecture", "mips")], "Architecture"),
         (vec![("RotateApiKey", "true")], "API keys need ApiProviders"),
-        (vec![("RotateSsh", "true")], "need HostsTagName and HostsTagValue"),
+        (vec![("RotateSsh", "true")], "need HostsTagName and HostsTagValue, or HostsTags"),
         (
             vec![("RotateMysql", "true"), ("ReconcileSecretArn", "arn:s")],
-            "ReconcileSecretArn needs RotateSsh = true and OperatorEvents = on",
+            "ReconcileSecretArn needs RotateSsh = true, and OperatorEvents = on or a list with reconcile",
         ),
-        (vec![("RotateMysql", "true"), ("SecretAccess", "by-tag")], "by-tag needs SecretTag"),
+        (
+            vec![
+                ("RotateSsh", "true"),
+                ("HostsTags", "team=blue"),
+                ("ReconcileSecretArn", "arn:s"),
+                ("OperatorEvents", "diagnose,recover"),
+            ],
+            "ReconcileSecretArn needs RotateSsh = true, and OperatorEvents = on or a list with reconcile",
+        ),
+        (
+            vec![("RotateMysql", "true"), ("OperatorEvents", "off,recover")],
+            "OperatorEvents is off, read or on, or a list",
+        ),
+        (vec![("RotateMysql", "true"), ("OperatorEvents", "delete")], "OperatorEvents is off, read or on, or a list"),
+        (
+            vec![
+                ("RotateSsh", "true"),
+                ("HostsTags", "team=blue"),
+                ("HostsTagName", "team"),
+                ("HostsTagValue", "blue"),
+            ],
+            "HostsTags is in place of HostsTagName",
+        ),
+        (vec![("RotateSsh", "true"), ("HostsTags", "team=blue, stage=test")], "HostsTags"),
+        (vec![("RotateSsh", "true"), ("AllowedHostsTags", "a=1,b=2,c=3,d=4,e=5")], "AllowedHostsTags"),
+        // Which secrets are rotated is for the owner to say.
+        (vec![("RotateMysql", "true"), ("SecretTag", "")], "by-tag needs SecretTag"),
         (vec![("RotateMysql", "true"), ("SecretAccess", "by-name")], "by-name needs SecretNamePrefix"),
         (
             vec![("RotateMysql", "true"), ("AlarmEmail", "a@example.com"), ("AlarmTopicArn", "arn:t")],
@@ -46,6 +72,8 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
             "needs Alarms or FailureEvents",
         ),
     ] {
+        let tag = (!parameters.iter().any(|(name, _)| *name == "SecretTag")).then_some(("SecretTag", "app"));
+        let parameters: Vec<_> = parameters.into_iter().chain(tag).collect();
         let refused = aws.create_stack("refused", &template, &parameters).await.unwrap().unwrap_err();
         assert!(refused.contains(sentence), "{parameters:?}: {refused}");
         assert!(aws.resource_types("refused").await.unwrap().is_empty(), "{parameters:?}");

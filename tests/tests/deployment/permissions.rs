@@ -76,9 +76,12 @@ pub(crate) fn collect(value: &Value, actions: &mut BTreeSet<String>) {
                     ("Action", Value::Array(list)) => {
                         actions.extend(list.iter().map(|action| action.as_str().unwrap().to_owned()));
                     }
-                    // A policy as text, since the name of a tag in it is a parameter.
-                    ("Fn::Sub", Value::String(text)) if text.trim_start().starts_with('{') => {
-                        collect(&serde_json::from_str(text).unwrap(), actions);
+                    // A policy as text, since the names of tags in it are parameters.
+                    ("Fn::Sub", Value::Array(parts)) if parts[0].as_str().unwrap().starts_with('{') => {
+                        let text = parts[0].as_str().unwrap().to_owned();
+                        let names = parts[1].as_object().unwrap().keys();
+                        let text = names.fold(text, |text, name| text.replace(&format!("${{{name}}}"), r#"a": "b"#));
+                        collect(&serde_json::from_str(&text).unwrap(), actions);
                     }
                     _ => collect(value, actions),
                 }

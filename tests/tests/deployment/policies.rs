@@ -21,12 +21,13 @@ const ALL: [(&str, &str); 7] = [
     ("ApiProviders", "gitlab"),
 ];
 const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-4333-8444-555555555555";
-const BY_FUNCTION: [(&str, &str); 9] = [
+const BY_FUNCTION: [(&str, &str); 10] = [
     ("SecretAccess", "by-function"),
     ("AdminSecretArns", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:admin-AbCdEf"),
     ("AdminKmsKeyArns", KEY),
     ("KmsKeyArns", KEY),
     ("RdsLookups", "true"),
+    ("AllowedHostsTags", "team=blue,team=green + stage=test"),
     ("FailureEvents", "true"),
     ("Dashboard", "true"),
     ("RotatesEvery", "1d"),

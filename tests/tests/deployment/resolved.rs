@@ -68,14 +68,50 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn text(&self, value: &Value) -> String {
-        if let Some(name) = value.get("Ref") {
-            return self.parameters[name.as_str().unwrap()].clone();
+    /// Returns the text that CloudFormation makes of an expression. What only AWS knows stays as it is, as `${AWS::Region}`.
+    pub(crate) fn text(&self, value: &Value) -> String {
+        let Some((name, value)) = value.as_object().and_then(|of| of.iter().next()) else {
+            return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        };
+        match (name.as_str(), value) {
+            ("Ref", name) => self.parameter(name.as_str().unwrap()),
+            ("Fn::If", branches) => {
+                let holds = self.holds(&json!({ "Condition": branches[0] }));
+                self.text(&branches[if holds { 1 } else { 2 }])
+            }
+            ("Fn::Select", select) => {
+                let index = usize::try_from(select[0].as_u64().unwrap()).unwrap();
+                self.list(&select[1]).swap_remove(index)
+            }
+            ("Fn::Join", join) => self.list(&join[1]).join(join[0].as_str().unwrap()),
+            ("Fn::Sub", Value::String(text)) => self.substituted(text, &Map::new()),
+            ("Fn::Sub", parts) => self.substituted(parts[0].as_str().unwrap(), parts[1].as_object().unwrap()),
+            (other, _) => panic!("{other} is nothing that this knows"),
         }
-        if let Some(select) = value.get("Fn::Select") {
-            let list = self.text(&select[1]);
-            return list.split(',').nth(usize::try_from(select[0].as_u64().unwrap()).unwrap()).unwrap().to_owned();
+    }
+
+    /// Returns the list that an expression is. A parameter that is a list has it as a text, with commas.
+    fn list(&self, value: &Value) -> Vec<String> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.text(item)).collect(),
+            _ if value.get("Fn::Split").is_some() => {
+                let split = &value["Fn::Split"];
+                self.text(&split[1]).split(split[0].as_str().unwrap()).map(str::to_owned).collect()
+            }
+            _ => self.text(value).split(',').map(str::to_owned).collect(),
         }
-        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
+
+    fn substituted(&self, text: &str, own: &Map<String, Value>) -> String {
+        let mut parts = text.split("${");
+        let first = parts.next().unwrap().to_owned();
+        parts.fold(first, |done, part| {
+            let (name, rest) = part.split_once('}').unwrap();
+            done + &own.get(name).map_or_else(|| self.parameter(name), |value| self.text(value)) + rest
+        })
+    }
+
+    fn parameter(&self, name: &str) -> String {
+        self.parameters.get(name).cloned().unwrap_or_else(|| format!("${{{name}}}"))
     }
 }
