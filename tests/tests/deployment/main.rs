@@ -12,6 +12,7 @@ mod parameters;
 mod permissions;
 mod policies;
 mod resolved;
+mod security;
 mod settings;
 mod template;
 mod terraform;
