@@ -130,7 +130,7 @@ fn the_example_for_cdk_rotates_when_everything_that_it_needs_is_there() {
         let (secret, _) = stack.one("AWS::SecretsManager::Secret");
         let (id, _) = stack.one("AWS::Lambda::Function");
         let (permission, permitted) = stack.one("AWS::Lambda::Permission");
-        let (policy, _) = stack.policy();
+        let (policy, policy_of) = stack.policy();
         let (_, schedule) = stack.one("AWS::SecretsManager::RotationSchedule");
         assert_eq!(schedule["Properties"]["RotationLambdaARN"], json!({ "Fn::GetAtt": [id, "Arn"] }));
         assert_eq!(schedule["Properties"]["SecretId"], json!({ "Ref": secret }));
@@ -139,6 +139,11 @@ fn the_example_for_cdk_rotates_when_everything_that_it_needs_is_there() {
         assert_eq!(needs, BTreeSet::from([permission, policy]));
         assert_eq!(permitted["Properties"]["Principal"], "secretsmanager.amazonaws.com");
         assert_eq!(permitted["Properties"]["SourceAccount"], json!({ "Ref": "AWS::AccountId" }));
+        // For this secret and no other.
+        assert_eq!(permitted["Properties"]["SourceArn"], json!({ "Ref": secret }));
+        let statements = policy_of["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
+        let rotate = statements.iter().find(|one| one["Condition"]["ArnLike"].is_object()).unwrap();
+        assert_eq!(rotate["Resource"], json!({ "Ref": secret }));
         let allowed = allowed(&template, &function.name);
         let of = |actions: &BTreeSet<String>, service: &str| {
             actions.iter().filter(|action| action.starts_with(service)).cloned().collect::<Vec<_>>()
@@ -167,6 +172,8 @@ fn the_example_for_cdk_has_each_strategy() {
     let statements = &database.policy().1["Properties"]["PolicyDocument"]["Statement"];
     let read = statements.as_array().unwrap().iter().find(|statement| statement["Resource"] == administrator).unwrap();
     assert_eq!(read["Action"], json!(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]));
+    let variables = &database.one("AWS::Lambda::Function").1["Properties"]["Environment"]["Variables"];
+    assert_eq!(variables["ADMIN_SECRETS"], administrator);
 
     let refused = example.synthesise(&["strategy=alternating-users"]).err().unwrap();
     assert!(refused.contains("alternating-users needs the ARN of an administrator's secret"), "{refused}");

@@ -71,8 +71,11 @@ fn a_schedule_of_the_example_for_terraform_waits_for_permission_and_policy() {
     let permission = module.block(&["resource", "aws_lambda_permission"], "this");
     assert_eq!(permission["principal"], "secretsmanager.amazonaws.com");
     assert_eq!(permission["source_account"], "${local.account}");
+    assert_eq!(permission["source_arn"], "${var.secrets[count.index]}");
     let policy = module.block(&["resource", "aws_iam_role_policy"], "rotation");
     assert!(policy["policy"].as_str().unwrap().contains("secretsmanager:resource/AllowRotationLambdaArn"));
+    let function = module.block(&["resource", "aws_lambda_function"], "this");
+    assert!(function["environment"].to_string().contains("ADMIN_SECRETS = join"), "{}", function["environment"]);
 }
 
 #[test]
