@@ -20,7 +20,10 @@
 //! order.rs              what a host is told to do as one command; authorized_keys.sh does it
 //! secret.rs             the secret's JSON as a type: KeyPair
 //! key.rs                makes a new pair, and writes it
-//! settings.rs           the settings of SSH keys
+//! settings.rs           the settings of SSH keys, and what tags may choose of them
+//!   settings/users.rs     the user, and the users that the function's owner allows
+//!   settings/hosts.rs     the hosts, and the hosts that the function's owner allows
+//!   settings/keys.rs      what keys are like
 //! error.rs              what failures of Systems Manager, of tags and of SSH mean (a changed host key: session.rs)
 //! ```
 //!

@@ -1,7 +1,17 @@
+mod hosts;
+mod keys;
+mod users;
+
 use std::collections::BTreeMap;
 
 use fourstep::settings::read;
 use fourstep::{Error, Result};
+
+pub use hosts::HostsTag;
+pub use keys::{KeyFormat, KeyType};
+
+use hosts::{AllowedTags, HOSTS, HOSTS_TAG};
+use users::{AllowedUsers, USER_TAG};
 
 /// The settings of a rotation of SSH keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +21,8 @@ pub struct SshSettings {
     pub user: Option<String>,
     /// The tags that mark the hosts on which keys are rotated: all of them on each host.
     pub hosts_tags: Vec<HostsTag>,
-    /// The hosts on which keys are rotated, in place of a tag.
+    /// The hosts on which keys are rotated, in place of a tag or, where [`narrows`](Self::narrows) says so, among those
+    /// that have it.
     pub hosts: Vec<String>,
     /// How keys are installed.
     pub transport: TransportChoice,
@@ -35,6 +46,35 @@ pub struct SshSettings {
     tag_name: Option<String>,
     /// The value of the tag of `TAGVALUE`.
     tag_value: Option<String>,
+    allowed_users: AllowedUsers,
+    allowed_hosts_tags: Vec<AllowedTags>,
+    /// Where a tag overrides a variable: what the variable says, or what holds without it.
+    overridden: Overridden,
+    narrows: bool,
+    names_user: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Overridden {
+    user: Option<String>,
+    hosts_tags: Vec<HostsTag>,
+    hosts: Vec<String>,
+    transport: TransportChoice,
+}
+
+impl SshSettings {
+    /// Returns whether [`hosts`](Self::hosts) are to be found among those with [`hosts_tags`](Self::hosts_tags): a tag of
+    /// the secret names them, and the function's owner names none.
+    #[must_use]
+    pub fn narrows(&self) -> bool {
+        self.narrows
+    }
+
+    /// Returns whether the function's owner names this very user, and not by a pattern. Only then it may be root.
+    #[must_use]
+    pub fn names_user(&self) -> bool {
+        self.names_user
+    }
 }
 
 impl Default for SshSettings {
@@ -54,6 +94,11 @@ impl Default for SshSettings {
             test: Proof::Login,
             tag_name: None,
             tag_value: None,
+            allowed_users: AllowedUsers::default(),
+            allowed_hosts_tags: Vec::new(),
+            overridden: Overridden::default(),
+            narrows: false,
+            names_user: false,
         }
     }
 }
@@ -78,60 +123,33 @@ pub enum TransportChoice {
     Ssh,
 }
 
-/// What kind of key is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum KeyType {
-    /// Ed25519.
-    #[default]
-    Ed25519,
-    /// ECDSA on the curve P-256.
-    EcdsaP256,
-    /// ECDSA on the curve P-384.
-    EcdsaP384,
-    /// RSA with 3072 bits.
-    Rsa3072,
-    /// RSA with 4096 bits.
-    Rsa4096,
-}
+const TRANSPORT: &str = "fourstep:ssh-transport";
 
-/// How a private key is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum KeyFormat {
-    /// OpenSSH's own format.
-    #[default]
-    OpenSsh,
-    /// PKCS#1 for RSA and PKCS#8 for the others, as PEM.
-    Pem,
-}
-
-/// A tag that marks hosts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostsTag {
-    /// The tag's key.
-    pub name: String,
-    /// The tag's value.
-    pub value: String,
-}
-
-const HOSTS_TAG: &str = "fourstep:hosts-tag";
-
-fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
+fourstep::settings! { SshSettings, check = hold_to_the_owners_limits;
     "fourstep:ssh-user", "USERNAME",
         "the name of a Unix user", "none, and SSH needs one",
         "the user whose authorized_keys is rotated",
-        Secret, Unset, |group, value| read::set(&mut group.user, unix_user(value).map(Some));
+        Within("ALLOWED_SSH_USERS"), Unset, |group, value| choose(&mut group.user, &mut group.overridden.user, users::unix_user(value).map(Some));
+    "", "ALLOWED_SSH_USERS",
+        "names of Unix users, several separated by commas, with * for any characters", "what USERNAME names",
+        "the users that a tag may name; root, and any user with uid 0, only where it is named without *",
+        Owner, Unset, |group, value| read::set(&mut group.allowed_users, AllowedUsers::parse(value));
     "fourstep:hosts-tag", "HOSTS_TAG",
         "name=value, or several joined by ` + `, all of which a host must have", "the tag of TAGNAME and TAGVALUE",
         "the tag that marks the hosts on which SSH keys are rotated",
-        Secret, Unset, |group, value| read::set(&mut group.hosts_tags, value.split(" + ").map(hosts_tag).collect());
+        Within("ALLOWED_HOSTS_TAGS"), Unset, |group, value| choose(&mut group.hosts_tags, &mut group.overridden.hosts_tags, hosts::hosts_tags(value));
+    "", "ALLOWED_HOSTS_TAGS",
+        "as HOSTS_TAG, several separated by commas, with * for any characters of a value", "what TAGNAME and TAGVALUE, or HOSTS_TAG, name",
+        "the tags of hosts that a tag may name, alone or joined to further ones",
+        Owner, Unset, |group, value| read::set(&mut group.allowed_hosts_tags, hosts::allowed_tags(value));
     "fourstep:hosts", "SSH_HOSTS",
         "names separated by spaces: ids of instances or managed nodes, or host or host:port for SSH_TRANSPORT=ssh", "none",
-        "the hosts on which SSH keys are rotated, in place of a tag",
-        Secret, Unset, |group, value| read::set(&mut group.hosts, value.split(' ').map(host).collect());
+        "the hosts on which SSH keys are rotated, in place of a tag; as a tag only some of SSH_HOSTS or, where that is not set, some of the hosts with the tag of hosts",
+        Within("SSH_HOSTS"), Unset, |group, value| choose(&mut group.hosts, &mut group.overridden.hosts, value.split(' ').map(hosts::host).collect());
     "fourstep:ssh-transport", "SSH_TRANSPORT",
         "ssm or ssh", "ssm",
-        "whether SSH keys are installed by the agent of Systems Manager, or over SSH by the user itself",
-        Secret, Unset, |group, value| read::set(&mut group.transport, read::word(value, &[
+        "whether SSH keys are installed by the agent of Systems Manager, which is root, or over SSH by the user itself; a tag does not turn ssh into ssm",
+        Secret, Unset, |group, value| choose(&mut group.transport, &mut group.overridden.transport, read::word(value, &[
             ("ssm", TransportChoice::Ssm),
             ("ssh", TransportChoice::Ssh),
         ]));
@@ -163,7 +181,7 @@ fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
     "", "KEY_OPTIONS",
         "options of authorized_keys, separated by commas, such as restrict,from=\"10.0.0.0/8\"", "none",
         "what stands before an SSH key in authorized_keys",
-        Owner, Unset, |group, value| read::set(&mut group.key_options, key_options(value).map(Some));
+        Owner, Unset, |group, value| read::set(&mut group.key_options, keys::key_options(value).map(Some));
     "", "TAGNAME",
         "the key of a tag, 1 to 128 characters", "none",
         "the key of the tag that marks hosts; needs TAGVALUE",
@@ -189,14 +207,53 @@ fourstep::settings! { SshSettings, check = hosts_tag_of_variables;
         ]));
 }
 
+/// Sets a field to what was read, and keeps what it was: a tag is read after its variable.
+fn choose<T>(field: &mut T, overridden: &mut T, value: Option<T>) -> Option<()> {
+    *overridden = std::mem::replace(field, value?);
+    Some(())
+}
+
+/// Refuses what the secret's tags choose beyond what the function's owner allows.
+fn hold_to_the_owners_limits(group: &mut SshSettings, tags: &BTreeMap<String, String>) -> Result<()> {
+    hosts_tag_of_variables(group, tags)?;
+    let overridden = &group.overridden;
+    if let Some(user) = group.user.as_deref() {
+        let is_owners = !tags.contains_key(USER_TAG) || overridden.user.as_deref() == Some(user);
+        if !is_owners {
+            group.allowed_users.check(user)?;
+        }
+        group.names_user = is_owners || group.allowed_users.name(user);
+    }
+    if tags.contains_key(HOSTS_TAG) {
+        hosts::check_tags(&group.hosts_tags, &overridden.hosts_tags, &group.allowed_hosts_tags)?;
+    }
+    if tags.contains_key(HOSTS) {
+        // Only Systems Manager knows which hosts have a tag.
+        group.narrows =
+            overridden.hosts.is_empty() && !group.hosts_tags.is_empty() && group.transport == TransportChoice::Ssm;
+        if !group.narrows {
+            hosts::check_names(&group.hosts, &overridden.hosts)?;
+        }
+    }
+    match (overridden.transport, group.transport) {
+        (TransportChoice::Ssh, TransportChoice::Ssm) if tags.contains_key(TRANSPORT) => Err(Error::invalid(format!(
+            "the tag `{TRANSPORT}` is `ssm`, and the variable `SSH_TRANSPORT` is `ssh`"
+        ))
+        .next("Remove the tag; or let the function's owner set SSH_TRANSPORT=ssm, by which the agents run the script as root")),
+        _ => Ok(()),
+    }
+}
+
 /// Makes one tag of `TAGNAME` and `TAGVALUE`, the variables of AWS's own function. They go before `HOSTS_TAG`, and a tag
 /// of the secret before both.
 fn hosts_tag_of_variables(group: &mut SshSettings, tags: &BTreeMap<String, String>) -> Result<()> {
     let (missing, present) = match (group.tag_name.take(), group.tag_value.take()) {
         (Some(name), Some(value)) => {
-            if !tags.contains_key(HOSTS_TAG) {
-                group.hosts_tags = vec![HostsTag { name, value }];
-            }
+            let by_variables = match tags.contains_key(HOSTS_TAG) {
+                true => &mut group.overridden.hosts_tags,
+                false => &mut group.hosts_tags,
+            };
+            *by_variables = vec![HostsTag { name, value }];
             return Ok(());
         }
         (None, None) => return Ok(()),
@@ -204,38 +261,7 @@ fn hosts_tag_of_variables(group: &mut SshSettings, tags: &BTreeMap<String, Strin
         (Some(_), None) => ("TAGVALUE", "TAGNAME"),
     };
     Err(Error::invalid(format!("the variable `{present}` is set, but `{missing}` is not"))
-        .next(format!("Set both, or remove `{present}` and give the secret the tag `{HOSTS_TAG}`")))
-}
-
-/// What `useradd` takes, and `@` for users of a directory: nothing that a shell or a path could read otherwise.
-fn unix_user(value: &str) -> Option<String> {
-    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))
-        && !value.starts_with(['-', '.', '@']);
-    read::text(value, 32).filter(|_| valid)
-}
-
-fn hosts_tag(value: &str) -> Option<HostsTag> {
-    let (name, value) = value.split_once('=')?;
-    Some(HostsTag { name: read::text(name, 128)?, value: read::text(value, 256)? })
-}
-
-fn host(value: &str) -> Option<String> {
-    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
-    read::text(value, 255).filter(|_| valid)
-}
-
-/// One word for sshd: blanks only in quotes, and every quote closed.
-fn key_options(value: &str) -> Option<String> {
-    let (mut quoted, mut escaped) = (false, false);
-    for sign in value.chars() {
-        match sign {
-            '"' if !escaped => quoted = !quoted,
-            ' ' if !quoted => return None,
-            _ => {}
-        }
-        escaped = sign == '\\' && !escaped;
-    }
-    read::text(value, 1024).filter(|text| !quoted && text.is_ascii() && !text.contains('\n'))
+        .next(format!("Set both, or remove `{present}` and set HOSTS_TAG")))
 }
 
 #[cfg(test)]

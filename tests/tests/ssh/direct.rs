@@ -1,17 +1,26 @@
+use std::sync::Arc;
+
 use fourstep::Step;
+use fourstep_test_servers::sshd::Host;
 use serde_json::json;
 
-use crate::world::{World, assert_error, empty};
+use crate::world::{World, assert_error};
 
-/// A world whose function logs in by itself, with a first key that the hosts accept.
+/// A world whose function logs in by itself, as a tag says, with a first key that the hosts accept.
 async fn world(hosts: usize) -> Option<World> {
-    let mut world = World::start(hosts, &empty(), &[]).await?;
-    world.rotate().await.unwrap();
-    let names: Vec<_> =
-        world.nodes.iter().map(|node| format!("{}:{}", node.host().address(), node.host().port())).collect();
+    let hosts: Option<Vec<_>> = (0..hosts).map(|_| Host::start().map(Arc::new)).collect();
+    let hosts = hosts?;
+    let made =
+        hosts[0].user("cd /home/app && ssh-keygen -q -t ed25519 -N '' -f k && cat k.pub && cat k && rm k k.pub", b"");
+    let made = String::from_utf8(made.stdout).unwrap();
+    let (public, private) = made.split_once('\n').unwrap();
+    hosts.iter().for_each(|host| host.authorize(format!("{public}\n").as_bytes()));
+    let names: Vec<_> = hosts.iter().map(|host| format!("{}:{}", host.address(), host.port())).collect();
+    let owners = [names.join(" "), "127.0.0.1:9".to_owned()].join(" ");
+    let value = json!({ "PublicKey": public, "PrivateKey": private });
+    let world = World::with_hosts(hosts, &value, &[("SSH_HOSTS", &owners)]).await;
     world.secret.tag("fourstep:ssh-transport", "ssh");
     world.secret.tag("fourstep:hosts", &names.join(" "));
-    world.ssm.forget_calls();
     Some(world)
 }
 

@@ -6,12 +6,13 @@ use crate::world::{World, assert_error, empty};
 
 #[tokio::test]
 async fn users_and_hosts_are_validated_before_anything_is_sent() {
-    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
+    let variables = [("ALLOWED_SSH_USERS", "nobody-there")];
+    let Some(mut world) = World::start(1, &empty(), &variables).await else { return };
     for (tag, bad, kind, part) in [
         ("fourstep:ssh-user", "x; rm -rf /", "Invalid", "`fourstep:ssh-user`"),
         ("fourstep:ssh-user", "nobody-there", "Invalid", "there is no user `nobody-there`"),
         ("fourstep:hosts", "web.internal", "Invalid", "is no id of an instance"),
-        ("fourstep:hosts", "i-9999", "Unavailable", "i-9999 (Systems Manager does not hear of its agent)"),
+        ("fourstep:hosts", "i-9999", "Invalid", "`i-9999`, which is none of the hosts with the tag"),
     ] {
         let token = world.secret.begin();
         world.secret.tag(tag, bad);
@@ -21,6 +22,13 @@ async fn users_and_hosts_are_validated_before_anything_is_sent() {
         world.aws.secrets().with(|model| model.untag_resource(crate::world::SECRET, [tag])).unwrap();
     }
     assert_eq!(world.lines(0), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_host_that_the_owner_names_and_nobody_has_is_unreachable() {
+    let Some(mut world) = World::start(1, &empty(), &[("SSH_HOSTS", "i-0000 i-9999")]).await else { return };
+    let error = world.rotate().await.unwrap_err();
+    assert_error(&error, "Unavailable", &["i-9999 (Systems Manager does not hear of its agent)"]);
 }
 
 #[tokio::test]

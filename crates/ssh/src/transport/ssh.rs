@@ -16,9 +16,8 @@ use crate::settings::SshSettings;
 pub(super) fn hosts(settings: &SshSettings) -> Result<Vec<Host>> {
     let names = &settings.hosts;
     if names.is_empty() {
-        return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts").next(
-            "Set the variable SSH_HOSTS, or give the secret the tag fourstep:hosts: host[:port], separated by spaces",
-        ));
+        return Err(Error::invalid("SSH_TRANSPORT is ssh, and nothing names the hosts")
+            .next("Set the variable SSH_HOSTS: host[:port], separated by spaces"));
     }
     names
         .iter()

@@ -66,6 +66,16 @@ impl SystemsManager {
             }
         }
         hosts.sort_by(|one, other| one.id.cmp(&other.id));
+        if settings.narrows() {
+            // Whether there is such a host at all is not said: it may be somebody else's.
+            if let Some(stranger) = settings.hosts.iter().find(|id| !hosts.iter().any(|host| host.id == **id)) {
+                return Err(Error::invalid(format!(
+                    "the tag fourstep:hosts names `{stranger}`, which is none of the hosts with the tag that Systems Manager lists"
+                ))
+                .next("Remove it from the tag, or give the host the tag of hosts and start its agent; or let the function's owner name it in SSH_HOSTS"));
+            }
+            hosts.retain(|host| settings.hosts.contains(&host.id));
+        }
         for id in &settings.hosts {
             if !hosts.iter().any(|host| host.id == *id) {
                 // It has no agent that ever reported.
@@ -184,11 +194,11 @@ fn filters(settings: &SshSettings) -> Result<Vec<Vec<InstanceInformationStringFi
             .build()
             .map_err(|_| Error::other("a filter of hosts lacks a part"))
     };
-    if !settings.hosts.is_empty() {
-        if let Some(name) = settings.hosts.iter().find(|id| !id.starts_with("i-") && !id.starts_with("mi-")) {
-            return Err(Error::invalid(format!("`{name}` is no id of an instance (i-…) or of a managed node (mi-…)"))
-                .next("Correct the tag fourstep:hosts or the variable SSH_HOSTS, or set SSH_TRANSPORT to ssh"));
-        }
+    if let Some(name) = settings.hosts.iter().find(|id| !id.starts_with("i-") && !id.starts_with("mi-")) {
+        return Err(Error::invalid(format!("`{name}` is no id of an instance (i-…) or of a managed node (mi-…)"))
+            .next("Correct the tag fourstep:hosts or the variable SSH_HOSTS, or set SSH_TRANSPORT to ssh"));
+    }
+    if !settings.hosts.is_empty() && !settings.narrows() {
         return settings
             .hosts
             .chunks(MOST_IDS)
@@ -197,7 +207,7 @@ fn filters(settings: &SshSettings) -> Result<Vec<Vec<InstanceInformationStringFi
     }
     if settings.hosts_tags.is_empty() {
         return Err(Error::invalid("nothing says on which hosts the key is rotated")
-            .next("Set the variables TAGNAME and TAGVALUE, or give the secret the tag fourstep:hosts-tag (name=value) or fourstep:hosts"));
+            .next("Set the variables TAGNAME and TAGVALUE, or HOSTS_TAG, or SSH_HOSTS; or give the secret the tag fourstep:hosts-tag, within the variable ALLOWED_HOSTS_TAGS"));
     }
     let tags = settings.hosts_tags.iter().map(|tag| filter(format!("tag:{}", tag.name), vec![tag.value.clone()]));
     Ok(vec![tags.collect::<Result<_>>()?])
