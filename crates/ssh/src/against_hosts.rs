@@ -4,9 +4,11 @@ mod any_file;
 mod at_once;
 mod lines;
 mod places;
+mod root;
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use fourstep::ErrorKind;
 use fourstep_test_servers::sshd::{Host, Options};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
@@ -33,6 +35,7 @@ fn order(number: u64, phase: Phase, want: &[(&PrivateKey, &str)]) -> Order<'stat
     Order {
         action: Action::Edit,
         user: "app",
+        may_be_root: false,
         secret: SECRET,
         generation: Generation::new(UNIX_EPOCH + Duration::from_millis(1_700_000_000_000 + number), phase),
         want: want.iter().map(|(key, version)| line(key.public_key(), version)).collect(),

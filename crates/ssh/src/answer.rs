@@ -122,6 +122,12 @@ impl Failure {
                 format!("there is no user `{place}`"),
                 "Correct the tag fourstep:ssh-user or the variable USERNAME, or make the user",
             ),
+            // The user has uid 0, and the function's owner lists it by a pattern only.
+            "root" => (
+                Forbidden,
+                format!("the user `{place}` has uid 0: it is root by another name"),
+                "Name another user; or let the function's owner list this one without * in ALLOWED_SSH_USERS",
+            ),
             // The folder that passwd names is not there.
             "no-home" => (
                 Invalid,

@@ -6,6 +6,7 @@
 #
 #   FOURSTEP_ACTION      edit or look
 #   FOURSTEP_USER        the name of the user
+#   FOURSTEP_ROOT        yes: the function's owner names this very user, who may have uid 0
 #   FOURSTEP_SECRET      the ARN of the secret, which marks its lines
 #   FOURSTEP_GENERATION  a number: an edit of a lower one than the file's is late, and is refused
 #   FOURSTEP_WANT        lines of authorized_keys: the keys of this secret that are to log in
@@ -329,6 +330,10 @@ $entry
 END
     [ -n "$home" ] && [ -d "$home" ] || finish failed no-home "$home"
     [ "$(id -u)" = 0 ] || [ "$(id -u)" = "$uid" ] || finish failed other-user "$(id -un)"
+    case $uid in
+    *[1-9]*) ;;
+    *) [ "$(decode "$FOURSTEP_ROOT")" = yes ] || finish failed root "$user" ;;
+    esac
     config=
     daemon=$(command -v sshd) && config=$("$daemon" -T -C "user=$user,host=localhost,addr=127.0.0.1" 2>/dev/null)
     files=$(setting authorizedkeysfile)

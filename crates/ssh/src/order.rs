@@ -17,6 +17,8 @@ pub(crate) struct Order<'a> {
     pub(crate) action: Action,
     /// The user whose file it is.
     pub(crate) user: &'a str,
+    /// Whether the user may have uid 0.
+    pub(crate) may_be_root: bool,
     /// The ARN of the secret, which marks its lines.
     pub(crate) secret: &'a str,
     /// What tells a late order from a newer one.
@@ -94,6 +96,7 @@ impl Order<'_> {
         let values = [
             ("ACTION", action),
             ("USER", self.user),
+            ("ROOT", if self.may_be_root { "yes" } else { "no" }),
             ("SECRET", self.secret),
             ("GENERATION", &self.generation.0.to_string()),
             ("WANT", &self.want.join("\n")),
@@ -126,6 +129,7 @@ pub(crate) mod tests {
         let order = Order {
             action: Action::Edit,
             user: "x; rm -rf /",
+            may_be_root: false,
             secret: "$(reboot)",
             generation: Generation::new(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123), Phase::Finish),
             want: vec!["command=\"`reboot`\" '".to_owned()],

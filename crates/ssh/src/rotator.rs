@@ -49,10 +49,7 @@ impl Ssh {
                 "Compare the fingerprints with the hosts' own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and store the lines that ssh-keyscan gives in KnownHosts",
             ));
         }
-        let user = user(cx)?;
-        let secret = cx.secret_id();
-        let generation = Generation::new(cx.now(), Phase::Set);
-        let order = Order { action: Action::Look, user, secret, generation, want: vec![], gone: vec![] };
+        let order = new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx)?;
         // Only of the new ones, though a tag reaches all: the others' answers are not needed.
         let mut replies = self.transport.order(&order, &new, known, cx).await?;
         replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
@@ -120,10 +117,8 @@ impl Ssh {
         pins: &KnownHosts,
         cx: &Context<'_>,
     ) -> Result<()> {
-        let secret = cx.secret_id();
         let want = vec![line(private.public_key(), cx)?];
-        let generation = Generation::new(cx.now(), Phase::Set);
-        let order = Order { action: Action::Look, user: user(cx)?, secret, generation, want, gone: vec![] };
+        let order = Order { want, ..new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx)? };
         let mut replies = self.transport.order(&order, hosts, pins, cx).await?;
         replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
         for (_, reply) in &mut replies {
@@ -147,11 +142,9 @@ impl Ssh {
         cx: &Context<'_>,
     ) -> Result<()> {
         let hosts = self.transport.hosts(cx).await?;
-        let user = user(cx)?;
-        let secret = cx.secret_id();
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
-        let order = Order { action: Action::Edit, user, secret, generation, want, gone };
+        let order = Order { want, gone, ..new_order(Action::Edit, generation, cx)? };
         cx.fence().await?;
         let replies = self.transport.order(&order, &hosts, pins, cx).await?;
         tally::judge("set the keys", &replies, Some(pins), cx)
@@ -232,8 +225,14 @@ impl Rotator for Ssh {
 fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
     cx.settings::<SshSettings>().user.as_deref().ok_or_else(|| {
         Error::invalid("nothing says whose authorized_keys is rotated")
-            .next("Set the variable USERNAME, or give the secret the tag fourstep:ssh-user")
+            .next("Set the variable USERNAME; or give the secret the tag fourstep:ssh-user, within the variable ALLOWED_SSH_USERS")
     })
+}
+
+/// Returns an order that wants no key and takes none away.
+fn new_order<'a>(action: Action, generation: Generation, cx: &'a Context<'_>) -> Result<Order<'a>> {
+    let (user, may_be_root) = (user(cx)?, cx.settings::<SshSettings>().names_user());
+    Ok(Order { action, user, may_be_root, secret: cx.secret_id(), generation, want: vec![], gone: vec![] })
 }
 
 /// Returns the line of a key, marked as this secret's.

@@ -1,6 +1,7 @@
 //! Who may write and tag an empty key pair gets no key for a user or a host that the function's owner does not allow.
 
 use fourstep::AWSPENDING;
+use serde_json::json;
 
 use crate::world::{World, assert_error, empty};
 
@@ -61,6 +62,29 @@ async fn a_tag_for_hosts_of_another_team_gets_no_key() {
     // A host that nobody has looks like one of another team.
     let parts = ["`i-9999`, which is none of the hosts with the tag"];
     assert!(!world.is_refused(&[("fourstep:hosts", "i-9999")], "Invalid", &parts).await);
+}
+
+#[tokio::test]
+async fn a_tag_for_root_by_another_name_gets_no_key() {
+    let Some(mut world) = World::start(1, &empty(), &[("ALLOWED_SSH_USERS", "*")]).await else { return };
+    let made = world.host(0).root(
+        "echo toor:x:0:0::/home/toor:/bin/sh >>/etc/passwd && echo 'toor:*:20000::::::' >>/etc/shadow && \
+         install -d -m 700 /home/toor",
+        b"",
+    );
+    assert!(made.status.success(), "{made:?}");
+    let parts = ["i-0000: the user `toor` has uid 0", "ALLOWED_SSH_USERS"];
+    world.is_refused(&[("fourstep:ssh-user", "toor")], "Forbidden", &parts).await;
+    assert_eq!(world.in_homes(0), "");
+
+    // With pins of its own, the secret keeps createSecret from asking the host. So setSecret is refused.
+    let value = json!({ "PublicKey": "", "PrivateKey": "", "KnownHosts": world.host(0).known_hosts() });
+    world.secret.put(&value);
+    world.secret.tag("fourstep:ssh-user", "toor");
+    let token = world.secret.begin();
+    let error = world.run(&token).await.unwrap_err();
+    assert_error(&error, "Forbidden", &parts);
+    assert_eq!(world.in_homes(0), "");
 }
 
 #[tokio::test]
