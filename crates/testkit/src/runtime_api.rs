@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::actions;
 use crate::aws::{FunctionError, rotation_token};
+use crate::settings::LOCAL_ADDRESSES;
 use process::Process;
 pub use server::FUNCTION_ARN;
 pub use usage::Usage;
@@ -65,8 +66,8 @@ pub struct Invocation {
 }
 
 impl Sandbox {
-    /// Creates a sandbox for a program, with the variables that Lambda sets and credentials that are none. No variable of
-    /// this process reaches it.
+    /// Creates a sandbox for a program, with the variables that Lambda sets, credentials that are none, and
+    /// [`LOCAL_ADDRESSES`]. No variable of this process reaches it.
     ///
     /// # Errors
     ///
@@ -79,6 +80,7 @@ impl Sandbox {
         let program = program.into();
         let mut variables = VARIABLES.map(|(name, value)| (name.into(), value.into())).to_vec();
         variables.push(("AWS_ACCESS_KEY_ID".into(), actions::access_key(&program).into()));
+        variables.push((LOCAL_ADDRESSES.0.into(), LOCAL_ADDRESSES.1.into()));
         Ok(Self {
             program,
             variables,

@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use fourstep::settings::{Empty, Environment, Group, Whose, read};
 use fourstep::{ErrorKind, Result};
 
+/// The variable that lets sessions go to this very machine, where the servers of tests are. [`World`](crate::world::World)
+/// and [`Sandbox`](crate::runtime_api::Sandbox) set it; a test that is to see what holds without it sets it to an empty text.
+pub const LOCAL_ADDRESSES: (&str, &str) = ("LOCAL_ADDRESSES", "127.*, ::1");
+
 /// A setting, with what its values mean.
 #[derive(Debug)]
 pub struct Case<G> {

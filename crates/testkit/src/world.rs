@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::aws::FunctionError;
 use crate::denying::Denying;
 use crate::secret::RotatedSecret;
+use crate::settings::LOCAL_ADDRESSES;
 
 /// A secret, and the engine that rotates it by a rotation: one rotator, or the choice of one.
 pub struct World<R> {
@@ -42,11 +43,14 @@ impl<R: Rotation> World<R> {
         Self::of(rotation, RotatedSecret::create(&Arc::default(), SECRET, secret))
     }
 
-    /// Creates a world around a secret that is there.
+    /// Creates a world around a secret that is there. Its function may connect to this very machine.
     #[must_use]
     pub fn of(rotation: R, secret: RotatedSecret) -> Self {
         let (rotation, limit, clock) = (Arc::new(rotation), Duration::from_secs(30), Arc::new(SystemClock));
-        Self { secret, rotation, limit, variables: Vec::new(), unreadable: None, clock }
+        let mut world = Self { secret, rotation, limit, variables: Vec::new(), unreadable: None, clock };
+        let (name, value) = LOCAL_ADDRESSES;
+        world.variable(name, value);
+        world
     }
 
     /// Creates a world with a copy of the store: another invocation, that sees what this one saw.

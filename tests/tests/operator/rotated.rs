@@ -10,6 +10,7 @@ use fourstep_testkit::aws::{Aws, FunctionError, FunctionFacts};
 use fourstep_testkit::function;
 use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use fourstep_testkit::secret::RotatedSecret;
+use fourstep_testkit::settings::LOCAL_ADDRESSES;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -77,7 +78,8 @@ impl Rotated {
             let message = "The function cannot be invoked".to_owned();
             Err(FunctionError { error_type: "Runtime.ExitError".to_owned(), message })
         });
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let variables = [LOCAL_ADDRESSES].iter().chain(variables);
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.aws.set_function(FunctionFacts { variables, ..FunctionFacts::default() });
     }
 
