@@ -41,5 +41,7 @@ mod secrecy;
 mod single;
 #[path = "postgres/surplus.rs"]
 mod surplus;
+#[path = "postgres/unlisted.rs"]
+mod unlisted;
 #[path = "postgres/world.rs"]
 mod world;

@@ -3,8 +3,9 @@ use std::io;
 use std::time::Duration;
 
 use fourstep::Error;
+use fourstep_server::Reach;
 
-use crate::address::{Reach, Refused};
+use crate::address::Refused;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::provider::request::{Means, RequestSection};

@@ -4,7 +4,7 @@ use fourstep::accounts::{
 };
 use fourstep::settings::Groups;
 use fourstep::{Context, Result, Sensitive};
-use fourstep_server::TlsSettings;
+use fourstep_server::{AddressSettings, TlsSettings};
 
 use crate::identifier::{self, hex};
 use crate::session::Session;
@@ -41,7 +41,7 @@ impl Accounts for Mysql {
     const EXCLUDE_CHARACTERS: &'static str = "/@\"'\\";
 
     fn settings() -> Groups {
-        Groups::of::<TlsSettings>().and::<MysqlSettings>()
+        Groups::of::<TlsSettings>().and::<AddressSettings>().and::<MysqlSettings>()
     }
 
     fn check_name(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {

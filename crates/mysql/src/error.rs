@@ -45,12 +45,7 @@ fn by_code(code: u16, text: &str, destination: &Destination, operation: &Operati
 }
 
 /// Explains why a login failed.
-pub(crate) async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
-    if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = destination.server.unresolved(io).await
-    {
-        return unresolved;
-    }
+pub(crate) fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
     classify(error, destination, &Operation::log_in())
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
 use fourstep::{Context, Error, Result, Sensitive};
-use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, LOGIN_LIMIT, Operation, STATEMENT_LIMIT, Server, roots};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
@@ -63,10 +63,12 @@ impl Session {
         let destination = Destination::of(secret, product.name(), default_port, cx)?;
         let options = options(secret, &destination, cx)?;
         let deadline = Deadline::of(cx);
-        let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {
-            Ok(connection) => connection,
-            Err(error) => return Err(explain(&error, &destination).await),
+        let connect = |host: String| {
+            let options = options.clone().host(&host);
+            let destination = &destination;
+            async move { options.connect().await.map_err(|error| explain(&error, destination)) }
         };
+        let connection = destination.log_in(deadline, cx, connect).await?;
         let account = Account::new(&secret.username, "");
         let password = secret.password.clone();
         let (version, roles, lock) = Default::default();
@@ -96,8 +98,7 @@ impl Session {
         self.version = row.map(|row| text(row, 1)).unwrap_or_default();
         self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
         self.roles = row.and_then(|row| optional(row, 2)).filter(|roles| roles != "NONE");
-        self.destination.server =
-            Server::new(self.product.name(), self.destination.server.host(), self.destination.server.port());
+        self.destination.server = self.destination.server.clone().with_product(self.product.name());
         Ok(())
     }
 
@@ -225,12 +226,11 @@ pub(crate) fn optional(row: &MySqlRow, column: usize) -> Option<String> {
     row.try_get_unchecked(column).ok().flatten()
 }
 
-/// Sets everything that the driver would otherwise choose. Never print it: it shows the password.
+/// Sets everything but the host that the driver would otherwise choose. Never print it: it shows the password.
 ///
 /// The driver sends no statement of its own at the login: [`START`] says all of it.
 fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<MySqlConnectOptions> {
     let mut options = MySqlConnectOptions::new()
-        .host(destination.server.host())
         .port(destination.server.port())
         .username(&destination.account)
         .password(secret.password.expose())

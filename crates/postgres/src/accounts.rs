@@ -1,7 +1,7 @@
 use fourstep::accounts::{AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Strategies};
 use fourstep::settings::Groups;
 use fourstep::{Context, Result, Sensitive};
-use fourstep_server::TlsSettings;
+use fourstep_server::{AddressSettings, TlsSettings};
 
 use crate::error::read_only;
 use crate::identifier;
@@ -41,7 +41,7 @@ impl Accounts for Postgres {
     const EXCLUDE_CHARACTERS: &'static str = ":/@\"'\\";
 
     fn settings() -> Groups {
-        Groups::of::<TlsSettings>()
+        Groups::of::<TlsSettings>().and::<AddressSettings>()
     }
 
     fn check_name(&self, secret: &AccountSecret, _cx: &Context<'_>) -> Result<()> {

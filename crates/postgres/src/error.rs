@@ -44,14 +44,9 @@ fn by_answer(answer: &PgDatabaseError, destination: &Destination, operation: &Op
 }
 
 /// Explains why a login failed.
-pub(crate) async fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
+pub(crate) fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
     if let Some(limit) = login::driver_cannot(error, destination) {
         return limit;
-    }
-    if let sqlx::Error::Io(io) = error
-        && let Some(unresolved) = destination.server.unresolved(io).await
-    {
-        return unresolved;
     }
     classify(error, destination, &Operation::log_in())
 }

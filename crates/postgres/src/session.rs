@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
 use fourstep::{Context, Error, Result, Sensitive};
-use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, LOGIN_LIMIT, Operation, STATEMENT_LIMIT, roots};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::timeout;
@@ -73,13 +73,15 @@ impl Session {
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
         let mut destination = Destination::of(secret, "PostgreSQL", default_port, cx)?;
-        let options = options(secret, &destination, cx)?
-            .database(destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned()));
+        destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned());
+        let options = options(secret, &destination, cx)?;
         let deadline = Deadline::of(cx);
-        let connection = match deadline.wait(&destination.server, LOGIN_LIMIT, "the login", options.connect()).await? {
-            Ok(connection) => connection,
-            Err(error) => return Err(explain(&error, &destination).await),
+        let connect = |host: String| {
+            let options = options.clone().host(&host);
+            let destination = &destination;
+            async move { options.connect().await.map_err(|error| explain(&error, destination)) }
         };
+        let connection = destination.log_in(deadline, cx, connect).await?;
         let (session_user, current_user) = Default::default();
         let mut session = Self {
             connection,
@@ -234,15 +236,16 @@ pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
 }
 
-/// Sets everything but the database that the driver would otherwise take from PG* variables. Never print it: it shows the password.
+/// Sets everything but the host that the driver would otherwise take from PG* variables. Never print it: it shows the
+/// password.
 ///
 /// No start-up options, and no parameter beside those that every pooler knows: RDS Proxy and PgBouncer refuse others.
 fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::new_without_pgpass()
-        .host(destination.server.host())
         .port(destination.server.port())
         .username(&destination.account)
         .password(secret.password.expose())
+        .database(destination.database.as_deref().unwrap_or(DEFAULT_DATABASE))
         .application_name("fourstep")
         .extra_float_digits(None)
         .disable_statement_logging();

@@ -2,29 +2,29 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use fourstep::Error;
+use fourstep::{Error, Result};
 use rustls::CertificateError;
 use rustls::pki_types::InvalidDnsNameError;
-use tokio::time::timeout;
 
+use crate::lookup::{NoAddress, look_up};
 use crate::operation::Operation;
 use crate::roots;
+use crate::settings::AddressSettings;
 
 /// A server that is reached by TCP and TLS: where it is, and what its failures mean.
 ///
-/// Network, TLS and silence read the same for each kind of server, and differ from each other.
+/// Network, TLS and silence read the same for each kind of server, and differ from each other. Of a server that the
+/// function's owner did not list, they differ in the log alone: see [`unlisted`](Self::unlisted).
 #[derive(Clone, Debug)]
 pub struct Server {
     product: Cow<'static, str>,
     host: String,
     port: u16,
     named_in: &'static str,
+    listed: bool,
 }
-
-/// For a second question that nothing but a better message depends on.
-const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Names a server: its kind, as `PostgreSQL`, and its address. A name's last dot is left out, because it is not
@@ -32,13 +32,33 @@ impl Server {
     #[must_use]
     pub fn new(product: impl Into<Cow<'static, str>>, host: &str, port: u16) -> Self {
         let host = host.trim_end_matches('.').to_owned();
-        Self { product: product.into(), host, port, named_in: "the tag fourstep:endpoint (or `host` in the secret)" }
+        let named_in = "the tag fourstep:endpoint (or `host` in the secret)";
+        Self { product: product.into(), host, port, named_in, listed: true }
     }
 
     /// Sets where the host is named, for messages: as a tag, or a field of a file.
     #[must_use]
     pub fn named_in(self, place: &'static str) -> Self {
         Self { named_in: place, ..self }
+    }
+
+    /// Sets the kind of server, once it has said what it is.
+    #[must_use]
+    pub fn with_product(self, product: impl Into<Cow<'static, str>>) -> Self {
+        Self { product: product.into(), ..self }
+    }
+
+    /// Says that the secret alone names the host, and the function's owner does not.
+    ///
+    /// An error of a step goes back to Secrets Manager, where whoever writes the secret may read it; the log is the
+    /// owner's. If the error said whether nothing listens, nobody answers or something else does, a secret's writer could
+    /// scan the function's network host by host. So all of these are one error then, and the log has the reason. What a
+    /// server of this very kind answers is told in any case: its login and its certificate are meant for its clients.
+    ///
+    /// How long a step takes still tells a refusal from silence, to whoever measures it.
+    #[must_use]
+    pub fn unlisted(self) -> Self {
+        Self { listed: false, ..self }
     }
 
     /// Returns the server's name or address.
@@ -79,22 +99,51 @@ impl Server {
             _ => "the network failed".into(),
         };
         let error = Error::unavailable(format!("could not {} at {host}:{port}: {why}", operation.what));
-        error.next(if operation.login { CHECK_NETWORK } else { "Secrets Manager tries again by itself" })
+        match operation.login {
+            true => self.no_connection(error.next(CHECK_NETWORK)),
+            false => error.next("Secrets Manager tries again by itself"),
+        }
     }
 
-    /// Reports that the host's name has no address, if that is why a login failed. A driver's error for it is one of many
-    /// without a code: so this asks again.
-    pub async fn unresolved(&self, error: &io::Error) -> Option<Error> {
-        if error.raw_os_error().is_some() || tls_in(error).is_some() {
-            return None;
+    /// Reports that what answers is no server of this kind.
+    #[must_use]
+    pub fn something_else_answers(&self, what: &str) -> Error {
+        let (host, port) = (&self.host, self.port);
+        self.no_connection(
+            Error::invalid(format!("what answers at {host}:{port} is not {what}"))
+                .next("Correct `host` and `port` in the secret"),
+        )
+    }
+
+    /// Looks the host up, and returns its addresses. See [`look_up`].
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if there is none, `Invalid` if one is not for sessions. The latter names no address.
+    pub async fn addresses(&self, settings: &AddressSettings) -> Result<Vec<SocketAddr>> {
+        look_up(&self.host, self.port, settings).await.map_err(|why| match why {
+            NoAddress::Unresolved => {
+                let error = Error::unavailable(format!("the host name `{}` {why}", self.host));
+                self.no_connection(error.next(
+                    "If this goes on, correct `host` in the secret (or fourstep:endpoint), or the DNS of the function's network",
+                ))
+            }
+            NoAddress::Refused => {
+                Error::invalid(format!("`host` in the secret (or fourstep:endpoint) {why}")).next(NoAddress::TO_ALLOW)
+            }
+        })
+    }
+
+    /// Returns why there is no connection, as far as the writer of the secret may know: see [`unlisted`](Self::unlisted).
+    #[must_use]
+    pub fn no_connection(&self, reason: Error) -> Error {
+        if self.listed {
+            return reason;
         }
-        let lookup = timeout(LOOKUP_LIMIT, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
-        if matches!(lookup, Ok(Ok(_))) {
-            return None;
-        }
-        Some(Error::unavailable(format!("the host name `{}` does not resolve to an address", self.host)).next(
-            "If this goes on, correct `host` in the secret (or fourstep:endpoint), or the DNS of the function's network",
-        ))
+        tracing::warn!(host = self.host, port = self.port, reason = reason.message(), "no connection");
+        let error = Error::unavailable(format!("could not log in to {self}: no connection"))
+            .next(format!("The function's log says why. {CHECK_NETWORK}"));
+        if reason.is_retryable() { error } else { error.retried() }
     }
 
     /// Explains why the driver did not begin TLS. `turn_on` is how to turn it on at the server.
@@ -125,8 +174,11 @@ impl Server {
     pub fn handshake_failed(&self, error: &rustls::Error) -> Error {
         let (host, port) = (&self.host, self.port);
         let rustls::Error::InvalidCertificate(certificate) = error else {
-            return Error::unavailable(format!("the TLS handshake with {host}:{port} failed"))
-                .next("If this goes on, check that the server allows TLS 1.2 or 1.3, and that nothing stands between");
+            return self.no_connection(
+                Error::unavailable(format!("the TLS handshake with {host}:{port} failed")).next(
+                    "If this goes on, check that the server allows TLS 1.2 or 1.3, and that nothing stands between",
+                ),
+            );
         };
         match certificate {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -193,5 +245,33 @@ mod tests {
                 assert!(text.contains(part), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn whatever_fails_at_a_host_that_nobody_listed_is_the_same_error() {
+        let server = Server::new("PostgreSQL", "10.0.0.1", 5432);
+        let listed = |server: &Server| {
+            let (log_in, other) = (Operation::log_in(), io::Error::other(rustls::Error::DecryptError));
+            let mut failures = vec![server.failed(&other, &log_in), server.something_else_answers("PostgreSQL")];
+            for kind in [
+                io::ErrorKind::ConnectionRefused,
+                io::ErrorKind::TimedOut,
+                io::ErrorKind::HostUnreachable,
+                io::ErrorKind::UnexpectedEof,
+                io::ErrorKind::Other,
+            ] {
+                failures.push(server.network_failed(kind, &log_in));
+            }
+            failures.into_iter().map(|error| format!("{error:?}")).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(listed(&server).len(), 7);
+        let said = listed(&server.unlisted());
+        assert_eq!(said.len(), 1);
+        let text = said.first().unwrap();
+        assert!(
+            text.starts_with("Unavailable: could not log in to PostgreSQL at 10.0.0.1:5432: no connection. "),
+            "{text}"
+        );
+        assert!(text.contains("The function's log says why. "), "{text}");
     }
 }

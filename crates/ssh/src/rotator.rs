@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fourstep::settings::{EngineSettings, Groups, Retire};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step};
 use fourstep_aws::SdkConfig;
+use fourstep_server::AddressSettings;
 use russh::keys::{PrivateKey, PublicKey};
 
 use crate::answer::{Answer, Failure, Outcome};
@@ -98,7 +99,7 @@ impl Ssh {
         let known = &known;
         let replies = session::on_each(&made_for, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);
-            match session::try_key(&host, port, known, user, Arc::clone(private), forced).await {
+            match session::try_key(&host, port, known, user, Arc::clone(private), forced, cx.settings()).await {
                 // setSecret could not give it the key.
                 Reply::Refused if !host.online => Reply::Unreachable(
                     "Systems Manager does not hear of its agent, and it has not the key yet".to_owned(),
@@ -157,7 +158,7 @@ impl Rotator for Ssh {
     const SLOTS: Slots = Slots::List;
 
     fn settings() -> Groups {
-        Groups::of::<SshSettings>()
+        Groups::of::<SshSettings>().and::<AddressSettings>()
     }
 
     async fn create(&self, current: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<KeyPair> {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fourstep::ErrorKind;
+use fourstep_server::{AddressSettings, NoAddress, look_up};
 use futures_util::{StreamExt, stream};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
@@ -37,8 +39,14 @@ pub(crate) struct Done {
 }
 
 impl Session {
-    /// Connects to a host and checks its key. Any reply that is not a session says why.
-    pub(crate) async fn open(host: &Host, port: u16, pins: Vec<PublicKey>) -> Result<Self, Reply> {
+    /// Connects to a host, at an address where a session may go, and checks its key. Any reply that is not a session says
+    /// why.
+    pub(crate) async fn open(
+        host: &Host,
+        port: u16,
+        pins: Vec<PublicKey>,
+        settings: &AddressSettings,
+    ) -> Result<Self, Reply> {
         let shown = Arc::new(Mutex::new(None));
         let config = client::Config {
             // The host shows a key of a kind that is pinned.
@@ -49,18 +57,22 @@ impl Session {
         };
         let pinned = known_hosts::fingerprints(&pins);
         let handler = Pins { pins, shown: Arc::clone(&shown) };
-        let connected =
-            timeout(ANSWER_LIMIT, client::connect(Arc::new(config), (host.address.as_str(), port), handler)).await;
-        match connected {
-            Ok(Ok(handle)) => Ok(Self { handle, port }),
-            Ok(Err(russh::Error::UnknownKey)) => {
-                let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-                Err(Reply::HostKeyChanged { shown, pinned })
-            }
-            Ok(Err(russh::Error::NoCommonAlgo { .. })) => {
-                Err(Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned })
-            }
-            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, port))),
+        let connect = async {
+            // It goes to the addresses that were checked, whatever the name leads to by now.
+            let addresses = look_up(&host.address, port, settings).await.map_err(no_address)?;
+            client::connect(Arc::new(config), &addresses[..], handler).await.map_err(|error| match error {
+                russh::Error::UnknownKey => {
+                    let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+                    Reply::HostKeyChanged { shown, pinned }
+                }
+                russh::Error::NoCommonAlgo { .. } => {
+                    Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned }
+                }
+                error => Reply::Unreachable(no_session(&error, port)),
+            })
+        };
+        match timeout(ANSWER_LIMIT, connect).await {
+            Ok(connected) => connected.map(|handle| Self { handle, port }),
             Err(_) => Err(Reply::Unreachable(format!("nothing answers at port {port}"))),
         }
     }
@@ -124,9 +136,10 @@ pub(crate) async fn try_key(
     user: &str,
     key: Arc<PrivateKey>,
     forced: bool,
+    settings: &AddressSettings,
 ) -> Reply {
     let attempt = async {
-        let mut session = Session::open(host, port, pins.of(host)).await?;
+        let mut session = Session::open(host, port, pins.of(host), settings).await?;
         if !session.log_in(user, key).await? {
             return Ok(Reply::Refused);
         }
@@ -149,6 +162,18 @@ pub(crate) async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl 
         async { (host.clone(), reply.await) }
     });
     stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
+}
+
+/// Returns the reply of a host to which no session can go. That its name has no address may pass.
+fn no_address(why: NoAddress) -> Reply {
+    match why {
+        NoAddress::Unresolved => Reply::Unreachable(format!("its name {why}")),
+        NoAddress::Refused => Reply::Failed(Failure {
+            kind: ErrorKind::Invalid,
+            what: format!("its name {why}"),
+            next: NoAddress::TO_ALLOW,
+        }),
+    }
 }
 
 /// The handler of a connection: it accepts a host that shows a pinned key, and no other.

@@ -11,11 +11,11 @@ use fourstep_ssh::Ssh;
 
 use crate::template::{functions, path, template};
 
-/// For tests alone: no deployment has it.
+/// For tests, and for what runs on the function's own machine: no deployment has it.
 const NOT_DEPLOYED: [&str; 2] = ["API_LOOPBACK", "LOCAL_ADDRESSES"];
 
 /// What every function reads.
-const COMMON: [&str; 5] = ["MIN_AGE", "OPERATOR_EVENTS", "OWNERS", "RETIRE", "TLS_CA_BUNDLE"];
+const COMMON: [&str; 4] = ["MIN_AGE", "OPERATOR_EVENTS", "RETIRE", "TLS_CA_BUNDLE"];
 
 /// Returns the settings that each function reads.
 fn groups_of(binary: &str) -> Groups {

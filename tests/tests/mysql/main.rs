@@ -19,4 +19,5 @@ mod proxy;
 mod refusals;
 mod secrecy;
 mod single;
+mod unlisted;
 mod world;

@@ -103,12 +103,7 @@ pub(super) fn protocol(text: &str, destination: &Destination, operation: &Operat
     if text.contains("Packet empty") {
         return destination.server.network_failed(io::ErrorKind::UnexpectedEof, operation);
     }
-    Error::invalid(format!(
-        "what answers at {}:{} is not MySQL or MariaDB, or a version of their protocol that is not known",
-        destination.server.host(),
-        destination.server.port()
-    ))
-    .next("Correct `host` and `port` in the secret")
+    destination.server.something_else_answers("MySQL or MariaDB, or a version of their protocol that is not known")
 }
 
 /// What the driver says before a plugin's name that it does not know.

@@ -62,12 +62,7 @@ pub(super) fn protocol(text: &str, destination: &Destination, operation: &Operat
     if text.contains(": 0x00 ") {
         return destination.server.network_failed(io::ErrorKind::UnexpectedEof, operation);
     }
-    Error::invalid(format!(
-        "what answers at {}:{} is not PostgreSQL, or a version of its protocol that is not known",
-        destination.server.host(),
-        destination.server.port()
-    ))
-    .next("Correct `host` and `port` in the secret")
+    destination.server.something_else_answers("PostgreSQL, or a version of its protocol that is not known")
 }
 
 /// Explains what the driver itself cannot do with an account, where that is why a login failed.

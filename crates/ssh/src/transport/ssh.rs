@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Result};
+use fourstep_server::AddressSettings;
 use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
@@ -37,7 +38,7 @@ pub(super) async fn order(
     cx: &Context<'_>,
 ) -> Result<Vec<(Host, Reply)>> {
     let keys = &labelled_keys(cx).await?;
-    Ok(on_each(hosts, |host| async move { order_one(&host, user, keys, pins, command).await }).await)
+    Ok(on_each(hosts, |host| async move { order_one(&host, user, keys, pins, command, cx.settings()).await }).await)
 }
 
 /// Returns the private keys with which the user may log in to edit its file, the likeliest first.
@@ -54,9 +55,16 @@ async fn labelled_keys(cx: &Context<'_>) -> Result<Vec<Arc<PrivateKey>>> {
     Ok(keys)
 }
 
-async fn order_one(host: &Host, user: &str, keys: &[Arc<PrivateKey>], pins: &KnownHosts, command: &str) -> Reply {
+async fn order_one(
+    host: &Host,
+    user: &str,
+    keys: &[Arc<PrivateKey>],
+    pins: &KnownHosts,
+    command: &str,
+    settings: &AddressSettings,
+) -> Reply {
     let run = async {
-        let mut session = Session::open(host, host.port.unwrap_or(22), pins.of(host)).await?;
+        let mut session = Session::open(host, host.port.unwrap_or(22), pins.of(host), settings).await?;
         for key in keys {
             if session.log_in(user, Arc::clone(key)).await? {
                 let done = session.run("sh", command).await?;
