@@ -13,7 +13,8 @@ use crate::failure::{Failure, Result};
 pub(super) fn write(zip: &Path, binary: &Path) -> Result {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        // Those above 9 are Zopfli's, one round each: 4 % less to download before the first step than by zlib.
+        .compression_level(Some(10))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
     let mut from = File::open(binary).map_err(|error| cannot("read", binary, &error))?;
