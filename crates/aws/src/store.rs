@@ -115,6 +115,13 @@ impl SecretStore for SecretsManagerStore {
         answer.map(drop).map_err(|error| classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id))
     }
 
+    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+        let request = self.client.update_secret_version_stage().secret_id(secret_id).version_stage(label);
+        let request = request.move_to_version_id(to).set_remove_from_version_id(from.map(str::to_owned));
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id))
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         let request = self.client.list_secret_version_ids().secret_id(secret_id).include_deprecated(true);
         let mut pages = request.into_paginator().send();

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Recover(repair::Recover),
     Retire(repair::Retire),
     Reconcile(repair::Reconcile),
+    Reset(repair::Reset),
+    Adopt(repair::Adopt),
     Fleet(fleet::Fleet),
     Doctor(doctor::Doctor),
     Provider(provider::Provider),

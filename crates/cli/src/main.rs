@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ending { code, message }) => {
-            anstream::eprintln!("fourstep: {message}");
+            output::tell(&format!("fourstep: {message}"));
             ExitCode::from(code)
         }
     }
@@ -77,6 +77,8 @@ async fn run(arguments: Arguments) -> Result<(), Ending> {
         Command::Recover(command) => repair::recover(command, &global).await,
         Command::Retire(command) => repair::retire(command, &global).await,
         Command::Reconcile(command) => repair::reconcile(command, &global).await,
+        Command::Reset(command) => repair::reset(command, &global).await,
+        Command::Adopt(command) => repair::adopt(command, &global).await,
         Command::Fleet(command) => fleet::run(command, &global).await,
         Command::Doctor(command) => doctor::run(command, &global).await,
         Command::Provider(command) => provider::run(command).await,

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use comfy_table::Cell;
 use fourstep::accounts::{ServerLookup, Strategies};
 use fourstep_api_key::ApiKeys;
 use fourstep_aws::SdkConfig;
@@ -16,7 +15,7 @@ use serde_json::Value;
 use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 use crate::spinner::Spinner;
 
 /// Who acts.
@@ -65,6 +64,9 @@ pub(crate) struct Rollback {
     /// The version, if it is not AWSPREVIOUS
     #[arg(long, value_name = "ID")]
     version: Option<String>,
+    /// Goes back to that version though its credential was retired because others know it
+    #[arg(long, requires = "version")]
+    leaked_anyway: bool,
     #[command(flatten)]
     by: By,
 }
@@ -83,11 +85,19 @@ pub(crate) struct Recover {
     /// A version that is known to be refused, and not tried
     #[arg(long, value_name = "ID")]
     skip: Vec<String>,
+    /// The only version that is tried
+    #[arg(long, value_name = "ID")]
+    version: Option<String>,
+    /// Makes that version AWSCURRENT though its credential was retired because others know it
+    #[arg(long, requires = "version")]
+    leaked_anyway: bool,
     #[command(flatten)]
     by: By,
 }
 
-/// Lets the target refuse AWSPREVIOUS now.
+/// Lets the target refuse AWSPREVIOUS now, and marks that version as leaked.
+///
+/// From then on rollback and recover leave the version alone, unless they are told its id and --leaked-anyway.
 #[derive(Debug, Args)]
 pub(crate) struct Retire {
     /// Name or ARN of the secret
@@ -105,21 +115,63 @@ pub(crate) struct Reconcile {
     by: By,
 }
 
+/// Lets the administrator set a new password of the account that AWSCURRENT names.
+///
+/// For when the server refuses every version. Nothing but your word says that the account is this secret's: whoever writes
+/// the secret chose its name. Without --account, you are told which one it is, and nothing is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// Name or ARN of the secret
+    name: String,
+    /// The account whose password is reset
+    #[arg(long, value_name = "NAME", requires = "version")]
+    account: Option<String>,
+    /// The version that was AWSCURRENT when you were told which account it is
+    #[arg(long, value_name = "ID", requires = "account")]
+    version: Option<String>,
+    #[command(flatten)]
+    by: By,
+}
+
+/// Marks an account and its clone at the server as one secret's.
+///
+/// For pairs that AWS's function made, and where the mark was lost. Some version of the secret has to open one of the two.
+/// Without --account, you are told which pair it is, and nothing is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// Name or ARN of the secret
+    name: String,
+    /// The base account of the pair: the one whose name does not end in _clone
+    #[arg(long, value_name = "NAME", requires = "version")]
+    account: Option<String>,
+    /// The version that was AWSCURRENT when you were told which account it is
+    #[arg(long, value_name = "ID", requires = "account")]
+    version: Option<String>,
+    #[command(flatten)]
+    by: By,
+}
+
 pub(crate) async fn diagnose(diagnose: Diagnose, global: &Global) -> Result<(), Ending> {
     operate(&diagnose.name, &Action::Diagnose, diagnose.by, global).await
 }
 
 pub(crate) async fn rollback(rollback: Rollback, global: &Global) -> Result<(), Ending> {
-    let Rollback { name, version, by } = rollback;
+    let Rollback { name, version, leaked_anyway, by } = rollback;
     let to = version.as_deref().map_or_else(|| "AWSPREVIOUS".to_owned(), |version| format!("version {version}"));
-    confirm(global, &format!("Makes the target of {name} accept the value of {to}, and that AWSCURRENT."))?;
-    operate(&name, &Action::Rollback { version }, by, global).await
+    let known = if leaked_anyway { " Others may know that credential, and get in by it again." } else { "" };
+    confirm(global, &format!("Makes the target of {name} accept the value of {to}, and that AWSCURRENT.{known}"))?;
+    operate(&name, &Action::Rollback { version, leaked_anyway }, by, global).await
 }
 
 pub(crate) async fn recover(recover: Recover, global: &Global) -> Result<(), Ending> {
-    let Recover { name, attempts, skip, by } = recover;
-    confirm(global, &format!("Tries the versions of {name} at the target, and makes the one that works AWSCURRENT."))?;
-    operate(&name, &Action::Recover { attempts, skip }, by, global).await
+    let Recover { name, attempts, skip, version, leaked_anyway, by } = recover;
+    let tried = version.as_deref().map_or_else(|| "the versions".to_owned(), |version| format!("version {version}"));
+    let known = if leaked_anyway { " Others may know that credential." } else { "" };
+    confirm(
+        global,
+        &format!("Tries {tried} of {name} at the target, and makes the one that works AWSCURRENT.{known}"),
+    )?;
+    operate(&name, &Action::Recover { attempts, skip, version, leaked_anyway }, by, global).await
 }
 
 pub(crate) async fn retire(retire: Retire, global: &Global) -> Result<(), Ending> {
@@ -129,6 +181,32 @@ pub(crate) async fn retire(retire: Retire, global: &Global) -> Result<(), Ending
         &format!("Lets the target refuse AWSPREVIOUS of {name} for good; whoever still uses it is locked out."),
     )?;
     operate(&name, &Action::Retire, by, global).await
+}
+
+pub(crate) async fn reset(reset: Reset, global: &Global) -> Result<(), Ending> {
+    let Reset { name, account, version, by } = reset;
+    if let Some(account) = &account {
+        confirm(
+            global,
+            &format!(
+                "Lets the administrator that {name} names set a new password of the account `{account}`, though no version of the secret proves that the account is its own. Whoever uses the account by another password is locked out."
+            ),
+        )?;
+    }
+    operate(&name, &Action::Reset { account, version }, by, global).await
+}
+
+pub(crate) async fn adopt(adopt: Adopt, global: &Global) -> Result<(), Ending> {
+    let Adopt { name, account, version, by } = adopt;
+    if let Some(account) = &account {
+        confirm(
+            global,
+            &format!(
+                "Marks the accounts `{account}` and `{account}_clone` as those of {name}: from its next rotation on, the administrator sets the passwords of both, and gives the second one the rights of the first."
+            ),
+        )?;
+    }
+    operate(&name, &Action::Adopt { account, version }, by, global).await
 }
 
 pub(crate) async fn reconcile(reconcile: Reconcile, global: &Global) -> Result<(), Ending> {

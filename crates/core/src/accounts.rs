@@ -20,6 +20,7 @@
 
 mod administrator;
 mod clones;
+mod command;
 mod lock;
 mod lookup;
 mod probe;
@@ -38,7 +39,7 @@ pub use clones::{Base, Claim, Clones, Mark, Mirrored, clone_of};
 pub use lock::Lock;
 pub use lookup::{FoundServer, ServerLookup};
 pub use secret::{AccountSecret, same_host};
-pub use settings::{AccountSettings, Grants, StrategyChoice};
+pub use settings::{AccountSettings, AdminAccounts, Grants, StrategyChoice};
 pub use strategies::Strategies;
 pub use strategies::alternating_users::AlternatingUsers;
 pub use strategies::dual_password::DualPassword;

@@ -4,18 +4,26 @@ use crate::error::{Error, Result};
 use crate::step::StepEvent;
 use crate::store::{AWSPENDING, Description};
 
-/// Refuses a secret that Secrets Manager may not ask to rotate.
-pub(crate) fn rotatable(description: &Description) -> Result<()> {
+/// Refuses a secret that Secrets Manager may not ask this function to rotate.
+///
+/// Whoever may invoke the function could send it a step for any secret, as Secrets Manager does.
+pub(crate) fn rotatable(description: &Description, function_arn: &str) -> Result<()> {
     exists_here(description)?;
     if description.rotation_enabled {
-        return Ok(());
+        return rotated_by(function_arn, description);
     }
     Err(Error::invalid(format!("rotation of secret {} is not enabled", description.name))
         .next("Turn it on with RotateSecret, naming this function"))
 }
 
+/// Refuses what an operator may not ask of this function: rotation may be off.
+pub(crate) fn operable(description: &Description, function_arn: &str) -> Result<()> {
+    exists_here(description)?;
+    rotated_by(function_arn, description)
+}
+
 /// Refuses a secret that is deleted, or the copy of one in another region.
-pub(crate) fn exists_here(description: &Description) -> Result<()> {
+fn exists_here(description: &Description) -> Result<()> {
     let name = &description.name;
     if description.deleted.is_some() {
         return Err(Error::invalid(format!("secret {name} is scheduled for deletion"))
@@ -29,15 +37,16 @@ pub(crate) fn exists_here(description: &Description) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a secret of another function: an operator who may invoke this one has no business with the secrets of others.
-pub(crate) fn rotated_by(function_arn: &str, description: &Description) -> Result<()> {
+/// Refuses a secret of another function: who may invoke this one has no business with the secrets of others.
+fn rotated_by(function_arn: &str, description: &Description) -> Result<()> {
     let name = &description.name;
     let what = match description.rotation_lambda_arn.as_deref() {
         Some(arn) if unqualified(arn) == unqualified(function_arn) => return Ok(()),
         Some(_) => format!("secret {name} is rotated by another function"),
         None => format!("no function rotates secret {name}"),
     };
-    Err(Error::invalid(what).next("Invoke the function that RotationLambdaARN of the secret names"))
+    Err(Error::invalid(what)
+        .next("Invoke the function that RotationLambdaARN of the secret names, or name this one by RotateSecret"))
 }
 
 /// Leaves out the version or alias of `arn:aws:lambda:region:account:function:name:qualifier`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::argument::argument;
 use crate::backoff::Backoff;
 use crate::context::labels::Labels;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub struct Context<'a> {
     notes: &'a Notes,
     event: &'a StepEvent,
     settings: Settings,
+    by_operator: bool,
     deadline: SystemTime,
     secret_id: String,
     known: Mutex<Known>,
@@ -46,12 +48,13 @@ impl<'a> Context<'a> {
         notes: &'a Notes,
         event: &'a StepEvent,
         settings: Settings,
+        by_operator: bool,
         deadline: SystemTime,
         description: Description,
     ) -> Self {
         let secret_id = description.arn.clone();
         let known = Mutex::new(Known { description, values: BTreeMap::new() });
-        Self { services, notes, event, settings, deadline, secret_id, known }
+        Self { services, notes, event, settings, by_operator, deadline, secret_id, known }
     }
 
     /// Returns the ARN of the secret that is rotated. Key the target's lock by it.
@@ -218,6 +221,16 @@ impl<'a> Context<'a> {
     /// Teaches the output filter a value: for secrets that come from elsewhere than a secret's JSON.
     pub fn learn(&self, secret: &Sensitive) {
         self.services.filter.learn(secret);
+    }
+
+    /// Returns the name of the secret, as an argument of a command that is advised.
+    pub(crate) fn secret_argument(&self) -> String {
+        argument(&self.lock().description.name, "NAME").to_owned()
+    }
+
+    /// Returns whether an operator asked, and not Secrets Manager.
+    pub(crate) fn by_operator(&self) -> bool {
+        self.by_operator
     }
 
     /// Returns whether this rotation's version is AWSCURRENT, as far as the description shows.

@@ -3,7 +3,6 @@ mod guard;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::admission::rotatable;
 use crate::clock::{Clock, SystemClock};
 use crate::context::TO_REPORT;
 use crate::engine::guard::guarded;
@@ -57,16 +56,27 @@ impl Engine {
         self
     }
 
-    /// Runs one step. `ends` is when the process ends: a little before that, the step does.
-    pub async fn run(&self, rotation: &impl Rotation, event: &StepEvent, ends: SystemTime) -> Report {
+    /// Runs one step. `function_arn` is the ARN by which this function was invoked. `ends` is when the process ends: a
+    /// little before that, the step does.
+    ///
+    /// The report's result is an error of kind `Invalid` for a secret that another function rotates, and otherwise what
+    /// the step's description says.
+    pub async fn run(
+        &self,
+        rotation: &impl Rotation,
+        event: &StepEvent,
+        function_arn: &str,
+        ends: SystemTime,
+    ) -> Report {
         if let Some(token) = &event.rotation_token {
             self.services.filter.learn(token);
         }
         let notes = Notes::default();
         let started = self.services.clock.now();
         let step = async |deadline| {
-            let invocation = Invocation { services: &self.services, notes: &notes, deadline };
-            let cx = invocation.prepare(rotation, event, rotatable).await?;
+            let invocation =
+                Invocation { services: &self.services, notes: &notes, function_arn, by_operator: false, deadline };
+            let cx = invocation.prepare(rotation, event).await?;
             invocation.run(rotation, &cx).await
         };
         let result = guarded(&*self.services.clock, ends, step).await.map_err(|error| error.at(event.step));
@@ -76,7 +86,7 @@ impl Engine {
     /// Does what an operator asks for. `function_arn` is the ARN by which this function was invoked, and `ends` when the
     /// process ends.
     ///
-    /// The report's result is an error of kind `Forbidden` with `OPERATOR_EVENTS=off`, `Invalid` for a secret that
+    /// The report's result is an error of kind `Forbidden` for an action that `OPERATOR_EVENTS` does not name, `Invalid` for a secret that
     /// another function rotates, and otherwise what the action's description says.
     pub async fn operate(
         &self,
@@ -88,8 +98,9 @@ impl Engine {
         let notes = Notes::default();
         let started = self.services.clock.now();
         let action = async |deadline| {
-            let invocation = Invocation { services: &self.services, notes: &notes, deadline };
-            act(&invocation, rotation, event, function_arn).await
+            let invocation =
+                Invocation { services: &self.services, notes: &notes, function_arn, by_operator: true, deadline };
+            act(&invocation, rotation, event).await
         };
         let result = guarded(&*self.services.clock, ends, action).await;
         self.report(&notes, started, result)

@@ -116,6 +116,11 @@ impl Error {
         Self::new(ErrorKind::Other, message)
     }
 
+    /// Adds what to do next, where nothing is said yet.
+    pub(crate) fn or_next(self, next: impl Into<Cow<'static, str>>) -> Self {
+        if self.parts.next.is_some() { self } else { self.next(next) }
+    }
+
     /// Adds what to do next: a sentence without its full stop.
     #[must_use]
     pub fn next(mut self, next: impl Into<Cow<'static, str>>) -> Self {

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::admission::not_staged;
+use crate::admission::{not_staged, operable, rotatable};
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::Result;
@@ -19,18 +19,17 @@ use crate::store::{AWSCURRENT, AWSPENDING, Description};
 pub(crate) struct Invocation<'a> {
     pub(crate) services: &'a Services,
     pub(crate) notes: &'a Notes,
+    /// The ARN by which the function was invoked.
+    pub(crate) function_arn: &'a str,
+    /// Whether an operator asked, and not Secrets Manager.
+    pub(crate) by_operator: bool,
     pub(crate) deadline: SystemTime,
 }
 
 impl<'a> Invocation<'a> {
-    /// Prepares a step, if `admit` lets the secret pass.
-    pub(crate) async fn prepare<'c>(
-        &'c self,
-        rotation: &impl Rotation,
-        event: &'c StepEvent,
-        admit: fn(&Description) -> Result<()>,
-    ) -> Result<Context<'c>> {
-        let description = self.describe(event, admit).await?;
+    /// Prepares a step, if the secret may be rotated by this function.
+    pub(crate) async fn prepare<'c>(&'c self, rotation: &impl Rotation, event: &'c StepEvent) -> Result<Context<'c>> {
+        let description = self.describe(event).await?;
         self.context(rotation, event, description)
     }
 
@@ -52,15 +51,24 @@ impl<'a> Invocation<'a> {
         self.notes.owner_is(Owners::of(&self.services.environment, &description.tags));
         self.notes.begin_step();
         let settings = Settings::read(rotation.settings(), &self.services.environment, &description.tags)?;
-        Ok(Context::new(self.services, self.notes, event, settings, self.deadline, description))
+        Ok(Context::new(self.services, self.notes, event, settings, self.by_operator, self.deadline, description))
+    }
+
+    /// Refuses a secret that whoever asks may not have this function act on.
+    pub(crate) fn admit(&self, description: &Description) -> Result<()> {
+        if self.by_operator {
+            operable(description, self.function_arn)
+        } else {
+            rotatable(description, self.function_arn)
+        }
     }
 
     /// Describes the secret and checks that it may be rotated, to this token, now.
-    async fn describe(&self, event: &StepEvent, admit: fn(&Description) -> Result<()>) -> Result<Description> {
+    async fn describe(&self, event: &StepEvent) -> Result<Description> {
         let mut backoff = Backoff::for_visibility();
         loop {
             let description = self.services.store.describe(&event.secret_id).await?;
-            admit(&description)?;
+            self.admit(&description)?;
             let labels = description.labels_of(&event.token);
             if labels.iter().any(|label| label == AWSCURRENT || label == AWSPENDING) {
                 return Ok(description);
@@ -75,8 +83,12 @@ impl<'a> Invocation<'a> {
 
 /// Chooses the rotator of the context's secret, and notes which it is.
 pub(crate) async fn choose<'r>(rotation: &'r impl Rotation, cx: &Context<'_>) -> Result<Chosen<'r>> {
-    let chosen = rotation.choose(cx).await?;
+    Ok(noted(rotation.choose(cx).await?, cx))
+}
+
+/// Notes which rotator was chosen.
+pub(crate) fn noted<'r>(chosen: Chosen<'r>, cx: &Context<'_>) -> Chosen<'r> {
     let (name, slots) = chosen.protocol().strategy();
     cx.strategy_is(name, slots);
-    Ok(chosen)
+    chosen
 }

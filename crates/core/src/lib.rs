@@ -59,13 +59,14 @@
 //! # async fn example() -> Result<()> {
 //! let store = Arc::new(MemoryStore::with_secret("app", r#"{"token":"first"}"#));
 //! let service = Service(Arc::new(Mutex::new("first".to_owned())));
-//! let request = RotateSecret { lambda_arn: Some("arn:…"), ..RotateSecret::now("app") };
+//! const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:rotate-token";
+//! let request = RotateSecret { lambda_arn: Some(FUNCTION), ..RotateSecret::now("app") };
 //! let token = store.with(|model| model.rotate_secret(request)).answer.expect("it may be rotated");
 //!
 //! let engine = Engine::new(store, Environment::default());
 //! for step in Step::ALL {
 //!     let event = StepEvent { step, secret_id: "app".into(), token: token.clone(), rotation_token: None };
-//!     engine.run(&service, &event, SystemTime::now() + Duration::from_secs(30)).await.result?;
+//!     engine.run(&service, &event, FUNCTION, SystemTime::now() + Duration::from_secs(30)).await.result?;
 //! }
 //! assert_ne!(*service.0.lock().unwrap(), "first");
 //! # Ok(())
@@ -154,7 +155,7 @@
 //!
 //! ```text
 //! engine            runs a step or an operator's action so that it ends in time
-//! └ operator        what an operator asks: diagnose, rollback, recover, retire, reconcile
+//! └ operator        what an operator asks: diagnose, rollback, recover, retire, reconcile, reset, adopt
 //!   └ invocation    one step: describe the secret, read its settings, choose the rotator, run it
 //!     └ rotation    what an engine runs: one rotator, or the choice of one
 //!       └ protocol  the four steps with a rotator: create, set, test, finish
@@ -168,11 +169,13 @@
 //! version · report · memory
 //! settings          groups of settings, and how values are read
 //! store             what the engine asks of Secrets Manager
-//! error · filter · step · sensitive · clock · slots · backoff
+//! error · filter · step · action · argument · sensitive · clock · slots · backoff
 //! ```
 
 pub mod accounts;
+mod action;
 mod admission;
+mod argument;
 mod backoff;
 mod clock;
 mod context;

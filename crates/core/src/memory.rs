@@ -167,6 +167,11 @@ impl SecretStore for MemoryStore {
         self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| error(secret_id, exception))
     }
 
+    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+        let request = UpdateSecretVersionStage { secret_id, stage: label, move_to: Some(to), remove_from: from };
+        self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| error(secret_id, exception))
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         self.with(|model| {
             let secret = model.describe_secret(secret_id)?;

@@ -9,17 +9,22 @@
 //!
 //! An [`OperatorEvent`] carries one of them: `{"Action": "diagnose", "SecretId": "app"}`, by who may invoke the function.
 //!
-//! The other two are for a rotation that has ended: [`Retire`](Action::Retire) ends what AWSPREVIOUS opened, and
+//! Two are for a rotation that has ended: [`Retire`](Action::Retire) ends what AWSPREVIOUS opened, and
 //! [`Reconcile`](Action::Reconcile) completes a clean-up.
+//!
+//! Two are an operator's word for what the secret cannot prove, and no tag can stand for it: [`Reset`](Action::Reset) lets
+//! the administrator set a password though no version opens the account, and [`Adopt`](Action::Adopt) says that two
+//! accounts are one secret's.
 
 pub(crate) mod act;
+mod adopt;
 mod diagnose;
+mod leaked;
 mod reconcile;
 mod recover;
+mod reset;
 mod retire;
 mod rollback;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,61 +35,7 @@ use crate::protocol::Protocol;
 use crate::report::{Done, Report};
 use crate::store::AWSCURRENT;
 
-/// What an operator asks a function to do with a secret that it rotates.
-///
-/// A function stands inside the network where the operator does not. It takes such an event only for a secret whose
-/// RotationLambdaARN is this very function, and not with `OPERATOR_EVENTS=off`. Rotation may be turned off.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Finds out which versions open the target. It changes nothing.
-    Diagnose,
-    /// Gives up a rotation that has not ended, so that AWSCURRENT works; else rotates forward to the value of an older
-    /// version: installs it, tests it, then moves the labels.
-    ///
-    /// A value that the target will not have, or a credential that is revoked already, is a `Conflict`.
-    Rollback {
-        /// The version. `None`: AWSPREVIOUS, or AWSCURRENT while a rotation is under way.
-        version: Option<String>,
-    },
-    /// Finds the version that opens the target, newest first, and makes it AWSCURRENT.
-    Recover {
-        /// How many refused logins are allowed, so that no account is locked.
-        attempts: u32,
-        /// Versions that are not tried, since they are known to be refused.
-        skip: Vec<String>,
-    },
-    /// Makes the target refuse what AWSPREVIOUS opened, now.
-    Retire,
-    /// Makes the target hold what the labels name, and nothing else that this secret ever made.
-    ///
-    /// It completes the clean-up of the last rotation. Where the target holds a list of credentials, as SSH keys, it also
-    /// installs those that are missing, on hosts that were down or are new; those of AWSPENDING too while a rotation is
-    /// under way. Everywhere else a rotation that is under way is a `Conflict`: its own steps do the same.
-    Reconcile,
-}
-
-impl Action {
-    /// The names of all actions, as events spell them.
-    pub const NAMES: [&'static str; 5] = ["diagnose", "rollback", "recover", "retire", "reconcile"];
-
-    /// Returns the name that events use.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Diagnose => "diagnose",
-            Self::Rollback { .. } => "rollback",
-            Self::Recover { .. } => "recover",
-            Self::Retire => "retire",
-            Self::Reconcile => "reconcile",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use crate::action::Action;
 
 /// An action, and the secret that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,6 +38,12 @@ pub(crate) trait Protocol: Send + Sync {
 
     /// Refuses what AWSPREVIOUS opened, whenever the settings would do so.
     async fn refuse_previous(&self, cx: &Context<'_>) -> Result<()>;
+
+    /// Returns the version that opens the target. `None`: the target refuses all of them.
+    async fn working(&self, cx: &Context<'_>) -> Result<Option<String>>;
+
+    /// Marks at the target that two accounts are this secret's. Returns whether anything was changed.
+    async fn adopt(&self, account: Option<&str>, cx: &Context<'_>) -> Result<bool>;
 }
 
 #[async_trait]
@@ -79,6 +85,19 @@ impl<R: Rotator> Protocol for R {
 
     async fn refuse_previous(&self, cx: &Context<'_>) -> Result<()> {
         finish::refuse_previous(self, cx).await
+    }
+
+    async fn working(&self, cx: &Context<'_>) -> Result<Option<String>> {
+        let working = cx.retry(async || Ok(Login::new(self, cx).working().await?.id().to_owned())).await;
+        match working {
+            Ok(id) => Ok(Some(id)),
+            Err(error) if error.is_rejected() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn adopt(&self, account: Option<&str>, cx: &Context<'_>) -> Result<bool> {
+        cx.retry(async || Rotator::adopt(self, account, &Login::new(self, cx), cx).await).await
     }
 }
 

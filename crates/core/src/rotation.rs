@@ -1,5 +1,5 @@
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::protocol::Protocol;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
@@ -14,6 +14,23 @@ pub trait Rotation: Send + Sync + 'static {
 
     /// Chooses the rotator of the context's secret.
     fn choose(&self, cx: &Context<'_>) -> impl Future<Output = Result<Chosen<'_>>> + Send;
+
+    /// Chooses the rotator that lets an administrator set the credential of an account, for
+    /// [`Action::Reset`](crate::operator::Action::Reset). `account` is the one that the operator named.
+    ///
+    /// By default there is none.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if there is none, or if the secret is not of that account: the message names the one that it is of.
+    fn choose_reset(&self, account: Option<&str>, cx: &Context<'_>) -> impl Future<Output = Result<Chosen<'_>>> + Send {
+        let _ = (account, cx);
+        async {
+            Err(Error::invalid("this function has no administrator who could reset the credential of a secret")
+                .still_works("Nothing was changed")
+                .next("Issue a new credential at the target, and store it in the secret as AWSCURRENT"))
+        }
+    }
 }
 
 impl<R: Rotator> Rotation for R {

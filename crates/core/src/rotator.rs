@@ -3,7 +3,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keep::Keep;
 use crate::login::{Login, Probe};
 use crate::settings::{Groups, PasswordPolicy};
@@ -90,6 +90,28 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = (keep, login, cx);
         async { Ok(()) }
+    }
+
+    /// Marks at the service that two accounts are this secret's, on the word of an operator who named `account`:
+    /// [`Action::Adopt`](crate::operator::Action::Adopt). Returns whether anything was changed.
+    ///
+    /// By default it is refused.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if this kind of rotation adopts nothing, or `account` is not the one that would be: the message names that.
+    fn adopt(
+        &self,
+        account: Option<&str>,
+        login: &Login<'_, Self::Secret>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        let _ = (account, login, cx);
+        async {
+            Err(Error::invalid(format!("rotation by {} adopts no account: it has one", Self::NAME))
+                .still_works("Nothing was changed")
+                .next("Two accounts take turns where the tag fourstep:strategy is alternating-users"))
+        }
     }
 }
 

@@ -43,6 +43,9 @@ pub trait SecretStore: Send + Sync {
     /// Removes AWSPENDING from a version, and fails if it is not on it.
     async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()>;
 
+    /// Puts a label of our own on version `to`, and takes it from version `from`, which has it.
+    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()>;
+
     /// Lists the versions without a label, youngest first. Secrets Manager keeps each for at least 24 hours.
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>>;
 }

@@ -50,6 +50,8 @@ impl<S> std::fmt::Debug for Version<S> {
 /// Another secret than the one that is rotated, such as the administrator's: its current version, and its tags.
 #[derive(Debug)]
 pub struct OtherSecret<S> {
+    /// The name of the secret.
+    pub name: String,
     /// The tags of the secret, by key.
     pub tags: BTreeMap<String, String>,
     /// Its current version.

@@ -110,8 +110,8 @@ fn action(name: &str, fields: &BTreeMap<Cow<'_, str>, &RawValue>) -> Result<Acti
     Ok(match name {
         "diagnose" => Action::Diagnose,
         "rollback" => {
-            let version = text(fields, "VersionId")?.map(|id| token("VersionId", id)).transpose()?;
-            Action::Rollback { version }
+            let (version, leaked_anyway) = (version(fields)?, leaked_anyway(fields)?);
+            Action::Rollback { version, leaked_anyway }
         }
         "recover" => {
             let attempts = fields.get("Attempts").map_or(Ok(1), |value| {
@@ -122,15 +122,33 @@ fn action(name: &str, fields: &BTreeMap<Cow<'_, str>, &RawValue>) -> Result<Acti
                 let ids = serde_json::from_str(value.get());
                 ids.map_err(|_| unusable("field `Skip` of the event must be a list of version ids"))
             })?;
-            Action::Recover { attempts, skip }
+            let (version, leaked_anyway) = (version(fields)?, leaked_anyway(fields)?);
+            Action::Recover { attempts, skip, version, leaked_anyway }
         }
         "retire" => Action::Retire,
         "reconcile" => Action::Reconcile,
+        "reset" => Action::Reset { account: text(fields, "Account")?, version: version(fields)? },
+        "adopt" => Action::Adopt { account: text(fields, "Account")?, version: version(fields)? },
         _ => {
             let known = Action::NAMES.join(", ");
             return Err(unusable(format!("field `Action` of the event is {}; it takes {known}", shown(name))));
         }
     })
+}
+
+fn version(fields: &BTreeMap<Cow<'_, str>, &RawValue>) -> Result<Option<String>> {
+    text(fields, "VersionId")?.map(|id| token("VersionId", id)).transpose()
+}
+
+/// Reads whether a version is meant though its credential was retired for a leak. Only one that is named can be.
+fn leaked_anyway(fields: &BTreeMap<Cow<'_, str>, &RawValue>) -> Result<bool> {
+    let Some(value) = fields.get("LeakedAnyway") else { return Ok(false) };
+    let anyway = serde_json::from_str(value.get());
+    let anyway = anyway.map_err(|_| unusable("field `LeakedAnyway` of the event must be true or false"))?;
+    if anyway && !fields.contains_key("VersionId") {
+        return Err(unusable("field `LeakedAnyway` of the event needs `VersionId`: the version that is meant"));
+    }
+    Ok(anyway)
 }
 
 fn unusable(message: impl Into<Cow<'static, str>>) -> Error {
@@ -213,15 +231,27 @@ mod tests {
         for (fields, expected) in [
             (r#""Action":"diagnose""#.to_owned(), Action::Diagnose),
             (r#""Action":"retire""#.to_owned(), Action::Retire),
-            (r#""Action":"rollback""#.to_owned(), Action::Rollback { version: None }),
+            (r#""Action":"rollback""#.to_owned(), Action::Rollback { version: None, leaked_anyway: false }),
             (
                 format!(r#""Action":"rollback","VersionId":"{version}""#),
-                Action::Rollback { version: Some(version.to_owned()) },
+                Action::Rollback { version: Some(version.to_owned()), leaked_anyway: false },
             ),
-            (r#""Action":"recover""#.to_owned(), Action::Recover { attempts: 1, skip: vec![] }),
+            (
+                format!(r#""Action":"rollback","VersionId":"{version}","LeakedAnyway":true"#),
+                Action::Rollback { version: Some(version.to_owned()), leaked_anyway: true },
+            ),
+            (
+                r#""Action":"recover""#.to_owned(),
+                Action::Recover { attempts: 1, skip: vec![], version: None, leaked_anyway: false },
+            ),
             (
                 format!(r#""Action":"recover","Attempts":3,"Skip":["{version}"]"#),
-                Action::Recover { attempts: 3, skip: vec![version.to_owned()] },
+                Action::Recover { attempts: 3, skip: vec![version.to_owned()], version: None, leaked_anyway: false },
+            ),
+            (r#""Action":"reset""#.to_owned(), Action::Reset { account: None, version: None }),
+            (
+                format!(r#""Action":"adopt","Account":"app","VersionId":"{version}""#),
+                Action::Adopt { account: Some("app".to_owned()), version: Some(version.to_owned()) },
             ),
         ] {
             let event = format!(r#"{{{fields},"SecretId":"arn"}}"#);
@@ -291,6 +321,14 @@ mod tests {
             (
                 r#"{"Action":"rollback","VersionId":"hunter22","SecretId":"arn"}"#.to_owned(),
                 "field `VersionId` of the event has 8 characters",
+            ),
+            (
+                r#"{"Action":"rollback","LeakedAnyway":true,"SecretId":"arn"}"#.to_owned(),
+                "field `LeakedAnyway` of the event needs `VersionId`",
+            ),
+            (
+                r#"{"Action":"reset","Account":["hunter22"],"SecretId":"arn"}"#.to_owned(),
+                "field `Account` of the event must be a string",
             ),
             (r#"{"Action":"reconcile"}"#.to_owned(), "the event has no field `SecretId`: the secret's ARN"),
             ("{}".to_owned(), "the event has no field `Step`: createSecret, setSecret"),

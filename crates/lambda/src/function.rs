@@ -44,10 +44,10 @@ impl<R: Rotation> Function<R> {
 
     /// Runs a step or an action. An action has an answer beside its report.
     async fn run(&self, event: &Event, context: &Context) -> (Report, Option<Value>) {
+        let function = &context.invoked_function_arn;
         match event {
-            Event::Step(event) => (self.engine.run(&self.rotation, event, context.deadline()).await, None),
+            Event::Step(event) => (self.engine.run(&self.rotation, event, function, context.deadline()).await, None),
             Event::Operator(event) => {
-                let function = &context.invoked_function_arn;
                 let report = self.engine.operate(&self.rotation, event, function, context.deadline()).await;
                 let answer = report.answer(&event.action);
                 (report.map(|answer| answer.done), Some(answer))

@@ -5,20 +5,27 @@ use std::sync::Arc;
 
 use fourstep::Filter;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 /// Sends all logs of the process through `filter` to the standard output.
 pub(crate) fn start(filter: &Arc<Filter>) -> Result<(), TryInitError> {
-    let lines = tracing_subscriber::fmt::layer()
+    let lines = lines(FilteredLines(Arc::clone(filter)));
+    tracing_subscriber::registry().with(lines).with(targets(level())).try_init()
+}
+
+/// Writes each event as one object of JSON, on one line whatever its texts are.
+fn lines(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> impl Layer<Registry> {
+    tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_writer(FilteredLines(Arc::clone(filter)));
-    tracing_subscriber::registry().with(lines).with(targets(level())).try_init()
+        .with_writer(writer)
 }
 
 /// Writes a line of its own to the standard output, through `filter`.
@@ -87,9 +94,43 @@ impl Drop for Line<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use tracing::Level;
 
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_a_text_in_one_line_of_json() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::registry().with(lines(move || writer.clone()));
+        let hostile = "\u{1b}[31m=cmd|' /C calc'!A0<script>\u{202e}\"},\r\n{\"level\":\"ERROR\"}";
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(secret = hostile, version = %hostile, message = %hostile);
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.trim_end().lines().count(), 1, "{text:?}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for field in ["secret", "version", "message"] {
+            assert_eq!(line[field], hostile, "{text:?}");
+        }
+        assert_eq!(line["level"], "INFO");
+    }
 
     #[test]
     fn other_crates_never_log_below_warn() {

@@ -169,6 +169,26 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_secret_is_a_text_in_one_line_and_adds_no_metric() {
+        let hostile = "\u{1b}[31m=cmd|' /C calc'!A0<script>\u{202e}\",\"ActionNeeded\":0,\"x\":\"\n{}";
+        let result = Err(Error::invalid(hostile));
+        let measured = Measured {
+            function: "rotate",
+            secret: Some(hostile),
+            owner: None,
+            strategy: None,
+            step: None,
+            duration: Duration::ZERO,
+            result: &result,
+        };
+        let line = line(&measured, UNIX_EPOCH);
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert!(read(&line).contains("FunctionName=rotate ActionNeeded=1"), "{line}");
+        let root: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&root["Secret"], root.get("x")), (&json!(hostile), None));
+    }
+
+    #[test]
     fn a_failure_has_its_kind_and_says_what_is_not_known() {
         let result = Err(Error::invalid("x"));
         let measured = Measured {

@@ -48,6 +48,10 @@ impl Entry {
         for row in session.run(&query, &operation).await? {
             let column = |at| text(&row, at);
             let account = Account::new(&column(1), &column(2));
+            // The server compares names without blanks at their end.
+            if !names.contains(&account.name.as_str()) {
+                continue;
+            }
             if column(0) == "account" {
                 entries.push(Self::from_row(account, &row));
                 continue;

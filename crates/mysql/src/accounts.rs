@@ -91,6 +91,14 @@ impl Clones for Mysql {
         clones::make_equal(session, base, clone, claim, cx).await
     }
 
+    async fn was_given(&self, session: &mut Session, account: &str, passwords: &[Sensitive]) -> Result<bool> {
+        mark::was_given(session, account, passwords).await
+    }
+
+    async fn adopt(&self, session: &mut Session, base: &str, clone: &str, _cx: &Context<'_>) -> Result<()> {
+        clones::adopt(session, base, clone).await
+    }
+
     async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {
         mark::read(session, account).await
     }

@@ -3,7 +3,7 @@
 mod pair;
 mod statement;
 
-use fourstep::accounts::{AccountSettings, Claim, Mirrored};
+use fourstep::accounts::{Claim, Mirrored};
 use fourstep::{Context, Error, ErrorKind, Result};
 use serde_json::Map;
 
@@ -42,7 +42,7 @@ pub(crate) async fn make_equal(
         let pair = Pair::read(session, base, clone).await?;
         // What was made in the round before is ours.
         if round == 0 {
-            match check(&pair, session, base, clone, claim, cx.settings::<AccountSettings>().adopt) {
+            match check(&pair, session, base, claim) {
                 Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
                 checked => checked?,
             }
@@ -64,7 +64,7 @@ pub(crate) async fn make_equal(
 }
 
 /// Refuses what must not be copied or taken over.
-fn check(pair: &Pair, session: &Session, base: &str, clone: &str, claim: &Claim, adopt: bool) -> Result<()> {
+fn check(pair: &Pair, session: &Session, base: &str, claim: &Claim) -> Result<()> {
     let destination = session.destination();
     if let Some((entry, _)) = pair.of_base.iter().find(|(entry, _)| entry.takes().is_none()) {
         return Err(entry.no_verifier(session));
@@ -78,16 +78,34 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, claim: &Claim,
     for (entry, _) in &pair.of_clone {
         // One that the base has no host for is a clone's only by its mark, or where it has another one's password.
         let same = || pair.of_clone.iter().filter(|(other, _)| other.stored == entry.stored).count() > 1;
-        let by_history =
+        let by_credential =
             claim.known && (!theirs(&entry.account.host) || (session.product() == Product::MariaDb && same()));
-        if !(adopt || by_history || marked(entry)) {
+        if !(claim.adopted || by_credential || marked(entry)) {
             return Err(Error::conflict(format!(
-                "the account {} of {destination} exists, and this secret never used it",
+                "the account {} of {destination} exists, and nothing shows that it is this secret's",
                 entry.account
-            ))
-            .next(format!(
-                "Nothing was changed. Rename that account; or, if `{clone}` is the second account of this secret, set the tag fourstep:adopt=true"
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Marks each entry of an account as the clone of a base, in place of another mark.
+///
+/// # Errors
+///
+/// `Invalid` if there is no such account; `Forbidden` with the statement that gives the right.
+pub(crate) async fn adopt(session: &mut Session, base: &str, clone: &str) -> Result<()> {
+    let entries = Entry::read(session, &[clone]).await?;
+    if entries.is_empty() {
+        return Err(Error::invalid(format!("{} has no account `{clone}` to adopt", session.destination()))
+            .next("Nothing was changed. The next rotation makes it: fourstep start"));
+    }
+    let writer = Writer::new(session.account(), session.product());
+    for entry in &entries {
+        let wanted = with_mark(&entry.attributes, base);
+        if let Some(statement) = writer.attributes(&entry.account, &wanted, &entry.attributes) {
+            statement.run(session).await?;
         }
     }
     Ok(())

@@ -36,6 +36,16 @@ async fn of_all(session: &mut Session, account: &str) -> Result<Option<String>> 
     Ok(entries.iter().all(|entry| has_mark(&entry.attributes, &base)).then_some(base))
 }
 
+/// Returns whether each entry of an account has one of these passwords, by the hash that MariaDB shows. MySQL shows none.
+pub(crate) async fn was_given(session: &mut Session, account: &str, passwords: &[Sensitive]) -> Result<bool> {
+    if session.product() == Product::MySql {
+        return Ok(false);
+    }
+    let known: Vec<_> = passwords.iter().flat_map(stored).collect();
+    let entries = Entry::read(session, &[account]).await?;
+    Ok(!entries.is_empty() && entries.iter().all(|entry| known.contains(&entry.stored)))
+}
+
 /// Returns whether the attributes have the mark of this base's clone.
 pub(crate) fn has_mark(attributes: &Map<String, Value>, base: &str) -> bool {
     base_in(attributes).as_deref() == Some(base)
@@ -58,8 +68,12 @@ const CLONE_OF: &str = "clone_of";
 
 /// Returns what MariaDB stores for an account that an attempt of this secret made or completed.
 pub(crate) fn hashes(claim: &Claim) -> impl Iterator<Item = Sensitive> + '_ {
-    let passwords = claim.passwords.iter().flat_map(|password| [password.clone(), half_made(password)]);
-    passwords.map(|password| native(password.expose().as_bytes()))
+    claim.passwords.iter().flat_map(stored)
+}
+
+/// Returns what MariaDB stores for an account with this password, or with that of a clone that is not complete.
+fn stored(password: &Sensitive) -> [Sensitive; 2] {
+    [password.clone(), half_made(password)].map(|password| native(password.expose().as_bytes()))
 }
 
 /// Returns a password that nobody has, which yet tells whose account it is: that of a clone that is not complete.
@@ -85,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_clone_that_is_not_complete_has_a_password_of_its_own_for_each_attempt() {
-        let claim = |password: &str| Claim { known: false, passwords: vec![Sensitive::new(password)] };
+        let claim = |password: &str| Claim { adopted: false, known: false, passwords: vec![Sensitive::new(password)] };
         let hashes = |claim: &Claim| super::hashes(claim).collect::<Vec<_>>();
         let one = hashes(&claim("one"));
         assert_eq!((one.len(), &one), (2, &hashes(&claim("one"))));

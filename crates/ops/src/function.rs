@@ -4,8 +4,9 @@ use fourstep::operator::{Action, Reply, Tried};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::argument::argument;
 use crate::call::Call;
-use crate::error::{Error, Reason, Result, printable};
+use crate::error::{Error, Reason, Result, one_line};
 use crate::operator::Operator;
 use crate::secret::Secret;
 
@@ -70,13 +71,27 @@ pub(crate) fn labelled_opens(versions: &[Tried], label: &str) -> Option<bool> {
 /// Writes the event as a function takes it.
 fn event(action: &Action, arn: &str) -> Value {
     let mut event = json!({ "Action": action.name(), "SecretId": arn });
-    match action {
-        Action::Rollback { version: Some(version) } => event["VersionId"] = json!(version),
-        Action::Recover { attempts, skip } => {
-            event["Attempts"] = json!(attempts);
-            event["Skip"] = json!(skip);
+    let mut give = |field: &str, value: Value| {
+        if !value.is_null() {
+            event[field] = value;
         }
-        _ => {}
+    };
+    match action {
+        Action::Rollback { version, leaked_anyway } => {
+            give("VersionId", json!(version));
+            give("LeakedAnyway", json!(leaked_anyway.then_some(true)));
+        }
+        Action::Recover { attempts, skip, version, leaked_anyway } => {
+            give("Attempts", json!(attempts));
+            give("Skip", json!(skip));
+            give("VersionId", json!(version));
+            give("LeakedAnyway", json!(leaked_anyway.then_some(true)));
+        }
+        Action::Reset { account, version } | Action::Adopt { account, version } => {
+            give("Account", json!(account));
+            give("VersionId", json!(version));
+        }
+        Action::Diagnose | Action::Retire | Action::Reconcile => {}
     }
     event
 }
@@ -86,14 +101,14 @@ pub(crate) fn function_of(secret: &Secret) -> Result<&str> {
     secret.function.as_deref().ok_or_else(|| {
         Error::forbidden_by_state(
             format!("no function rotates secret {}", secret.name),
-            format!("Name one: fourstep configure {} --function ARN --every 30d", secret.name),
+            format!("Name one: fourstep configure --function ARN --every 30d {}", argument(&secret.name)),
         )
     })
 }
 
 /// Explains what the function's error means. Only Fourstep's kinds are known; its messages hold no secret.
 pub(crate) fn said(kind: &str, message: &str, secret: &Secret, action: &Action) -> Error {
-    let message = printable(message);
+    let message = one_line(message);
     let about =
         |what: &str| format!("{} of secret {} {what}: {}", action.name(), secret.name, message.trim_end_matches('.'));
     match kind {

@@ -92,11 +92,17 @@ impl Clones for Postgres {
         base: &str,
         clone: &str,
         claim: &Claim,
-        cx: &Context<'_>,
+        _cx: &Context<'_>,
     ) -> Result<Mirrored> {
         identifier::check(base)?;
         identifier::check(clone)?;
-        clones::make_equal(session, base, clone, claim, cx).await
+        clones::make_equal(session, base, clone, claim).await
+    }
+
+    async fn adopt(&self, session: &mut Session, base: &str, clone: &str, _cx: &Context<'_>) -> Result<()> {
+        identifier::check(base)?;
+        identifier::check(clone)?;
+        clones::adopt(session, base, clone).await
     }
 
     async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {

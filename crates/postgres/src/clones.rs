@@ -4,8 +4,8 @@ mod pair;
 pub(crate) mod setting;
 mod statement;
 
-use fourstep::accounts::{AccountSettings, Claim, Mirrored};
-use fourstep::{Context, Error, ErrorKind, Result};
+use fourstep::accounts::{Claim, Mirrored};
+use fourstep::{Error, ErrorKind, Result};
 
 use crate::account::{Role, check_usable};
 use crate::clones::pair::{Objects, Pair};
@@ -32,14 +32,8 @@ const ROUNDS: usize = 3;
 ///
 /// `Invalid` if there is no base or it is a superuser; `Forbidden` if the base may not log in or has expired, if the
 /// clone owns objects, and with the statement that gives a missing right.
-pub(crate) async fn make_equal(
-    session: &mut Session,
-    base: &str,
-    clone: &str,
-    claim: &Claim,
-    cx: &Context<'_>,
-) -> Result<Mirrored> {
-    let ours = claim.known || cx.settings::<AccountSettings>().adopt;
+pub(crate) async fn make_equal(session: &mut Session, base: &str, clone: &str, claim: &Claim) -> Result<Mirrored> {
+    let ours = claim.known || claim.adopted;
     let mut left = None;
     for round in 0..ROUNDS {
         let pair = Pair::read(session, base, clone).await?;
@@ -77,9 +71,11 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
         ));
     }
     if let Some(found) = &pair.clone {
-        if !ours && !has_mark(found.comment.as_deref(), base) {
-            return Err(Error::conflict(format!("the role `{clone}` of {destination} exists, and this secret never used it"))
-                .next("Nothing was changed. Rename that role; or, if it is the second account of this secret, set the tag fourstep:adopt=true"));
+        // A mark alone may be anybody's who made the role: see `marked_base`.
+        if !(ours || pair.member && has_mark(found.comment.as_deref(), base)) {
+            return Err(Error::conflict(format!(
+                "the role `{clone}` of {destination} exists, and nothing shows that it is this secret's"
+            )));
         }
         if found.superuser {
             return Err(Error::conflict(format!(
@@ -103,6 +99,26 @@ fn check(pair: &Pair, session: &Session, base: &str, clone: &str, ours: bool) ->
         quote(clone),
         quote(base)
     )))
+}
+
+/// Marks a role as the clone of a base, in place of another mark, and makes it a member of the base, without which the mark
+/// does not count.
+///
+/// # Errors
+///
+/// `Invalid` if there is no such role; `Conflict` if it is a superuser; `Forbidden` with the statement that gives the right.
+pub(crate) async fn adopt(session: &mut Session, base: &str, clone: &str) -> Result<()> {
+    let pair = Pair::read(session, base, clone).await?;
+    let Some(found) = &pair.clone else {
+        return Err(Error::invalid(format!("{} has no role `{clone}` to adopt", session.destination()))
+            .next("Nothing was changed. The next rotation makes it: fourstep start"));
+    };
+    check(&pair, session, base, clone, true)?;
+    let writer = Writer::new(session, base, clone);
+    if !pair.member {
+        writer.grant().run(session).await?;
+    }
+    writer.comment(found.comment.as_deref()).run(session).await
 }
 
 /// Returns the statements that are missing: none where the clone is equal to its base.

@@ -8,15 +8,22 @@ use fourstep_server::Operation;
 use crate::identifier::{literal, quote, unquote};
 use crate::session::{Session, optional};
 
-/// Returns the base whose clone the account is by its mark.
+/// Returns the base whose clone the account is by its mark, and of which it is a member.
 pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<Option<String>> {
+    // Whoever made a role may comment on it, since version 16 without any right over its base. To make it a member of the
+    // base takes one.
     let query = format!(
-        "SELECT pg_catalog.shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = {}",
+        "SELECT pg_catalog.shobj_description(clone.oid, 'pg_authid'), base.rolname::text
+           FROM pg_catalog.pg_roles clone
+           LEFT JOIN pg_catalog.pg_auth_members membership ON membership.member = clone.oid
+           LEFT JOIN pg_catalog.pg_roles base ON base.oid = membership.roleid
+          WHERE clone.rolname = {}",
         literal(account)
     );
     let rows = session.run(&query, &Operation::new("read the comment on a role")).await?;
     let comment = rows.last().and_then(|row| optional(row, 0));
-    Ok(comment.as_deref().and_then(base_in))
+    let base = comment.as_deref().and_then(base_in);
+    Ok(base.filter(|base| rows.iter().any(|row| optional(row, 1).as_ref() == Some(base))))
 }
 
 /// Returns whether a comment has the mark of this base's clone.

@@ -73,8 +73,8 @@ impl Session {
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
         let mut destination = Destination::of(secret, "PostgreSQL", default_port, cx)?;
-        destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned());
-        let options = options(secret, &destination, cx)?;
+        let options = options(secret, &destination, cx)?
+            .database(destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned()));
         let deadline = Deadline::of(cx);
         let connect = |host: String| {
             let options = options.clone().host(&host);
@@ -236,8 +236,8 @@ pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
 }
 
-/// Sets everything but the host that the driver would otherwise take from PG* variables. Never print it: it shows the
-/// password.
+/// Sets everything but host and database that the driver would otherwise take from PG* variables. Never print it: it shows
+/// the password.
 ///
 /// No start-up options, and no parameter beside those that every pooler knows: RDS Proxy and PgBouncer refuse others.
 fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<PgConnectOptions> {
@@ -245,7 +245,6 @@ fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) 
         .port(destination.server.port())
         .username(&destination.account)
         .password(secret.password.expose())
-        .database(destination.database.as_deref().unwrap_or(DEFAULT_DATABASE))
         .application_name("fourstep")
         .extra_float_digits(None)
         .disable_statement_logging();

@@ -54,6 +54,13 @@ pub fn refusal<G: Group>(variables: &[(&str, &str)], tags: &[(&str, &str)]) -> S
 /// Holds a group to the rules of all settings. `elsewhere` names tags and variables that have tests of their own.
 #[track_caller]
 pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
+    hold_within(cases, elsewhere, str::to_owned);
+}
+
+/// Holds a group to the rules of all settings, where the variable that limits a tag says otherwise than by the tag's own
+/// value what it allows: `allowing` returns what it says to allow one.
+#[track_caller]
+pub fn hold_within<G: Group>(cases: &[Case<G>], elsewhere: &[&str], allowing: fn(&str) -> String) {
     no_setting_is_without_a_case(cases, elsewhere);
     let defaults = group::<G>(&[], &[]).unwrap();
     for Case { tag, variable, look, default, good, bad } in cases {
@@ -61,9 +68,10 @@ pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
         assert_eq!(look(&defaults), *default, "{place}");
         for (value, meaning) in *good {
             let limit = tag.and_then(limit_of::<G>);
-            for (variable, tag) in [(*variable, None), (limit, *tag)] {
-                let set = |name: Option<&'static str>| Vec::from_iter(name.map(|name| (name, *value)));
-                let (variables, tags) = (set(variable), set(tag));
+            let limits = allowing(value);
+            for (variable, text, tag) in [(*variable, *value, None), (limit, limits.as_str(), *tag)] {
+                let variables = Vec::from_iter(variable.map(|name| (name, text)));
+                let tags = Vec::from_iter(tag.map(|name| (name, *value)));
                 if variable.is_some() || tag.is_some() {
                     let read = group::<G>(&variables, &tags).unwrap_or_else(|error| panic!("{place}={value}: {error}"));
                     assert_eq!(look(&read), *meaning, "{place}={value}");
@@ -73,7 +81,8 @@ pub fn hold<G: Group>(cases: &[Case<G>], elsewhere: &[&str]) {
         // A variable that is its own limit lists what the tag chooses among.
         if let (Some(tag), Some(variable)) = (tag, variable.filter(|_| tag.and_then(limit_of::<G>) != *variable)) {
             let [(by_variable, _), (by_tag, meaning), ..] = good else { panic!("{tag} needs two values") };
-            let limit = limit_of::<G>(tag).map(|limit| (limit, *by_tag));
+            let limits = allowing(by_tag);
+            let limit = limit_of::<G>(tag).map(|limit| (limit, limits.as_str()));
             let variables: Vec<_> = [(variable, *by_variable)].into_iter().chain(limit).collect();
             let read = group::<G>(&variables, &[(tag, by_tag)]).unwrap();
             assert_eq!(look(&read), *meaning, "{tag} overrides {variable}");

@@ -9,14 +9,16 @@
 mod accounts;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use fourstep::operator::{Action, Answer, OperatorEvent};
 use fourstep::settings::Environment;
-use fourstep::{Clock, Done, Engine, Error, ErrorKind, Result, Rotation, Step, StepEvent, SystemClock};
+use fourstep::{AWSCURRENT, Clock, Done, Engine, Error, ErrorKind, Result, Rotation, Step, StepEvent, SystemClock};
 use serde_json::Value;
 
 use crate::aws::FunctionError;
 use crate::denying::Denying;
+use crate::runtime_api::FUNCTION_ARN;
 use crate::secret::RotatedSecret;
 use crate::settings::LOCAL_ADDRESSES;
 
@@ -28,6 +30,8 @@ pub struct World<R> {
     pub rotation: Arc<R>,
     /// How long a step may take.
     pub limit: Duration,
+    /// The ARN by which the function is invoked.
+    pub function: String,
     variables: Vec<(String, String)>,
     unreadable: Option<String>,
     clock: Arc<dyn Clock>,
@@ -47,9 +51,11 @@ impl<R: Rotation> World<R> {
     #[must_use]
     pub fn of(rotation: R, secret: RotatedSecret) -> Self {
         let (rotation, limit, clock) = (Arc::new(rotation), Duration::from_secs(30), Arc::new(SystemClock));
-        let mut world = Self { secret, rotation, limit, variables: Vec::new(), unreadable: None, clock };
-        let (name, value) = LOCAL_ADDRESSES;
-        world.variable(name, value);
+        let function = FUNCTION_ARN.to_owned();
+        let mut world = Self { secret, rotation, limit, function, variables: Vec::new(), unreadable: None, clock };
+        for (name, value) in [LOCAL_ADDRESSES, ("OPERATOR_EVENTS", "on,reset,adopt")] {
+            world.variable(name, value);
+        }
         world
     }
 
@@ -60,6 +66,7 @@ impl<R: Rotation> World<R> {
             secret: self.secret.copy(),
             rotation: Arc::clone(&self.rotation),
             limit: self.limit,
+            function: self.function.clone(),
             variables: self.variables.clone(),
             unreadable: None,
             clock: Arc::clone(&self.clock),
@@ -153,12 +160,34 @@ impl<R: Rotation> World<R> {
             .map_err(|error| FunctionError { error_type: error.kind().name().to_owned(), message: error.to_string() })
     }
 
-    async fn run_event(&self, event: &StepEvent) -> Result<Done> {
+    /// Does what an operator asks, and returns what the operator is told. At first every action is allowed.
+    pub async fn operate(&self, action: Action) -> Result<Answer> {
+        let event = OperatorEvent { action, secret_id: self.secret.name().to_owned() };
+        let (engine, ends) = self.engine();
+        engine.operate(&*self.rotation, &event, &self.function, ends).await.result
+    }
+
+    /// Lets an operator name an account whose password the administrator resets, as it is in AWSCURRENT.
+    pub async fn reset(&self, account: impl Into<String>) -> Result<Answer> {
+        self.operate(Action::Reset { account: Some(account.into()), version: self.secret.id(AWSCURRENT) }).await
+    }
+
+    /// Lets an operator name the base account of a pair that is adopted.
+    pub async fn adopt(&self, account: impl Into<String>) -> Result<Answer> {
+        self.operate(Action::Adopt { account: Some(account.into()), version: self.secret.id(AWSCURRENT) }).await
+    }
+
+    /// Creates the engine, and says when its invocation ends.
+    fn engine(&self) -> (Engine, SystemTime) {
         let store = Denying { store: Arc::clone(&self.secret.store), denied: self.unreadable.clone() };
         let environment: Environment = self.variables.iter().cloned().collect();
         let engine = Engine::new(Arc::new(store), environment).with_clock(Arc::clone(&self.clock));
-        let ends = self.clock.now() + self.limit + Engine::TO_REPORT;
-        engine.run(&*self.rotation, event, ends).await.result
+        (engine, self.clock.now() + self.limit + Engine::TO_REPORT)
+    }
+
+    async fn run_event(&self, event: &StepEvent) -> Result<Done> {
+        let (engine, ends) = self.engine();
+        engine.run(&*self.rotation, event, &self.function, ends).await.result
     }
 
     /// Runs the four steps for a token, up to the first that fails.

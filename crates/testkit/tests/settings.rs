@@ -39,10 +39,24 @@ fn each_setting_of_the_engine_is_read_and_refused() {
         Case {
             tag: None,
             variable: Some("OPERATOR_EVENTS"),
-            look: |group| group.operator_events.to_string(),
-            default: "true",
-            good: &[("off", "false"), ("on", "true")],
-            bad: &["true", "OFF", "no"],
+            look: |group| group.operator_events.join(" "),
+            default: "diagnose rollback recover retire reconcile",
+            good: &[
+                ("off", ""),
+                ("read", "diagnose"),
+                ("diagnose, reconcile", "diagnose reconcile"),
+                ("on,reset,adopt", "diagnose rollback recover retire reconcile reset adopt"),
+                ("on", "diagnose rollback recover retire reconcile"),
+            ],
+            bad: &["true", "OFF", "no", "diagnose,", "off,retire"],
+        },
+        Case {
+            tag: None,
+            variable: Some("ADMIN_SECRETS"),
+            look: |group| group.admin_secrets.to_string(),
+            default: "",
+            good: &[("arn:one, arn:of:secret:admin/*", "arn:one, arn:of:secret:admin/*")],
+            bad: &["arn:one,"],
         },
         Case {
             tag: None,
@@ -154,20 +168,23 @@ fn each_setting_of_accounts_is_read_and_refused() {
             bad: &["a,", "a b", "a;b"],
         },
         Case {
-            tag: Some("fourstep:reset-lost"),
-            variable: None,
-            look: |group| group.reset_lost.clone().unwrap_or_default(),
-            default: "",
-            good: &[("a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")],
-            bad: &["a b", "yes!"],
+            tag: None,
+            variable: Some("ADMIN_ACCOUNTS"),
+            look: |group| {
+                let accounts = ["app", "app2", "boss"];
+                accounts.into_iter().filter(|name| group.admin_accounts.admit(name)).collect::<Vec<_>>().join(" ")
+            },
+            default: "app app2 boss",
+            good: &[("app*", "app app2"), ("!boss", "app app2"), ("app*, !app2", "app"), ("*,! boss", "app app2")],
+            bad: &["app,", "!", "app,!", ",app"],
         },
         Case {
-            tag: Some("fourstep:adopt"),
-            variable: None,
-            look: |group| group.adopt.to_string(),
-            default: "false",
-            good: TRUE_AND_FALSE,
-            bad: NOT_BOOLEAN,
+            tag: None,
+            variable: Some("ADOPTED_CLONES"),
+            look: |group| group.adopted_clones.to_string(),
+            default: "",
+            good: &[("app_clone@db.internal,svc_clone@*", "app_clone@db.internal, svc_clone@*")],
+            bad: &["app_clone@db,"],
         },
     ];
     hold::<AccountSettings>(cases, &[]);

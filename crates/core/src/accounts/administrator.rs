@@ -8,7 +8,6 @@ use crate::accounts::{AccountSecret, AccountSettings, Accounts, ServerLookup, sa
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::store::AWSCURRENT;
 
 /// Returns the ARN of the administrator's secret.
 pub(crate) fn arn(secret: &AccountSecret) -> Result<&str> {
@@ -26,7 +25,10 @@ pub(crate) struct Administrator<S> {
     pub(crate) ahead: bool,
 }
 
-/// Opens a session as the administrator that `secret` names, in the secret's own database.
+/// Opens a session as the administrator that `secret` names, in the secret's own database, to touch `accounts`.
+///
+/// Whose secret is an administrator's says the function's owner, by `ADMIN_SECRETS`; and which accounts it may touch, by
+/// `ADMIN_ACCOUNTS`. Its own account is never among them.
 ///
 /// Whoever may write `secret` chooses its host, and `masterarn` too. So the administrator's password goes to no host
 /// that `secret` names: only to the one in the administrator's own secret, or that which Amazon RDS gives for it, or
@@ -37,13 +39,22 @@ pub(crate) struct Administrator<S> {
 pub(crate) async fn open<A: Accounts>(
     target: &Target<A>,
     secret: &AccountSecret,
+    accounts: &[&str],
     cx: &Context<'_>,
 ) -> Result<Administrator<A::Session>> {
     let arn = arn(secret)?;
+    let allowed = &cx.settings::<AccountSettings>().admin_accounts;
+    let admitted = accounts.iter().all(|account| allowed.admit(account));
+    if !admitted {
+        return Err(not_touched(accounts));
+    }
     let other = cx.read::<AccountSecret>(arn).await?;
     let about = |error: Error| error.about(format!("the administrator's secret {arn}"));
     let admin = located(other.version.secret(), &other.tags, &*target.servers).await.map_err(about)?;
-    admin.check(A::ENGINES).map_err(about)?;
+    if accounts.contains(&admin.username.as_str()) {
+        return Err(not_touched(accounts));
+    }
+    complete::<A>(&admin).map_err(about)?;
     let ahead = is_replicated_to(target, &admin, secret, arn, cx).await?;
     let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin };
     let session = target.accounts.log_in(&admin, cx).await.map_err(|error| {
@@ -83,6 +94,24 @@ pub(crate) async fn wait_for_replica<A: Accounts>(
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
 const MANAGED_BY: [&str; 2] = ["aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn"];
 
+/// Refuses an account that the administrator may not touch.
+fn not_touched(accounts: &[&str]) -> Error {
+    let accounts: Vec<_> = accounts.iter().map(|account| format!("`{account}`")).collect();
+    Error::forbidden(format!("the administrator does not act for the account {}: it is the administrator's own, or the function's owner does not allow it", accounts.join(" and ")))
+        .still_works("Nothing was changed")
+        .next("If it may, let the function's owner add it to the variable ADMIN_ACCOUNTS; or rotate it by its own password, with the tag fourstep:strategy=single-user")
+}
+
+/// Checks the administrator's secret as [`AccountSecret::check`] does, and repeats nothing of it: the writer of the secret
+/// that is rotated reads the error.
+fn complete<A: Accounts>(admin: &AccountSecret) -> Result<()> {
+    if admin.engine.as_deref().is_some_and(|engine| !A::ENGINES.contains(&engine)) {
+        return Err(Error::invalid("its field `engine` names another kind of server than this function rotates")
+            .next("Correct `masterarn`: it has to name the secret of an administrator of the same server"));
+    }
+    admin.check(A::ENGINES)
+}
+
 /// Adds engine, host and port to a secret that Amazon RDS manages, which has a user name and a password alone.
 async fn located(
     admin: &AccountSecret,
@@ -118,7 +147,7 @@ async fn is_replicated_to<A: Accounts>(
         return match port == primary_port {
             true => Ok(false),
             false => Err(Error::invalid(format!(
-                "field `port` of the administrator's secret {arn} is not that of this secret: {primary_port} and {port}"
+                "field `port` of the administrator's secret {arn} is not that of this secret"
             ))
             .next("Correct `masterarn`, or `port` in one of the two secrets: each port is a server of its own")),
         };
@@ -128,25 +157,7 @@ async fn is_replicated_to<A: Accounts>(
         return Ok(true);
     }
     Err(Error::invalid(format!(
-        "field `host` of the administrator's secret {arn} is not the host of this secret: `{primary}` and `{host}`; nor does Amazon RDS know the second as a replica or another end point of the first"
+        "field `host` of the administrator's secret {arn} is not the host of this secret, nor does Amazon RDS know this secret's host as a replica or another end point of it"
     ))
     .next("Correct `masterarn`, or `host` in one of the two secrets; the administrator's has to be the primary. Where both names lead to one server in another way, as by a CNAME or a proxy, name the server itself in the tag fourstep:endpoint"))
-}
-
-/// Lets the administrator set a password though no version of the secret opens the server, or gives the refusal.
-///
-/// The tag `fourstep:reset-lost` has to name the version that is current: so it holds for one rotation, and whoever may
-/// only write the secret cannot have another account's password reset by naming that account.
-pub(crate) fn may_reset_lost(secret: &AccountSecret, refused: Error, cx: &Context<'_>) -> Result<()> {
-    let Some(current) = cx.id_of(AWSCURRENT).filter(|_| secret.masterarn.is_some()) else { return Err(refused) };
-    if cx.settings::<AccountSettings>().reset_lost.as_deref() == Some(current.as_str()) {
-        tracing::warn!(
-            version = current,
-            "no version opens the server; the administrator resets the password, as fourstep:reset-lost says"
-        );
-        return Ok(());
-    }
-    Err(refused.next(format!(
-        "Store the password that the server accepts in the secret as AWSCURRENT; or let the administrator set a new one, by the tag fourstep:reset-lost={current}. Then start the rotation again"
-    )))
 }

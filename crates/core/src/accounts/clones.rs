@@ -9,8 +9,7 @@ use crate::sensitive::Sensitive;
 pub trait Clones: Accounts {
     /// Makes the clone exist and able to do what its base may, no more and no less, and marks it as the base's clone.
     ///
-    /// A clone that bears no mark of ours, and is not this secret's by the claim, is another's, unless the setting `adopt`
-    /// allows it: then nothing is written. A clone that it makes cannot log in before
+    /// A clone that bears no mark of ours, and is not this secret's by the claim, is another's: then nothing is written. A clone that it makes cannot log in before
     /// [`set_password`](Accounts::set_password).
     fn mirror(
         &self,
@@ -23,6 +22,29 @@ pub trait Clones: Accounts {
 
     /// Reads our mark on an account, in its own session or an administrator's.
     fn mark(&self, session: &mut Self::Session, account: &str) -> impl Future<Output = Result<Mark>> + Send;
+
+    /// Returns whether the account has one of these passwords, by what the server stores for it: where it has no place for a
+    /// mark and shows that. A server that does not show it leaves this out.
+    ///
+    /// It tells also of an account that may not log in now.
+    fn was_given(
+        &self,
+        session: &mut Self::Session,
+        account: &str,
+        passwords: &[Sensitive],
+    ) -> impl Future<Output = Result<bool>> + Send {
+        let _ = (session, account, passwords);
+        async { Ok(false) }
+    }
+
+    /// Marks an account as the clone of a base, in place of another mark. Only where [`mark`](Self::mark) finds a place.
+    fn adopt(
+        &self,
+        session: &mut Self::Session,
+        base: &str,
+        clone: &str,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Proves that the session's account may do what its base may, if it is a clone.
     ///
@@ -61,10 +83,12 @@ pub enum Mirrored {
 /// What tells that a clone is this secret's own, beside a mark in the server.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// A version of this secret was current with the clone.
+    /// The function's owner says so.
+    pub adopted: bool,
+    /// The server accepts a version of this secret as the clone.
     pub known: bool,
-    /// The passwords that this secret gave the clone, or was about to: the pending version's first, then those of
-    /// versions that were given up.
+    /// The passwords that this secret gave the clone, or was about to: the pending version's first. A server that shows
+    /// what it stores for an account tells by them; whoever writes the secret cannot guess one that matches.
     pub passwords: Vec<Sensitive>,
 }
 

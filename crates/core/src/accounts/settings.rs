@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::settings::{Endpoint, read};
+use crate::settings::{Endpoint, Patterns, read};
 
 /// The settings of every rotation of a user name and a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,10 +15,39 @@ pub struct AccountSettings {
     pub endpoint: Option<Endpoint>,
     /// The endpoints that a tag may name.
     pub allowed_endpoints: Vec<Endpoint>,
-    /// The id of the AWSCURRENT version whose password the administrator may reset, though no version opens the target.
-    pub reset_lost: Option<String>,
-    /// Whether two accounts, a base and its clone, are this secret's where only their names say so.
-    pub adopt: bool,
+    /// The accounts that an administrator may touch.
+    pub admin_accounts: AdminAccounts,
+    /// The clones, as `account@host`, that are one secret's with their base where nothing but their names says so.
+    pub adopted_clones: Patterns,
+}
+
+/// The accounts that an administrator may touch. Never its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminAccounts {
+    /// Those that are listed. Empty: all.
+    listed: Patterns,
+    excluded: Patterns,
+}
+
+impl AdminAccounts {
+    /// Reads patterns that commas separate. A `!` before one excludes it.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        let (excluded, listed): (Vec<_>, Vec<_>) =
+            value.split(',').map(str::trim).partition(|entry| entry.starts_with('!'));
+        let patterns = |entries: &[&str]| match entries {
+            [] => Some(Patterns::default()),
+            entries => Patterns::parse(&entries.join(",")),
+        };
+        let excluded: Vec<_> = excluded.iter().map(|entry| entry[1..].trim()).collect();
+        Some(Self { listed: patterns(&listed)?, excluded: patterns(&excluded)? })
+    }
+
+    /// Returns whether an account may be touched.
+    #[must_use]
+    pub fn admit(&self, account: &str) -> bool {
+        (self.listed.is_empty() || self.listed.list(account)) && !self.excluded.list(account)
+    }
 }
 
 /// How old and new credentials take turns.
@@ -71,14 +100,14 @@ crate::settings! { AccountSettings, check = check_endpoint;
         "host or host:port, several separated by commas", "none",
         "the endpoints that a tag may name; an entry without a port admits all ports of its host",
         Owner, Unset, |group, value| read::set(&mut group.allowed_endpoints, endpoints(value));
-    "fourstep:reset-lost", "",
-        "the version id of AWSCURRENT", "none",
-        "lets the admin secret reset, once, a password that no version knows",
-        Secret, Unset, |group, value| read::set(&mut group.reset_lost, version_id(value).map(Some));
-    "fourstep:adopt", "",
-        "true or false (or 1, y, yes, 0, n, no)", "false",
-        "whether two accounts are this secret's where only their names say so",
-        Secret, Unset, |group, value| read::set(&mut group.adopt, Some(value).filter(|value| !value.is_empty()).and_then(read::boolean));
+    "", "ADMIN_ACCOUNTS",
+        "names of accounts, with * for any characters, several separated by commas; ! before one excludes it", "all but the administrator's own",
+        "the accounts that an administrator may touch",
+        Owner, Unset, |group, value| read::set(&mut group.admin_accounts, AdminAccounts::parse(value));
+    "", "ADOPTED_CLONES",
+        "clones as account@host, with * for any characters, several separated by commas", "none",
+        "the clone accounts that are one secret's with their base where no mark says so, as on MariaDB",
+        Owner, Unset, |group, value| read::set(&mut group.adopted_clones, Patterns::parse(value));
 }
 
 const ENDPOINT_TAG: &str = "fourstep:endpoint";
@@ -97,9 +126,4 @@ fn check_endpoint(group: &mut AccountSettings, tags: &BTreeMap<String, String>) 
 
 fn endpoints(value: &str) -> Option<Vec<Endpoint>> {
     value.split(',').map(|entry| entry.trim().parse().ok()).collect()
-}
-
-fn version_id(value: &str) -> Option<String> {
-    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    read::text(value, 64).filter(|_| valid)
 }

@@ -2,15 +2,19 @@ pub(super) mod alternating_users;
 mod dual_or_single;
 pub(super) mod dual_password;
 mod own_account;
+mod pair;
+mod reset;
 pub(super) mod single_user;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::accounts::clones::base_of_pair;
+use crate::accounts::command::command;
 use crate::accounts::strategies::alternating_users::AlternatingUsers;
 use crate::accounts::strategies::dual_or_single::DualOrSingle;
 use crate::accounts::strategies::dual_password::DualPassword;
+use crate::accounts::strategies::reset::Reset;
 use crate::accounts::strategies::single_user::SingleUser;
 use crate::accounts::target::Target;
 use crate::accounts::{
@@ -105,6 +109,34 @@ impl<A: Accounts> Rotation for Strategies<A> {
             (StrategyChoice::Auto, Some(chosen)) if alternates(cx).await? => Ok(chosen(target)),
             (StrategyChoice::Auto, _) => Ok((self.one_account)(target)),
         }
+    }
+
+    async fn choose_reset(&self, account: Option<&str>, cx: &Context<'_>) -> Result<Chosen<'_>> {
+        let current = cx.first_value::<AccountSecret>().await?;
+        let current = current.secret();
+        current.check(A::ENGINES)?;
+        let Some(administrator) = &current.masterarn else {
+            return Err(Error::invalid(
+                "the secret has no field `masterarn`, so no administrator can reset its password",
+            )
+            .next("Set a password at the server, and store it in the secret as AWSCURRENT"));
+        };
+        if account == Some(&current.username) {
+            return Ok(Chosen::new(Reset(self.target.clone())));
+        }
+        let (host, port) = current.endpoint(cx.settings::<AccountSettings>(), A::DEFAULT_PORT)?;
+        let of = format!(
+            "the account `{}` at {host}:{port}, by the administrator of secret {administrator}",
+            current.username
+        );
+        let what = match account {
+            Some(_) => format!("the secret is not of the account that was named, but of {of}"),
+            None => format!("nobody named the account whose password is to be reset. It would be that of {of}"),
+        };
+        let command = command("reset", &current.username, cx);
+        Err(Error::invalid(what)
+            .still_works("Nothing was changed")
+            .next(format!("If that account is this secret's, say so: {command}")))
     }
 }
 

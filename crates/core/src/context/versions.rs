@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::settings::EngineSettings;
 use crate::store::{AWSCURRENT, UnlabelledVersion};
 use crate::version::{OtherSecret, Version};
 
@@ -18,11 +19,25 @@ pub(crate) const YOUNGEST: usize = 3;
 impl Context<'_> {
     /// Reads the current version of another secret, such as the administrator's, and its tags.
     ///
+    /// Only one that the function's owner lists in `ADMIN_SECRETS`. Whoever writes the secret that is rotated chooses which
+    /// one it names, and the function may read every secret that it rotates: without that list, anybody's credential would
+    /// be anybody's administrator.
+    ///
     /// # Errors
     ///
-    /// `Forbidden` if the function may not read it; `Invalid` if it is absent, deleted, or not of the shape of `T`.
+    /// `Forbidden` if it is not listed, or the function may not read it; `Invalid` if it is absent, deleted, or not of the
+    /// shape of `T`.
     pub async fn read<T: Serialize + DeserializeOwned>(&self, secret_id: &str) -> Result<OtherSecret<T>> {
+        let listed = &self.settings::<EngineSettings>().admin_secrets;
+        // Before anything is asked: whether there is such a secret is nobody's business.
+        if !listed.list(secret_id) && !listed.list_longer(secret_id, SUFFIX) {
+            return Err(not_listed(secret_id));
+        }
         let description = self.store().describe(secret_id).await?;
+        // An ARN without its last seven characters leads to a secret, too.
+        if secret_id.starts_with("arn:") && !listed.list(&description.arn) {
+            return Err(not_listed(secret_id));
+        }
         if description.arn == self.secret_id() {
             return Err(Error::invalid(format!(
                 "the secret names itself ({secret_id}) where it has to name another one"
@@ -41,7 +56,7 @@ impl Context<'_> {
         let value = self.store().read(secret_id, id).await?.ok_or_else(missing)?;
         let version = Version::parse(id, &value, self.filter());
         let version = version.map_err(|error| error.about(format!("secret {secret_id}")))?;
-        Ok(OtherSecret { tags: description.tags, version })
+        Ok(OtherSecret { name: description.name, tags: description.tags, version })
     }
 
     /// Returns whether this rotation's version has a value by now, asking the store again.
@@ -157,4 +172,25 @@ impl Context<'_> {
         }
         Ok(abandoned)
     }
+}
+
+/// How many characters Secrets Manager adds to a name in its ARN. An ARN without them leads to the secret, too.
+const SUFFIX: usize = 7;
+
+fn not_listed(secret_id: &str) -> Error {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/_+=.@-".contains(&byte);
+    let is_arn = secret_id.starts_with("arn:") && secret_id.len() <= 256 && secret_id.bytes().all(plain);
+    // Anything else may be a credential in the wrong place.
+    let (name, next) = if is_arn {
+        let next = "If it is an administrator's, the function's owner adds its whole ARN to the variable ADMIN_SECRETS (of the template, the parameter AdminSecretArns)";
+        (format!(" {secret_id}"), format!("{next}: {secret_id}"))
+    } else {
+        let next = "Name that secret in `masterarn` by its whole ARN, and let the function's owner add the same ARN to the variable ADMIN_SECRETS (of the template, the parameter AdminSecretArns)";
+        (String::new(), next.to_owned())
+    };
+    Error::forbidden(format!(
+        "the secret names another secret{name} as its administrator's, which the function's owner does not list"
+    ))
+    .still_works("Nothing was read of it, and nothing was changed")
+    .next(next)
 }

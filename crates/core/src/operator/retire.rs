@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::operator::{Reply, current};
+use crate::operator::{Reply, current, leaked};
 use crate::protocol::Protocol;
 use crate::slots::Slots;
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
@@ -18,10 +18,12 @@ pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<R
         return Err(Error::conflict("the target refuses AWSCURRENT, so AWSPREVIOUS may be the only one that works")
             .next("Find the version that works first: fourstep recover"));
     }
-    if cx.id_of(AWSPREVIOUS).is_none() {
+    let Some(previous) = cx.id_of(AWSPREVIOUS) else {
         let message = "The secret has no AWSPREVIOUS: there is nothing to retire.".to_owned();
         return Ok(Reply::new(cx, false, message, None, vec![(current, Some(true))]));
-    }
+    };
+    // First: a credential that is refused and not marked would come back by the next rollback.
+    leaked::mark(&previous, cx).await?;
     let (changed, message) = match rotator.strategy().1 {
         Slots::One | Slots::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
         Slots::Two | Slots::Many | Slots::List => {

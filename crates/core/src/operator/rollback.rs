@@ -1,10 +1,10 @@
 //! rollback: back to AWSCURRENT from a rotation that is under way, else forward to the value of an older version.
 
-use crate::admission::exists_here;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::invocation::{Invocation, choose};
 use crate::operator::diagnose::diagnose;
+use crate::operator::leaked;
 use crate::operator::{Answer, Reply, Tried, current};
 use crate::protocol::Protocol;
 use crate::rotation::Rotation;
@@ -22,7 +22,14 @@ pub(super) enum Rolled {
 }
 
 /// Goes back. Where the target has to change for that, it stores the older value as AWSPENDING, for [`install`].
-pub(super) async fn roll_back(rotator: &dyn Protocol, version: Option<&str>, cx: &Context<'_>) -> Result<Rolled> {
+///
+/// A version whose credential was retired because others know it is left alone, unless it is named and `leaked_anyway`.
+pub(super) async fn roll_back(
+    rotator: &dyn Protocol,
+    version: Option<&str>,
+    leaked_anyway: bool,
+    cx: &Context<'_>,
+) -> Result<Rolled> {
     let (current, previous) = (cx.id_of(AWSCURRENT), cx.id_of(AWSPREVIOUS));
     let under_way = cx.id_of(AWSPENDING).filter(|pending| Some(pending) != current.as_ref());
     if let Some(pending) = under_way {
@@ -38,6 +45,9 @@ pub(super) async fn roll_back(rotator: &dyn Protocol, version: Option<&str>, cx:
     })?;
     if current.as_ref() == Some(&older) {
         return Err(Error::conflict(format!("version {older} is AWSCURRENT already")).next("There is nothing to do"));
+    }
+    if !(leaked_anyway && version.is_some()) && leaked::is_leaked(&older, cx).await? {
+        return Err(leaked::refusal(&older, "rollback", cx));
     }
     // A credential that these kinds revoked cannot be made to work again; the others install the value anew.
     if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) {
@@ -114,8 +124,7 @@ pub(super) async fn install(
     let mut done = None;
     for at in [Step::Set, Step::Test, Step::Finish] {
         let event = event(at, secret, token);
-        // Rotation may be off.
-        let cx = invocation.prepare(rotation, &event, exists_here).await?;
+        let cx = invocation.prepare(rotation, &event).await?;
         match invocation.run(rotation, &cx).await {
             Ok(step_done) => done = Some(step_done),
             Err(error) => return Err(give_up(invocation, rotation, error.at(at), secret, token).await),
@@ -177,12 +186,12 @@ async fn unstage_refused(
     invocation.services.store.unstage(secret, token).await.map(|()| true)
 }
 
-fn event(step: Step, secret_id: &str, token: &str) -> StepEvent {
+pub(super) fn event(step: Step, secret_id: &str, token: &str) -> StepEvent {
     StepEvent { step, secret_id: secret_id.to_owned(), token: token.to_owned(), rotation_token: None }
 }
 
 /// Creates the id of a version: a random UUID, as the SDKs do.
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     let random: u128 = rand::random();
     let hex = format!("{random:032x}");
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])

@@ -1,6 +1,7 @@
 //! createSecret: the next version is stored before the target changes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::context::Context;
@@ -145,7 +146,8 @@ async fn tidy_own<R: Rotator>(rotator: &R, keep: &Keep<'_, R::Secret>, login: &L
 }
 
 fn old_enough<S>(current: &Version<S>, cx: &Context<'_>) -> Result<()> {
-    let least = cx.settings::<EngineSettings>().min_age;
+    // An operator does not wait for what the schedule would.
+    let least = if cx.by_operator() { Duration::ZERO } else { cx.settings::<EngineSettings>().min_age };
     let age = cx.now().duration_since(current.created()).unwrap_or_default();
     if age >= least {
         return Ok(());
@@ -155,6 +157,6 @@ fn old_enough<S>(current: &Version<S>, cx: &Context<'_>) -> Result<()> {
         .next("Start the rotation later, or lower the tag fourstep:min-age"))
 }
 
-fn whole_seconds(duration: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_secs(duration.as_secs())
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
 }

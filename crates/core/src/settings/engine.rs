@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use crate::settings::{Owners, read};
+use crate::action::Action;
+use crate::settings::{Owners, Patterns, read};
 
 /// The settings that the engine itself reads, whatever it rotates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,8 +11,10 @@ pub struct EngineSettings {
     pub retire: Retire,
     /// How old AWSCURRENT must be before the next rotation may start.
     pub min_age: Duration,
-    /// Whether the function answers operator events.
-    pub operator_events: bool,
+    /// The names of the actions that the function does for operators.
+    pub operator_events: Vec<&'static str>,
+    /// The secrets that a rotated secret may name as its administrator's.
+    pub admin_secrets: Patterns,
     /// Whose secrets logs and metrics tell apart.
     pub owners: Owners,
 }
@@ -21,7 +24,8 @@ impl Default for EngineSettings {
         Self {
             retire: Retire::AtNextRotation,
             min_age: Duration::ZERO,
-            operator_events: true,
+            operator_events: repairs(),
+            admin_secrets: Patterns::default(),
             owners: Owners::default(),
         }
     }
@@ -50,11 +54,35 @@ crate::settings! { EngineSettings;
         "how old AWSCURRENT must be before the next rotation may start",
         Secret, Unset, |group, value| read::set(&mut group.min_age, humantime::parse_duration(value).ok());
     "", "OPERATOR_EVENTS",
-        "on or off", "on",
-        "whether the function answers operator events",
-        Owner, Unset, |group, value| read::set(&mut group.operator_events, read::word(value, &[("on", true), ("off", false)]));
+        "on (all but reset and adopt), read (diagnose alone), off, or several of these and of the names of actions, separated by commas", "on",
+        "which operator events the function answers",
+        Owner, Unset, |group, value| read::set(&mut group.operator_events, actions(value));
+    "", "ADMIN_SECRETS",
+        "ARNs of secrets, with * and ? as in IAM, several separated by commas", "none",
+        "the secrets that a rotated secret may name in masterarn: no other is read",
+        Owner, Unset, |group, value| read::set(&mut group.admin_secrets, Patterns::parse(value));
     "", "OWNERS",
         "the key of a tag and values of it, such as team=blue,green", "none",
         "whose secrets logs and metrics tell apart, by a tag; any value that is not listed is told as other",
         Owner, Unset, |group, value| read::set(&mut group.owners, Owners::parse(value));
+}
+
+/// What `on` means: by the others an operator's word stands for what a secret cannot prove, so they have to be named.
+fn repairs() -> Vec<&'static str> {
+    Action::NAMES.into_iter().filter(|name| !["reset", "adopt"].contains(name)).collect()
+}
+
+fn actions(value: &str) -> Option<Vec<&'static str>> {
+    if value == "off" {
+        return Some(Vec::new());
+    }
+    let mut actions = Vec::new();
+    for name in value.split(',').map(str::trim) {
+        match name {
+            "on" => actions.extend(repairs()),
+            "read" => actions.push("diagnose"),
+            name => actions.push(Action::NAMES.into_iter().find(|known| *known == name)?),
+        }
+    }
+    Some(actions)
 }

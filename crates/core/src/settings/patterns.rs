@@ -1,4 +1,4 @@
-/// Names that a function's owner lists, each as it is or with `*` for any characters, also none.
+/// Names that a function's owner lists, each as it is or with `*` for any characters, also none, and `?` for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patterns(Vec<String>);
 
@@ -17,6 +17,13 @@ impl Patterns {
         self.0.iter().any(|pattern| is_like(name, pattern))
     }
 
+    /// Returns whether a name is listed that begins with this one and has as many characters more.
+    pub(crate) fn list_longer(&self, name: &str, more: usize) -> bool {
+        self.0.iter().any(|pattern| {
+            pattern.strip_prefix(name).is_some_and(|rest| rest.chars().count() == more && !rest.contains('*'))
+        })
+    }
+
     /// Returns whether nothing is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -32,16 +39,25 @@ impl std::fmt::Display for Patterns {
 
 /// Compares in time that grows with the product of both lengths at the most: whoever writes a secret chooses `name`.
 fn is_like(name: &str, pattern: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else { return false };
-    let Some(end) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
+    let (name, pattern): (Vec<char>, Vec<char>) = (name.chars().collect(), pattern.chars().collect());
+    let (mut at, mut in_pattern) = (0, 0);
+    // Where the last star is, and how much of the name it covers so far.
+    let mut star = None;
+    while at < name.len() {
+        match pattern.get(in_pattern) {
+            Some('*') => {
+                star = Some((in_pattern, at));
+                in_pattern += 1;
+            }
+            Some(sign) if *sign == '?' || *sign == name[at] => (at, in_pattern) = (at + 1, in_pattern + 1),
+            _ => {
+                let Some((of_star, covered)) = star else { return false };
+                star = Some((of_star, covered + 1));
+                (at, in_pattern) = (covered + 1, of_star + 1);
+            }
         }
     }
-    rest.ends_with(end)
+    pattern[in_pattern..].iter().all(|sign| *sign == '*')
 }
 
 #[cfg(test)]
@@ -65,6 +81,10 @@ mod tests {
             ("ab*ba", "aba", false),
             ("**", "x", true),
             ("App", "app", false),
+            ("app-??????", "app-AbCdEf", true),
+            ("app-??????", "app-AbCdE", false),
+            ("?*", "", false),
+            ("größ?", "größe", true),
         ] {
             assert_eq!(is_like(name, pattern), covers, "{pattern} {name}");
         }

@@ -47,6 +47,13 @@ impl Settings {
 }
 
 fn unknown(tag: &str, groups: &Groups) -> Error {
+    // Tags that an operator's command took the place of.
+    for (was, action) in [("fourstep:reset-lost", "reset"), ("fourstep:adopt", "adopt")] {
+        if tag == was {
+            return Error::invalid(format!("the secret has the tag {was}, which has no meaning any more"))
+                .next(format!("Remove it; an operator says the same by the command fourstep {action}"));
+        }
+    }
     let known: Vec<&str> = groups.rows().filter_map(|row| row.tag).collect();
     Error::invalid(format!("the secret has a tag that this function does not read: {}", shown(tag)))
         .next(format!("Remove it or correct its name; the tags that it reads are {}", known.join(", ")))

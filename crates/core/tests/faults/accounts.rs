@@ -162,6 +162,11 @@ impl Accounts for ModelAccounts {
         if session.account == account && !self.world.state().target.own_password {
             return Err(Error::forbidden(format!("account `{account}` may not change its own password")));
         }
+        let makes = |statement: &Statement| matches!(statement, Statement::Create { clone, .. } if clone == account);
+        let there = self.world.state().target.accounts.contains_key(account) || session.writes.iter().any(makes);
+        if !there {
+            return Err(Error::invalid(format!("there is no account `{account}`")));
+        }
         let statement = Statement::Password { account: account.into(), password: password.expose().into() };
         self.write(session, "set password", statement).await
     }
@@ -194,13 +199,17 @@ impl Clones for ModelAccounts {
         _cx: &Context<'_>,
     ) -> Result<Mirrored> {
         let owner = self.world.state().target.accounts.get(clone).map(|account| account.clone_of.clone());
-        if owner.is_some_and(|owner| !claim.known && owner.as_deref() != Some(base)) {
+        if owner.is_some_and(|owner| !claim.known && !claim.adopted && owner.as_deref() != Some(base)) {
             return Ok(Mirrored::OfAnother(Error::conflict(format!("account `{clone}` is another's"))));
         }
         let create = Statement::Create { base: base.into(), clone: clone.into() };
         self.write(session, "create account", create).await?;
         self.write(session, "grant", Statement::Grant { base: base.into(), clone: clone.into() }).await?;
         Ok(Mirrored::Equal)
+    }
+
+    async fn adopt(&self, session: &mut Session, base: &str, clone: &str, _cx: &Context<'_>) -> Result<()> {
+        self.write(session, "adopt", Statement::Adopt { base: base.into(), clone: clone.into() }).await
     }
 
     async fn mark(&self, _session: &mut Session, account: &str) -> Result<Mark> {

@@ -22,7 +22,7 @@ pub struct Database {
     pub passwords: Passwords,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub password: String,
     /// The password that was retained beside it.
@@ -126,6 +126,11 @@ pub enum Statement {
         base: String,
         clone: String,
     },
+    /// Marks an account as the clone of another.
+    Adopt {
+        base: String,
+        clone: String,
+    },
 }
 
 impl Statement {
@@ -146,6 +151,10 @@ impl Statement {
                 let account =
                     Account { password: String::new(), secondary: None, rights: 0, clone_of: Some(base.clone()) };
                 database.accounts.entry(clone.clone()).or_insert(account);
+            }
+            Self::Adopt { base, clone } => {
+                let account = database.accounts.get_mut(clone).expect("only existing accounts are adopted");
+                account.clone_of = Some(base.clone());
             }
             Self::Grant { base, clone } => {
                 let rights = database.accounts[base].rights;

@@ -10,7 +10,7 @@ use fourstep::settings::Environment;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Engine, Error, ErrorKind, Report, Step, StepEvent};
 
 use crate::database::GRANT;
-use crate::kinds::{Kind, Remedy};
+use crate::kinds::{FUNCTION, Kind, Remedy};
 use crate::world::{State, Target as _, World, WorldClock, WorldStore};
 
 pub type Running = std::pin::Pin<Box<dyn Future<Output = Report> + Send>>;
@@ -20,7 +20,7 @@ pub fn invoke<K: Kind>(world: &Arc<World<K::Target>>, step: Step, token: &str, a
     let (engine, rotator) = (engine::<K>(world, &[("RETIRE", retire(at_finish))]), K::rotator(world));
     let event = StepEvent { step, secret_id: "app".into(), token: token.into(), rotation_token: None };
     let deadline = world.state().now + Duration::from_secs(30);
-    Box::pin(async move { engine.run(&rotator, &event, deadline).await })
+    Box::pin(async move { engine.run(&rotator, &event, FUNCTION, deadline).await })
 }
 
 /// Starts one invocation by an operator, of the function with the ARN `function`.
@@ -37,7 +37,9 @@ pub fn operate<K: Kind>(
 }
 
 fn engine<K: Kind>(world: &Arc<World<K::Target>>, variables: &[(&str, &str)]) -> Engine {
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    // The function's owner lists the administrator, unless the test says otherwise.
+    let variables = [("ADMIN_SECRETS", "admin"), ("OPERATOR_EVENTS", "on,reset,adopt")].iter().chain(variables);
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Engine::new(Arc::new(WorldStore(Arc::clone(world))), variables.collect::<Environment>())
         .with_clock(Arc::new(WorldClock(Arc::clone(world))))
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod database;
 mod driver;
+mod eve;
 mod fleet;
 mod interleavings;
 mod keys;

@@ -12,10 +12,11 @@ pub mod two_passwords;
 use std::sync::Arc;
 
 use fourstep::memory::{ExceptionName, PutSecretValue};
+use fourstep::operator::Action;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Done, Error, ErrorKind, Outcome, Step};
 
-use crate::driver::{finish, invoke, rotate, start};
-use crate::kinds::{Alternating, Dual, Kind, Limited, Push, Single, Ssh};
+use crate::driver::{MORE, converge, finish, invoke, operate, rotate, start};
+use crate::kinds::{Alternating, Auto, AutoWithoutRight, Dual, FUNCTION, Kind, Limited, Push, Single, Ssh};
 use crate::world::{Call, Fault, World};
 
 type TheWorld<K> = Arc<World<<K as Kind>::Target>>;

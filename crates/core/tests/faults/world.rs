@@ -298,6 +298,11 @@ impl<T: Target> SecretStore for WorldStore<T> {
         self.ask(Call::StoreWrite, "UpdateSecretVersionStage", unstage).await
     }
 
+    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+        let mark = async |store: &MemoryStore| store.mark(secret_id, label, to, from).await;
+        self.ask(Call::StoreWrite, "UpdateSecretVersionStage", mark).await
+    }
+
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
         self.ask(Call::StoreRead, "ListSecretVersionIds", async |store| store.unlabelled(secret_id).await).await
     }

@@ -38,7 +38,7 @@ async fn rotate(aws: &Aws, service: &Arc<KeyService>, sandbox: &Arc<Sandbox>, nu
     screen::labels(&format!("rotation {number}, before"), &labels());
     let stop = Arc::new(AtomicBool::new(false));
     let consumer = tokio::spawn(consume(Arc::clone(&stop), HttpApi::new(aws.url()), Arc::clone(service)));
-    rotation::run(aws, sandbox, SECRET, "rotate-api-key").await?;
+    rotation::run(aws, sandbox, SECRET).await?;
     stop.store(true, Ordering::Relaxed);
     let (accepted, refused) = consumer.await??;
     screen::labels("after", &labels());

@@ -38,6 +38,8 @@ async fn main() -> ExitCode {
 }
 
 const ROTATIONS: usize = 2;
+/// The administrator's secret.
+const ADMINISTRATOR: &str = "demo/administrator";
 
 async fn demo(programs: &Path) -> Result<()> {
     let aws = Aws::start().await?;
@@ -66,7 +68,9 @@ fn size(function: &Path) -> Result<u64> {
 async fn show(database: &Database, aws: &Aws, function: &Path, strategy: &Strategy) -> Result<()> {
     screen::strategy(strategy.name, strategy.is);
     let secret = prepare(database, aws, strategy).await?;
-    let sandbox = Arc::new(Sandbox::new(function)?.variable("AWS_ENDPOINT_URL", aws.url()));
+    let sandbox =
+        Sandbox::new(function)?.variable("AWS_ENDPOINT_URL", aws.url()).variable("ADMIN_SECRETS", ADMINISTRATOR);
+    let sandbox = Arc::new(sandbox);
     for number in 1..=ROTATIONS {
         rotate(database, aws, &sandbox, strategy, &secret, number).await?;
     }
@@ -80,7 +84,6 @@ async fn show(database: &Database, aws: &Aws, function: &Path, strategy: &Strate
 async fn prepare(database: &Database, aws: &Aws, strategy: &Strategy) -> Result<String> {
     let account = strategy.name.replace('-', "_");
     let secret = format!("demo/{}", strategy.name);
-    let admin = "demo/administrator";
     database.make_account(&account).await;
     let place = database.place();
     let place = json!({"engine": database.engine(), "host": place.host(), "port": place.port(), "ssl": false});
@@ -93,11 +96,11 @@ async fn prepare(database: &Database, aws: &Aws, strategy: &Strategy) -> Result<
     let api = HttpApi::new(aws.url());
     if strategy.name == "alternating-users" {
         let value = with("administrator", "administrator-password").to_string();
-        call(&api, Operation::CreateSecret, &json!({"Name": admin, "SecretString": value})).await?;
+        call(&api, Operation::CreateSecret, &json!({"Name": ADMINISTRATOR, "SecretString": value})).await?;
     }
     let mut value = with(&account, "first-password");
     if strategy.name == "alternating-users" {
-        value["masterarn"] = admin.into();
+        value["masterarn"] = ADMINISTRATOR.into();
     }
     let tags = json!([{"Key": "fourstep:strategy", "Value": strategy.name}]);
     let create = json!({"Name": secret, "SecretString": value.to_string(), "Tags": tags});
@@ -117,7 +120,7 @@ async fn rotate(
     let consumer = Consumer::start(aws.url(), secret, database.place());
     consumer.logins(5).await?;
     let before = aws.calls().len();
-    rotation::run(aws, sandbox, secret, database.function()).await?;
+    rotation::run(aws, sandbox, secret).await?;
     let of_function = |call: &&Call| {
         // The consumer reads the version that is current, the function one by its id.
         let by_consumer = call.operation == Operation::GetSecretValue && call.version_id.is_none();

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use fourstep_testkit::HttpApi;
 use fourstep_testkit::aws::{Aws, Operation, Outcome};
-use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::{Value, json};
 
 use crate::{Result, screen};
 
-/// Rotates a secret by the function `name`, which runs in `sandbox`.
-pub(crate) async fn run(aws: &Aws, sandbox: &Arc<Sandbox>, secret: &str, name: &str) -> Result<()> {
+/// Rotates a secret by the function that runs in `sandbox`.
+pub(crate) async fn run(aws: &Aws, sandbox: &Arc<Sandbox>, secret: &str) -> Result<()> {
     aws.on_rotate({
         let (sandbox, store, secret) = (Arc::clone(sandbox), Arc::clone(aws.secrets()), secret.to_owned());
         move |event: Value| {
@@ -27,8 +27,7 @@ pub(crate) async fn run(aws: &Aws, sandbox: &Arc<Sandbox>, secret: &str, name: &
             }
         }
     });
-    let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{name}");
-    let request = json!({"SecretId": secret, "RotationLambdaARN": arn});
+    let request = json!({"SecretId": secret, "RotationLambdaARN": FUNCTION_ARN});
     crate::call(&HttpApi::new(aws.url()), Operation::RotateSecret, &request).await?;
     match aws.rotation_end(secret).await.ok_or("no rotation was started")?.outcome {
         Outcome::Succeeded => Ok(()),

@@ -46,7 +46,7 @@ async fn rotate(aws: &Aws, hosts: &[Arc<Host>], sandbox: &Arc<Sandbox>, number: 
     screen::labels(&format!("rotation {number}, before"), &labels());
     let stop = Arc::new(AtomicBool::new(false));
     let consumer = tokio::spawn(consume(Arc::clone(&stop), HttpApi::new(aws.url()), hosts.to_vec()));
-    rotation::run(aws, sandbox, SECRET, "rotate-ssh").await?;
+    rotation::run(aws, sandbox, SECRET).await?;
     stop.store(true, Ordering::Relaxed);
     let (accepted, refused) = consumer.await??;
     screen::labels("after", &labels());

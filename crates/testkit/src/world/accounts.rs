@@ -12,14 +12,16 @@ const ADMIN: &str = "admin";
 
 /// What secrets with a user name and a password have beside.
 impl<R: Rotation> World<R> {
-    /// Creates a world with a secret that two accounts take turns in, and the administrator's secret.
+    /// Creates a world with a secret that two accounts take turns in, and the administrator's secret, which the function's
+    /// owner lists.
     #[must_use]
     pub fn alternating(rotation: R, secret: &Value, admin: &Value) -> Self {
         let store = Arc::default();
         let admin = RotatedSecret::create(&store, ADMIN, admin);
         let mut value = secret.clone();
         value["masterarn"] = admin.arn().into();
-        let world = Self::of(rotation, RotatedSecret::create(&store, super::SECRET, &value));
+        let mut world = Self::of(rotation, RotatedSecret::create(&store, super::SECRET, &value));
+        world.variable("ADMIN_SECRETS", admin.arn());
         world.tag("fourstep:strategy", "alternating-users");
         world
     }

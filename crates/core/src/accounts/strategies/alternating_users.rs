@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::accounts::administrator::{self, Administrator};
 use crate::accounts::clones::{base_by_name, base_of_pair};
+use crate::accounts::command::command;
 use crate::accounts::probe::{opens, try_login};
+use crate::accounts::strategies::{own_account, pair};
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, AccountSettings, Base, Clones, Grants, Mark, ServerLookup, clone_of};
 use crate::context::Context;
@@ -14,7 +16,7 @@ use crate::login::Login;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
-use crate::store::AWSPREVIOUS;
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
 use crate::version::Version;
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -68,7 +70,13 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         pending.check(A::ENGINES)?;
         let current = cx.current::<AccountSecret>().await?;
         let current = current.secret();
-        let base = base_of_pair(&current.username, &pending.username).ok_or_else(|| not_a_pair(current, pending))?;
+        let Some(base) = base_of_pair(&current.username, &pending.username) else {
+            // A reset that was killed left it: the administrator set it, and what is left is to test and to promote it.
+            let left = current.username == pending.username
+                && current.password != pending.password
+                && opens(&self.0.accounts, pending, cx).await?;
+            return if left { Ok(()) } else { Err(not_a_pair(current, pending)) };
+        };
         if !pending.same_server(current, A::DEFAULT_PORT) {
             return Err(Error::conflict(
                 "field `host` or `port` of the pending version differs from that of AWSCURRENT",
@@ -76,27 +84,24 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
             .next(START_ANEW));
         }
         // An administrator acts only for one who holds a credential of the pair: the secret alone proves nothing.
-        let by_clone = match self.open_pair(current, login, cx).await {
-            Ok((version, session)) => {
-                self.0.accounts.close(session).await;
-                version.secret().username != base
-            }
-            Err(error) if error.is_rejected() => {
-                administrator::may_reset_lost(pending, error, cx)?;
-                false
-            }
-            Err(error) => return Err(error),
-        };
-        let Administrator { mut session, ahead } = administrator::open(&self.0, current, cx).await?;
+        let opened = self.open_pair(current, login, cx).await;
+        let (version, session) =
+            opened.map_err(|error| if error.is_rejected() { own_account::lost(error, cx) } else { error })?;
+        self.0.accounts.close(session).await;
+        let opened = &version.secret().username;
+        let both = [base, &*clone_of(base)];
+        let Administrator { mut session, ahead } = administrator::open(&self.0, current, &both, cx).await?;
         self.0.accounts.lock(&mut session, cx).await?;
         cx.fence().await?;
-        if cx.settings::<AccountSettings>().grants == Grants::Mirror {
-            if by_clone {
-                self.check_clone(&mut session, base, current, cx).await?;
-            }
-            if pending.username != base {
-                self.mirror(&mut session, base, pending, cx).await?;
-            }
+        let mirrors = cx.settings::<AccountSettings>().grants == Grants::Mirror;
+        // Neither the other account's password nor the base's rights are given to one who holds nothing of it.
+        if opened != base && (mirrors || pending.username == base) {
+            self.check_owned(&mut session, base, base, current, cx).await?;
+        } else if opened == base && pending.username != base && !mirrors {
+            self.check_owned(&mut session, &pending.username, base, current, cx).await?;
+        }
+        if mirrors && pending.username != base {
+            self.mirror(&mut session, base, pending, current, cx).await?;
         }
         self.0.accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
         self.0.accounts.commit(session).await?;
@@ -127,8 +132,8 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         }
     }
 
-    /// Sets a password that nobody knows for the account of a secret that is gone: no lock, no drop, so that the next
-    /// rotation finds it as it was.
+    /// Sets a password that nobody but the holder of AWSCURRENT could compute for the account of a secret that is gone: no
+    /// lock, no drop, so that the next rotation finds it as it was, and knows it for its own.
     async fn retire(
         &self,
         keep: &Keep<'_, AccountSecret>,
@@ -137,25 +142,84 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
     ) -> Result<()> {
         for gone in keep.gone(|secret| secret.username.clone()) {
             // The other account of the pair, and no third one that an edit by hand left in AWSPREVIOUS.
-            let Some(current) = keep.kept().find(|kept| base_of_pair(&kept.username, &gone.username).is_some()) else {
-                continue;
+            let other_of_pair = |kept: &&AccountSecret| {
+                base_of_pair(&kept.username, &gone.username).is_some() && kept.same_server(gone, A::DEFAULT_PORT)
             };
+            let Some(current) = keep.kept().find(other_of_pair) else { continue };
             if !opens(&self.0.accounts, gone, cx).await? {
                 continue;
             }
-            let Administrator { mut session, .. } = administrator::open(&self.0, current, cx).await?;
+            // The administrator acts for one who holds a credential of both: labels can be moved by hand.
+            if !opens(&self.0.accounts, current, cx).await? {
+                return Err(Error::conflict(
+                    "the server refuses AWSCURRENT, so what AWSPREVIOUS opened may be the only one that works",
+                )
+                .next(format!("Find the version that works first: fourstep recover {}", cx.secret_argument())));
+            }
+            let Administrator { mut session, .. } =
+                administrator::open(&self.0, current, &[&gone.username, &current.username], cx).await?;
             self.0.accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
             if opens(&self.0.accounts, gone, cx).await? {
-                let unknown = cx.password(A::EXCLUDE_CHARACTERS)?;
-                self.0.accounts.set_password(&mut session, &gone.username, &unknown, cx).await?;
+                let retired = pair::retired(&current.password, &gone.username);
+                cx.learn(&retired);
+                self.0.accounts.set_password(&mut session, &gone.username, &retired, cx).await?;
                 self.0.accounts.commit(session).await?;
             } else {
                 self.0.accounts.close(session).await;
             }
         }
         Ok(())
+    }
+
+    /// Marks the clone as its base's. `account` is the base, which the operator has to name.
+    async fn adopt(&self, account: Option<&str>, login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<bool> {
+        let current = cx.current::<AccountSecret>().await?;
+        let current = current.secret();
+        current.check(A::ENGINES)?;
+        let name = current.username.as_str();
+        // The pair of the rotation that is under way. Without one, the name may be a base's or a clone's own.
+        let pending = match cx.id_of(AWSPENDING).filter(|pending| Some(pending) != cx.id_of(AWSCURRENT).as_ref()) {
+            Some(_) => cx.older::<AccountSecret>(AWSPENDING).await?,
+            None => None,
+        };
+        let of_pending = pending.as_ref().and_then(|pending| base_of_pair(name, &pending.secret().username));
+        let bases: Vec<_> = match of_pending {
+            Some(base) => vec![base],
+            None => [Some(name), base_by_name(name)].into_iter().flatten().collect(),
+        };
+        let Some(base) = bases.iter().copied().find(|base| Some(*base) == account) else {
+            let pairs: Vec<_> = bases.iter().map(|base| format!("`{base}` and `{}`", clone_of(base))).collect();
+            let commands: Vec<_> = bases.iter().map(|base| command("adopt", base, cx)).collect();
+            return Err(Error::invalid(format!(
+                "nobody named the pair that is to be adopted. It would be {}",
+                pairs.join(", or ")
+            ))
+            .still_works("Nothing was changed")
+            .next(format!("If both are accounts of this secret, say so: {}", commands.join(", or "))));
+        };
+        let clone = clone_of(base);
+        let (_, session) = self.open_pair(current, login, cx).await?;
+        self.0.accounts.close(session).await;
+        let Administrator { mut session, .. } = administrator::open(&self.0, current, &[base, &clone], cx).await?;
+        self.0.accounts.lock(&mut session, cx).await?;
+        cx.fence().await?;
+        match self.0.accounts.mark(&mut session, &clone).await? {
+            Mark::Of(marked) if marked == base => {
+                self.0.accounts.close(session).await;
+                Ok(false)
+            }
+            Mark::NoPlace => {
+                self.0.accounts.close(session).await;
+                Err(pair::no_place(base, current, cx))
+            }
+            Mark::Of(_) | Mark::None => {
+                self.0.accounts.adopt(&mut session, base, &clone, cx).await?;
+                self.0.accounts.commit(session).await?;
+                Ok(true)
+            }
+        }
     }
 }
 
@@ -189,6 +253,10 @@ impl<A: Clones> AlternatingUsers<A> {
                 return Ok(previous.secret().username.clone());
             }
             let (version, mut session) = self.open_pair(current, login, cx).await?;
+            if pair::is_adopted(name, current, cx) {
+                self.0.accounts.close(session).await;
+                return Ok(base.to_owned());
+            }
             let mark = match version.secret().username == *name {
                 true => self.0.accounts.mark(&mut session, name).await,
                 // Only a session as the account itself, or an administrator's, sees its mark.

@@ -24,8 +24,8 @@ use crate::slots::Slots;
 /// | the pending one | the one that logged in, or AWSCURRENT is refused | does nothing: an earlier attempt installed it |
 /// | another: an attempt was abandoned | the one that logged in | sets the pending one and retains nothing |
 ///
-/// An administrator's session cannot compare, so none is used but for a password that is lost, by the tag
-/// `fourstep:reset-lost`.
+/// An administrator's session cannot compare, so none is used here. Where a password is lost, an operator lets the
+/// administrator [reset](crate::operator::Action::Reset) it.
 #[derive(Clone, Debug)]
 pub struct DualPassword<A>(pub(super) Target<A>);
 

@@ -32,7 +32,6 @@ pub(super) struct Own<A: Accounts> {
 ///
 /// - Where AWSCURRENT is refused and the pending password opens, an earlier attempt installed it. It is not set again:
 ///   a server that keeps a history of passwords would refuse that.
-/// - Where no version opens, the administrator sets the password, if a tag allows it.
 pub(super) async fn open<A: Accounts>(
     target: &Target<A>,
     pending: &AccountSecret,
@@ -52,12 +51,7 @@ pub(super) async fn open<A: Accounts>(
             cx.fence().await?;
             Ok(Some(Own { working, session }))
         }
-        Err(error) if error.is_rejected() => {
-            administrator::may_reset_lost(pending, error, cx)?;
-            same_account::<A>(pending, cx.current::<AccountSecret>().await?.secret())?;
-            set_by_administrator(target, pending, cx).await?;
-            Ok(None)
-        }
+        Err(error) if error.is_rejected() && pending.masterarn.is_some() => Err(lost(error, cx)),
         Err(error) => Err(error),
     }
 }
@@ -83,14 +77,22 @@ pub(super) async fn set<A: Accounts>(
     }
 }
 
+/// Names the operator's way out where the server refuses every version.
+pub(super) fn lost(refused: Error, cx: &Context<'_>) -> Error {
+    refused.next(format!(
+        "Store the password that the server accepts in the secret as AWSCURRENT, then start the rotation again; or let an operator have the administrator set a new one: fourstep reset {}",
+        cx.secret_argument()
+    ))
+}
+
 /// Lets the administrator set the pending password.
-async fn set_by_administrator<A: Accounts>(
+pub(super) async fn set_by_administrator<A: Accounts>(
     target: &Target<A>,
     pending: &AccountSecret,
     cx: &Context<'_>,
 ) -> Result<()> {
     let accounts = &target.accounts;
-    let Administrator { mut session, ahead } = administrator::open(target, pending, cx).await?;
+    let Administrator { mut session, ahead } = administrator::open(target, pending, &[&pending.username], cx).await?;
     accounts.lock(&mut session, cx).await?;
     cx.fence().await?;
     accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
@@ -99,7 +101,7 @@ async fn set_by_administrator<A: Accounts>(
 }
 
 /// Refuses to change another account, or one elsewhere, than the one that the secret opened.
-fn same_account<A: Accounts>(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
+pub(super) fn same_account<A: Accounts>(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
     let field = if pending.username != working.username {
         "`username`"
     } else if !pending.same_server(working, A::DEFAULT_PORT) {

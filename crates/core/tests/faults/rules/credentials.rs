@@ -62,7 +62,8 @@ fn where_no_version_opens_the_error_says_so_and_what_to_do() {
         text.contains("none opened the target: ") && text.contains(&format!("AWSPENDING (version {token})")),
         "{text}"
     );
-    assert!(text.ends_with("hen start the rotation again."), "{text}");
+    assert!(text.contains("then start the rotation again; or let an operator"), "{text}");
+    assert!(text.ends_with(": fourstep reset app."), "{text}");
 }
 
 #[test]
@@ -101,43 +102,73 @@ fn a_pending_version_of_currents_own_account_is_a_conflict() {
 }
 
 #[test]
-fn a_lost_password_is_reset_once_and_only_where_a_tag_names_the_current_version() {
-    lost_password::<Single>();
-    lost_password::<Alternating>();
-    lost_password::<Dual>();
+fn a_lost_password_is_reset_by_an_operator_who_names_the_account_and_by_no_step() {
+    for killed in [false, true] {
+        for strategy in ["auto", "alternating-users", "dual-password"] {
+            lost_password::<Auto>(strategy, killed);
+        }
+        lost_password::<AutoWithoutRight>("single-user", killed);
+    }
 }
 
-fn lost_password<K: Kind<Target = crate::database::Database>>() {
-    let (world, token) = second::<K>();
-    steps::<K>(&world, &[Step::Create], &token);
-    let lose = || {
-        let accounts = &mut world.state().target.accounts;
-        let lost = accounts.iter_mut().filter(|(name, _)| *name != "admin");
-        lost.for_each(|(_, account)| {
-            account.password = "changed by hand".into();
-            account.secondary = None;
-        });
-    };
-    lose();
-    world.state().check = |_| Ok(());
-    let current = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
-    let error = step::<K>(&world, Step::Set, &token).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
-    assert!(error.to_string().contains(&format!("fourstep:reset-lost={current}")), "{error}");
-
-    let tag = |value: &str| {
-        let tags = std::collections::BTreeMap::from([("fourstep:reset-lost".to_owned(), value.to_owned())]);
-        world.state().model.secret_mut("app").unwrap().tags = tags;
-    };
-    tag(&token);
-    assert_eq!(step::<K>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected);
-    tag(&current);
-    steps::<K>(&world, &Step::ALL, &token);
-    assert!(world.state().opens(AWSCURRENT));
-
-    // The tag that was left behind names no current version any more.
-    let third = start(&mut world.state(), 3, 0);
-    steps::<K>(&world, &[Step::Create], &third);
-    lose();
-    assert_eq!(step::<K>(&world, Step::Set, &third).unwrap_err().kind(), ErrorKind::Rejected);
+/// With `killed`, the reset dies after each of its calls, and is asked for again.
+fn lost_password<K: Kind<Target = crate::database::Database>>(strategy: &str, killed: bool) {
+    let tags = std::collections::BTreeMap::from([("fourstep:strategy".to_owned(), strategy.to_owned())]);
+    let mut call = 0;
+    loop {
+        call += 1;
+        let world = World::new(K::start());
+        world.state().check = |_| Ok(());
+        world.state().most = 4;
+        world.state().model.secret_mut("app").unwrap().tags = tags.clone();
+        rotate::<K>(&world, 1..=1, false, &mut |_, _, _| {}).expect("the first rotation is calm");
+        let token = start(&mut world.state(), 2, 0);
+        steps::<K>(&world, &[Step::Create], &token);
+        let lost = |world: &TheWorld<K>| {
+            let accounts = &mut world.state().target.accounts;
+            for (_, account) in accounts.iter_mut().filter(|(name, _)| *name != "admin") {
+                account.password = "changed by hand".into();
+                account.secondary = None;
+            }
+        };
+        lost(&world);
+        let error = step::<K>(&world, Step::Set, &token).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{strategy}");
+        assert!(error.to_string().contains("fourstep reset"), "{error}");
+        let account = if strategy == "alternating-users" { "app_clone" } else { "app" };
+        let reset = |account: Option<&str>| {
+            let current = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+            let action = Action::Reset { account: account.map(str::to_owned), version: Some(current) };
+            finish::<K>(&world, operate::<K>(&world, action, FUNCTION, &[]))
+        };
+        for named in [None, Some("admin")] {
+            let error = reset(named).unwrap().result.unwrap_err();
+            assert!(error.to_string().contains(&format!("--account {account} --version")), "{error}");
+        }
+        assert_eq!(step::<K>(&world, Step::Set, &token).unwrap_err().kind(), ErrorKind::Rejected, "nobody said so");
+        if killed {
+            fault_at::<K>(&world, call, Fault::CrashAfter);
+        }
+        let calls = world.state().calls;
+        let died = reset(Some(account)).is_none();
+        if died {
+            match reset(Some(account)).unwrap().result {
+                Ok(_) => {}
+                // It had come to its end.
+                Err(error) => {
+                    assert!(error.to_string().contains("no credential is lost"), "{strategy}, {call}: {error}");
+                }
+            }
+        }
+        assert!(world.state().opens(AWSCURRENT), "{strategy}, {call}");
+        // What was AWSPREVIOUS before opens nothing any more, so the next rotation begins without it.
+        let third = start(&mut world.state(), 3, 0);
+        let ended = converge::<K>(&world, 3, third, false, MORE, &mut |_, _, _| {});
+        ended.unwrap_or_else(|error| panic!("{strategy}, {call}: {error}"));
+        rotate::<K>(&world, 4..=4, false, &mut |_, _, _| {}).unwrap_or_else(|error| panic!("{strategy}: {error}"));
+        if !killed || !died {
+            assert!(!killed || call > 10, "it was killed at each of its calls: {}", world.state().calls - calls);
+            break;
+        }
+    }
 }

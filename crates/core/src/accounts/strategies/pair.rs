@@ -1,0 +1,54 @@
+//! Two accounts of one secret: how each knows the other for its own, and how people say so.
+
+use sha2::{Digest, Sha256};
+
+use crate::accounts::command::command;
+use crate::accounts::{AccountSecret, AccountSettings, Mark, clone_of};
+use crate::context::Context;
+use crate::error::Error;
+use crate::sensitive::Sensitive;
+
+/// Returns the secret of an account as retire leaves it.
+pub(super) fn retired_secret(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
+    let password = retired(&current.password, account);
+    cx.learn(&password);
+    AccountSecret { username: account.to_owned(), password, ..current.clone() }
+}
+
+/// Returns the password of an account that was retired: nobody has it, and whoever holds AWSCURRENT could compute it. So the
+/// next rotation knows the account for its own, where the server has no place for a mark.
+pub(super) fn retired(current: &Sensitive, account: &str) -> Sensitive {
+    let hash = Sha256::new().chain_update("fourstep retired\0").chain_update(account).chain_update("\0");
+    let hash = hash.chain_update(current.expose()).finalize();
+    Sensitive::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// Refuses to adopt where the server has no place for a mark.
+pub(super) fn no_place(base: &str, current: &AccountSecret, cx: &Context<'_>) -> Error {
+    let clone = clone_of(base);
+    Error::invalid(format!("a server of this kind has no place for a mark that `{clone}` is the clone of `{base}`"))
+        .still_works("Nothing was changed")
+        .next(format!("If both are accounts of this secret, {}", way_out(&Mark::NoPlace, base, current, cx)))
+}
+
+/// Returns whether the function's owner says that a clone and its base are one secret's.
+pub(super) fn is_adopted(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> bool {
+    cx.settings::<AccountSettings>().adopted_clones.list(&entry(clone, current))
+}
+
+fn entry(clone: &str, current: &AccountSecret) -> String {
+    format!("{clone}@{}", current.host.as_deref().unwrap_or_default())
+}
+
+/// Returns how two accounts are said to be one secret's.
+pub(super) fn way_out(mark: &Mark, base: &str, current: &AccountSecret, cx: &Context<'_>) -> String {
+    match mark {
+        Mark::NoPlace => {
+            let entry = entry(&clone_of(base), current);
+            format!(
+                "let the function's owner add {entry} to the variable ADOPTED_CLONES (of the template, the parameter AdoptedClones)"
+            )
+        }
+        Mark::Of(_) | Mark::None => format!("let an operator say so: {}", command("adopt", base, cx)),
+    }
+}

@@ -1,0 +1,66 @@
+//! reset: an administrator sets a new credential, on the operator's word, where the target refuses every version.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::invocation::{Invocation, noted};
+use crate::operator::rollback::{event, new_token};
+use crate::operator::{Answer, Reply, Tried};
+use crate::rotation::Rotation;
+use crate::step::Step;
+use crate::store::{AWSCURRENT, AWSPENDING};
+
+/// Makes a new value, lets the administrator set it, tests it and promotes it: the four steps, by the rotator that the
+/// rotation chooses for a reset. Called again after it was killed, it ends by the steps of a rotation what opens the target.
+pub(super) async fn reset(
+    invocation: &Invocation<'_>,
+    rotation: &impl Rotation,
+    account: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<Answer> {
+    let chosen = noted(rotation.choose_reset(account, cx).await?, cx);
+    let pending = cx.id_of(AWSPENDING);
+    let (token, lost) = match chosen.protocol().working(cx).await? {
+        None => (new_token(), true),
+        Some(working) if Some(&working) == pending.as_ref() && Some(&working) != cx.id_of(AWSCURRENT).as_ref() => {
+            (working, false)
+        }
+        Some(working) => return Err(nothing_is_lost(&working, cx)),
+    };
+    let secret = cx.secret_id();
+    let mut done = None;
+    for step in Step::ALL {
+        let event = event(step, secret, &token);
+        // Nobody staged the version that createSecret is to store.
+        let cx = match step {
+            Step::Create if lost => invocation.context(rotation, &event, cx.description())?,
+            Step::Create => continue,
+            Step::Set | Step::Test | Step::Finish => invocation.prepare(rotation, &event).await?,
+        };
+        let result = async {
+            let chosen = if lost { rotation.choose_reset(account, &cx).await? } else { rotation.choose(&cx).await? };
+            noted(chosen, &cx).protocol().run(step, &cx).await
+        };
+        done = Some(result.await.map_err(|error| error.still_works(cx.what_works()).at(step))?);
+    }
+    let reply = Reply {
+        changed: true,
+        message: format!(
+            "The administrator set a new credential: AWSCURRENT is version {token} now, and the target accepts it."
+        ),
+        next: lost.then(|| {
+            "If two accounts took turns, see that the secret has the tag fourstep:strategy=alternating-users, and on MariaDB that ADOPTED_CLONES lists the clone: both versions with a label name one account now.".to_owned()
+        }),
+        versions: vec![Tried { version_id: token.clone(), labels: vec![AWSCURRENT.to_owned()], opens: Some(true) }],
+    };
+    let done = done.ok_or_else(|| Error::other("no step ran"))?;
+    Ok(Answer { done, reply: Some(reply) })
+}
+
+fn nothing_is_lost(working: &str, cx: &Context<'_>) -> Error {
+    let error = Error::conflict(format!("the target accepts version {working}, so no credential is lost"));
+    let error = error.still_works("Nothing was changed");
+    match cx.labels_of(working).iter().any(|label| label == AWSCURRENT) {
+        true => error.next(format!("Rotate without the administrator's help: fourstep start {}", cx.secret_argument())),
+        false => error.next(format!("Make that version AWSCURRENT: fourstep recover {}", cx.secret_argument())),
+    }
+}
