@@ -16,6 +16,8 @@ mod faults;
 mod jupyterhub;
 #[path = "api_key/killed.rs"]
 mod killed;
+#[path = "api_key/providers.rs"]
+mod providers;
 #[path = "api_key/rabbitmq.rs"]
 mod rabbitmq;
 #[path = "api_key/rotations.rs"]

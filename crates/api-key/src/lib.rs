@@ -32,6 +32,7 @@
 //! address.rs            to which addresses requests may go
 //! call.rs               a request, as messages name it
 //! settings.rs           the settings of API keys
+//! provider_secrets.rs   which secrets each provider is for
 //! secret.rs             the secret's JSON as a type: Secret
 //! provider.rs           a provider file as a type
 //!   provider/source.rs    finds provider files, and reads them
@@ -59,6 +60,13 @@
 //! - A secret whose AWSCURRENT holds a key that works, in the field that the file names; for a minted key also its id.
 //! - A service that speaks HTTPS, with a certificate that Mozilla's authorities or those of `TLS_CA_BUNDLE` vouch for.
 //!
+//! # Which provider a secret has
+//!
+//! The function's owner says it, never the secret alone. Where the function has one provider, every secret of the function
+//! uses it. Where it has several, `API_PROVIDER_SECRETS` says which secrets each is for, and the tag `fourstep:provider`
+//! chooses among those only: see [`ProviderSecrets`]. The same holds for the administrator's secret that `masterarn` names:
+//! its credential goes to no service whose provider is not for it.
+//!
 //! # Where requests go
 //!
 //! To the hosts that the configuration names, and to no other: nothing in a secret, a response or a redirect can change
@@ -81,6 +89,7 @@ mod oauth2;
 mod place;
 mod preview;
 mod provider;
+mod provider_secrets;
 mod request;
 mod rotator;
 mod secret;
@@ -94,6 +103,7 @@ pub use preview::Preview;
 pub use provider::auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
 pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};
 pub use provider::{AdminSection, Kind, ProviderFile, SecretSection};
+pub use provider_secrets::ProviderSecrets;
 pub use rotator::ApiKeys;
 pub use secret::Secret;
 pub use settings::ApiKeySettings;

@@ -22,8 +22,9 @@ use crate::settings::ApiKeySettings;
 /// Rotates the API keys of the providers that a function's variables name.
 ///
 /// `API_PROVIDER` names files `providers/NAME.toml` in the function's zip or in a layer, or ready-made ones, which come
-/// with this crate; `API_PROVIDER_FILE` gives the paths of others. The tag `fourstep:provider` of a secret chooses among
-/// them; without it, it is the first.
+/// with this crate; `API_PROVIDER_FILE` gives the paths of others. `API_PROVIDER_SECRETS` says which secrets each is for; the
+/// tag `fourstep:provider` of a secret chooses among those, and without it, it is the first. Without the variable, the first
+/// provider is for every secret, and no other for any.
 pub struct ApiKeys {
     environment: Environment,
     only: Option<(PathBuf, Option<String>)>,
@@ -46,11 +47,8 @@ impl ApiKeys {
     }
 
     /// Returns the service of a secret. What was opened once is kept.
-    fn service(&self, settings: &ApiKeySettings, tls: &TlsSettings) -> Result<Arc<Service>> {
-        let (source, base_url) = match &self.only {
-            Some((path, base_url)) => (Source::File(path.clone()), base_url.as_deref()),
-            None => (self.chosen(settings)?, None),
-        };
+    fn service(&self, source: Source, settings: &ApiKeySettings, tls: &TlsSettings) -> Result<Arc<Service>> {
+        let base_url = self.only.as_ref().and_then(|(_, base_url)| base_url.as_deref());
         let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(service) = services.get(&source) {
             return Ok(Arc::clone(service));
@@ -60,32 +58,61 @@ impl ApiKeys {
         Ok(service)
     }
 
-    /// Returns the provider that the secret's tag names, or the first.
-    fn chosen(&self, settings: &ApiKeySettings) -> Result<Source> {
-        let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
-        let named = settings.providers.iter().map(|name| (name.clone(), Source::named(root, name)));
-        let files = settings.provider_files.iter().map(|path| {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            (name, Source::File(if path.is_absolute() { path.clone() } else { Path::new(root).join(path) }))
-        });
-        let mut configured: Vec<_> = named.chain(files).collect();
-        let names: Vec<_> = configured.iter().map(|(name, _)| name.as_str()).collect();
-        let position = match &settings.provider {
-            None if configured.is_empty() => {
-                return Err(Error::invalid("the function has no provider of API keys").next(
-                    "Set its variable API_PROVIDER to a name such as gitlab, or API_PROVIDER_FILE to the path of a provider file",
-                ));
-            }
-            None => 0,
-            Some(tag) => names.iter().position(|name| name == tag).ok_or_else(|| {
-                Error::invalid(format!("the tag `fourstep:provider` names `{tag}`, which the function does not serve"))
-                    .next(format!(
-                        "Correct the tag, or add it to API_PROVIDER of the function; it serves: {}",
-                        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-                    ))
+    /// Returns the provider that the secret's tag names, or the first, of those that the function's owner allows for the
+    /// secret of this name.
+    fn chosen(&self, settings: &ApiKeySettings, secret: &str) -> Result<(String, Source)> {
+        let configured = settings.configured();
+        let entries = &settings.provider_secrets;
+        let Some((first, _)) = configured.first() else {
+            return Err(Error::invalid("the function has no provider of API keys").next(
+                "Set its variable API_PROVIDER to a name such as gitlab, or API_PROVIDER_FILE to the path of a provider file",
+            ));
+        };
+        if let Some(stray) = entries.providers().find(|name| configured.iter().all(|(known, _)| known != name)) {
+            return Err(Error::invalid(format!(
+                "the variable `API_PROVIDER_SECRETS` names `{stray}`, which the function does not serve"
+            ))
+            .next("Correct it, or add that provider to API_PROVIDER or API_PROVIDER_FILE"));
+        }
+        let is_allowed = |name: &str| {
+            if entries.is_empty() { name == first } else { entries.allow(name, secret, &settings.tags) }
+        };
+        let mut allowed = configured.iter().filter(|(name, _)| is_allowed(name));
+        let chosen = match &settings.provider {
+            None => allowed.next().ok_or_else(|| {
+                Error::invalid(format!("the variable `API_PROVIDER_SECRETS` names no provider for secret {secret}"))
+                    .next(format!("Add `PROVIDER={secret}` to it, with the name of the secret's provider"))
+            })?,
+            Some(tag) => allowed.clone().find(|(name, _)| name == tag).ok_or_else(|| {
+                let own: Vec<_> = allowed.map(|(name, _)| name.as_str()).collect();
+                let own = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
+                Error::invalid(format!(
+                    "the tag `fourstep:provider` names `{tag}`, which the variable `API_PROVIDER_SECRETS` does not allow for secret {secret}"
+                ))
+                .next(format!(
+                    "Correct the tag, or add `{tag}={secret}` to API_PROVIDER_SECRETS of the function; it allows for this secret: {own}"
+                ))
             })?,
         };
-        Ok(configured.swap_remove(position).1)
+        let root = self.environment.get("LAMBDA_TASK_ROOT").unwrap_or(".");
+        let (name, path) = chosen;
+        let source = match path {
+            None => Source::named(root, name),
+            Some(path) => {
+                Source::File(if path.is_absolute() { path.to_path_buf() } else { Path::new(root).join(path) })
+            }
+        };
+        Ok((name.clone(), source))
+    }
+}
+
+/// Returns the name in the ARN of a secret, which ends with a hyphen and six characters that Secrets Manager makes up.
+fn name_in(arn: &str) -> &str {
+    // arn:partition:secretsmanager:region:account:secret:name
+    let name = arn.splitn(7, ':').nth(6).unwrap_or(arn);
+    match name.rsplit_once('-') {
+        Some((name, end)) if end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()) => name,
+        _ => name,
     }
 }
 
@@ -95,9 +122,16 @@ impl Rotation for ApiKeys {
     }
 
     async fn choose(&self, cx: &Context<'_>) -> Result<Chosen<'_>> {
-        let service = self.service(cx.settings(), cx.settings())?;
+        let (name, source) = match &self.only {
+            Some((path, _)) => (None, Source::File(path.clone())),
+            None => {
+                let (name, source) = self.chosen(cx.settings(), name_in(cx.secret_id()))?;
+                (Some(name), source)
+            }
+        };
+        let service = self.service(source, cx.settings(), cx.settings())?;
         let kind = service.provider.kind;
-        let caller = Caller::new(service);
+        let caller = Caller::new(name, service);
         Ok(match kind {
             Kind::Minted => Chosen::new(Minted(ProviderKeys(caller))),
             Kind::Pushed => Chosen::new(Pushed(caller)),
@@ -122,23 +156,70 @@ mod tests {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Environment = variables.iter().chain(&[("LAMBDA_TASK_ROOT", "/task")]).map(owned).collect();
         let tags = tag.map(|tag| ("fourstep:provider".to_owned(), tag.to_owned())).into_iter().collect();
-        let settings = read::group(&environment, &tags).unwrap();
-        ApiKeys::new(environment).chosen(&settings)
+        let settings = read::group(&environment, &tags)?;
+        Ok(ApiKeys::new(environment).chosen(&settings, "team-a/key")?.1)
+    }
+
+    const BOTH: [(&str, &str); 2] =
+        [("API_PROVIDER", "gitlab, grafana"), ("API_PROVIDER_FILE", "/x/acme.toml,own/other.toml")];
+
+    fn with_secrets(entries: &'static str) -> Vec<(&'static str, &'static str)> {
+        BOTH.into_iter().chain([("API_PROVIDER_SECRETS", entries)]).collect()
+    }
+
+    #[track_caller]
+    fn refused(variables: &[(&str, &str)], tag: Option<&str>, parts: &[&str]) {
+        let error = chosen(variables, tag).unwrap_err().to_string();
+        parts.iter().for_each(|part| assert!(error.contains(part), "{part:?} is not in: {error}"));
     }
 
     #[test]
-    fn a_tag_chooses_among_the_providers_that_are_configured() {
-        let both = [("API_PROVIDER", "gitlab, grafana"), ("API_PROVIDER_FILE", "/x/acme.toml,own/other.toml")];
+    fn a_tag_chooses_among_the_providers_that_are_for_this_secret() {
+        let all = with_secrets("gitlab=*,grafana=team-*,acme=team-a/key,other=team-a/*");
         for (tag, name) in [(None, "gitlab.toml"), (Some("grafana"), "grafana.toml")] {
-            assert!(matches!(chosen(&both, tag).unwrap(), Source::ReadyMade(ready, _) if ready == name));
+            assert!(matches!(chosen(&all, tag).unwrap(), Source::ReadyMade(ready, _) if ready == name));
         }
         for (tag, file) in [(Some("acme"), "/x/acme.toml"), (Some("other"), "/task/own/other.toml")] {
-            assert_eq!(chosen(&both, tag).unwrap(), Source::File(file.into()));
+            assert_eq!(chosen(&all, tag).unwrap(), Source::File(file.into()));
         }
-        let error = chosen(&both, Some("cloudflare")).unwrap_err().to_string();
-        assert!(error.contains("`cloudflare`, which the function does not serve"), "{error}");
-        assert!(error.contains("it serves: gitlab, grafana, acme, other"), "{error}");
-        assert!(chosen(&[], None).unwrap_err().to_string().contains("API_PROVIDER_FILE"));
+        refused(&all, Some("cloudflare"), &["`cloudflare`", "`API_PROVIDER_SECRETS`", "gitlab, grafana, acme, other"]);
+    }
+
+    #[test]
+    fn a_provider_of_other_secrets_is_neither_chosen_nor_the_default() {
+        let others = with_secrets("gitlab=team-b/*,acme=team-a/*");
+        assert_eq!(chosen(&others, None).unwrap(), Source::File("/x/acme.toml".into()));
+        for tag in ["gitlab", "grafana"] {
+            let add = format!("add `{tag}=team-a/key` to API_PROVIDER_SECRETS");
+            refused(&others, Some(tag), &["fourstep:provider", &add, "it allows for this secret: acme"]);
+        }
+        refused(&with_secrets("gitlab=team-b/*"), None, &["no provider for secret team-a/key", "API_PROVIDER_SECRETS"]);
+        refused(&with_secrets("gitlb=team-a/*"), None, &["`gitlb`, which the function does not serve"]);
+    }
+
+    #[test]
+    fn without_entries_the_first_provider_is_for_every_secret_and_no_other_for_any() {
+        for tag in [None, Some("gitlab")] {
+            assert!(matches!(chosen(&BOTH, tag).unwrap(), Source::ReadyMade("gitlab.toml", _)));
+        }
+        for tag in ["grafana", "acme", "cloudflare"] {
+            refused(&BOTH, Some(tag), &["fourstep:provider", "API_PROVIDER_SECRETS", &format!("`{tag}=NAME`")]);
+        }
+        assert_eq!(chosen(&BOTH[1..], None).unwrap(), Source::File("/x/acme.toml".into()));
+        refused(&[], None, &["API_PROVIDER_FILE"]);
         chosen(&[], Some("gitlab")).unwrap_err();
+    }
+
+    #[test]
+    fn the_name_of_a_secret_is_what_its_arn_ends_with_but_for_six_characters() {
+        let arn = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
+        for (end, name) in [
+            ("team-a/key-AbCd12", "team-a/key"),
+            ("team-a/key-secret-AbCd12", "team-a/key-secret"),
+            ("team-a/key", "team-a/key"),
+            ("team-a/key-12345", "team-a/key-12345"),
+        ] {
+            assert_eq!(name_in(&arn(end)), name);
+        }
     }
 }

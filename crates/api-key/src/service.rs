@@ -37,6 +37,8 @@ pub(crate) struct Service {
 
 /// A service during one step: what was read of the administrator is kept.
 pub(crate) struct Caller {
+    /// The provider's name in the function's variables. `None`: there is no other.
+    name: Option<String>,
     service: Arc<Service>,
     administrator: OnceCell<Arc<Version<Secret>>>,
 }
@@ -83,8 +85,8 @@ impl Service {
 }
 
 impl Caller {
-    pub(crate) fn new(service: Arc<Service>) -> Self {
-        Self { service, administrator: OnceCell::new() }
+    pub(crate) fn new(name: Option<String>, service: Arc<Service>) -> Self {
+        Self { name, service, administrator: OnceCell::new() }
     }
 
     pub(crate) fn provider(&self) -> &ProviderFile {
@@ -197,9 +199,25 @@ impl Caller {
         Ok(credential.expect("all but OAuth 2.0 are filled in at once"))
     }
 
+    /// Reads the administrator's secret. Its credential goes to the service of this provider, so the function's owner has
+    /// to allow the provider for it, as for any secret.
     async fn administrator(&self, secret: &Secret, cx: &Context<'_>) -> Result<&Arc<Version<Secret>>> {
         let arn = secret.text("masterarn").expect("the secret is administered");
-        self.administrator.get_or_try_init(async || Ok(cx.read(arn.expose()).await?.version)).await
+        self.administrator
+            .get_or_try_init(async || {
+                let other = cx.read::<Secret>(arn.expose()).await?;
+                let entries = &cx.settings::<ApiKeySettings>().provider_secrets;
+                match &self.name {
+                    Some(name) if !entries.is_empty() && !entries.allow(name, &other.name, &other.tags) => {
+                        Err(Error::invalid(format!(
+                            "the variable `API_PROVIDER_SECRETS` does not allow provider `{name}` for the secret that `masterarn` names"
+                        ))
+                        .next(format!("Add `{name}=` and the name of the administrator's secret to it, or correct `masterarn`")))
+                    }
+                    _ => Ok(other.version),
+                }
+            })
+            .await
     }
 }
 

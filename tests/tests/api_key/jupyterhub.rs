@@ -28,6 +28,7 @@ impl World {
             .variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url())
             .variable("LAMBDA_TASK_ROOT", root)
             .variable("API_PROVIDER", "gitlab,jupyterhub")
+            .variable("API_PROVIDER_SECRETS", "gitlab=team-a/*,jupyterhub=app")
             .variable("API_LOOPBACK", "on")
             .variable("JUPYTERHUB_URL", hub.url());
         let (id, token) = hub.make_token("by hand").await.unwrap();

@@ -21,6 +21,7 @@ async fn users_of_a_real_rabbitmq_get_new_passwords_and_keep_their_tags() {
         .variable("LAMBDA_TASK_ROOT", Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/api-key"))
         .variable("API_PROVIDER", "rabbitmq")
         .variable("API_LOOPBACK", "on")
+        .variable("ADMIN_SECRETS", "admin")
         .variable("RABBITMQ_URL", server.url());
     let boss = json!({"username": ADMINISTRATOR.0, "password": ADMINISTRATOR.1});
     RotatedSecret::create(aws.secrets(), "admin", &boss);

@@ -113,7 +113,7 @@ impl World {
     pub(crate) async fn with(provider: &str, secret: &Value, variables: &[(&str, &str)]) -> Self {
         let service = KeyService::start().await.unwrap();
         let url = service.url().to_owned();
-        let fixed = [("KEYS_URL", url.as_str()), ("API_LOOPBACK", "on")];
+        let fixed = [("KEYS_URL", url.as_str()), ("API_LOOPBACK", "on"), ("ADMIN_SECRETS", "admin")];
         let variables = fixed.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let variables: Vec<(String, String)> = variables.collect();
         let mut file = NamedTempFile::with_suffix(".toml").unwrap();

@@ -1,4 +1,4 @@
-use fourstep_testkit::settings::{Case, hold};
+use fourstep_testkit::settings::{Case, hold_within};
 
 use super::*;
 
@@ -31,6 +31,22 @@ fn each_setting_is_read_and_refused() {
         },
         Case {
             tag: None,
+            variable: Some("API_PROVIDER_SECRETS"),
+            look: |group| {
+                let tags = [("team".to_owned(), "a".to_owned())].into();
+                let allowed = ["gitlab", "grafana"].map(|name| group.provider_secrets.allow(name, "team-a/key", &tags));
+                format!("{allowed:?}")
+            },
+            default: "[false, false]",
+            good: &[
+                ("gitlab=team-a/*", "[true, false]"),
+                ("gitlab=team-b/*, grafana=*", "[false, true]"),
+                ("gitlab=tag:team=a,grafana=tag:team=b", "[true, false]"),
+            ],
+            bad: &["gitlab", "gitlab=", "gitlab=x,", "a b=x", "gitlab=tag:team", "gitlab=tag:team=*"],
+        },
+        Case {
+            tag: None,
             variable: Some("API_LOOPBACK"),
             look: |group| group.loopback.to_string(),
             default: "false",
@@ -38,5 +54,5 @@ fn each_setting_is_read_and_refused() {
             bad: &["true", "ON"],
         },
     ];
-    hold::<ApiKeySettings>(cases, &[]);
+    hold_within::<ApiKeySettings>(cases, &[], |provider| format!("{provider}=team-a/*"));
 }
