@@ -1,10 +1,9 @@
 use clap::Args;
-use comfy_table::Cell;
 
 use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 
 /// Cancels a rotation, turns its schedule off and puts the labels right.
 ///

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::Cell;
 use fourstep::Sensitive;
 use fourstep_ops::{Create, Schedule};
 
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 use crate::selection::tag;
 
 /// Names the function that rotates a secret, and when.

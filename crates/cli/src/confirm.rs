@@ -1,7 +1,8 @@
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 
 use crate::ending::Ending;
 use crate::global::Global;
+use crate::output;
 
 /// Asks before something that cannot simply be undone, unless `--yes` was given.
 pub(crate) fn confirm(global: &Global, question: &str) -> Result<(), Ending> {
@@ -11,8 +12,7 @@ pub(crate) fn confirm(global: &Global, question: &str) -> Result<(), Ending> {
     if !io::stdin().is_terminal() {
         return Err(Ending::wrong_usage(format!("{question} Nobody can be asked here: add --yes")));
     }
-    anstream::eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
+    output::ask(question)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     match answer.trim().to_ascii_lowercase().as_str() {

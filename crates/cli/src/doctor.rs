@@ -1,10 +1,9 @@
 use clap::Args;
-use comfy_table::Cell;
 use fourstep_ops::Health;
 
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 use crate::tags;
 
 /// Looks at everything that a rotation needs, before it is needed. It changes nothing.

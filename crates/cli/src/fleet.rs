@@ -1,17 +1,15 @@
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::Cell;
-use fourstep_ops::{Event, FleetRotation, FleetSummary, Selection, State};
+use fourstep_ops::{Event, FleetRotation, FleetSummary, Selection, State, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 use crate::selection::Which;
 
 /// Rotates many secrets under the account's quota, and counts their states.
@@ -90,7 +88,7 @@ async fn rotate(rotate: Rotate, global: &Global) -> Result<(), Ending> {
     if !fleet.dry_run {
         confirm(global, "Rotates all of these secrets.")?;
         // Whoever stops the run needs it to go on.
-        anstream::eprintln!("If this is stopped, go on with: --since {since}");
+        output::tell(&format!("If this is stopped, go on with: --since {since}"));
     }
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len} ({elapsed}, {eta} left) {msg}");
@@ -99,7 +97,7 @@ async fn rotate(rotate: Rotate, global: &Global) -> Result<(), Ending> {
         if let Event::Rotated { secret, done, of } = event {
             bar.set_length(*of as u64);
             bar.set_position(*done as u64);
-            bar.set_message(secret.clone());
+            bar.set_message(printable(secret));
         }
     };
     let operator = global.operator().await?;
@@ -146,16 +144,12 @@ fn show(summary: &FleetSummary, dry_run: bool) -> std::io::Result<()> {
 }
 
 fn csv(summary: &FleetSummary) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "secret,reason,why,next")?;
-    for failure in &summary.failed {
-        let reason = json!(failure.error.reason);
-        let fields =
-            [&failure.secret, reason.as_str().unwrap_or_default(), &failure.error.message, &failure.error.next];
-        let quoted = fields.map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
-        writeln!(out, "{}", quoted.join(","))?;
-    }
-    Ok(())
+    let row = |failure: &fourstep_ops::FleetFailure| {
+        let fourstep_ops::Error { reason, message, next } = &failure.error;
+        let reason = json!(reason).as_str().unwrap_or_default().to_owned();
+        [failure.secret.clone(), reason, message.clone(), next.clone()]
+    };
+    output::csv(["secret", "reason", "why", "next"], summary.failed.iter().map(row))
 }
 
 async fn status(selection: Selection, global: &Global) -> Result<(), Ending> {

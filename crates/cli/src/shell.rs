@@ -1,9 +1,8 @@
-use std::io::{self, Write as _};
-
 use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::ending::Ending;
+use crate::output;
 
 /// Prints the completions of a shell, to be put where that shell looks for them.
 #[derive(Debug, Args)]
@@ -16,7 +15,7 @@ pub(crate) struct Completions {
 pub(crate) fn completions(completions: &Completions, mut command: Command) -> Result<(), Ending> {
     let mut text = Vec::new();
     clap_complete::generate(completions.shell, &mut command, "fourstep", &mut text);
-    Ok(io::stdout().write_all(&text)?)
+    Ok(output::own(&text)?)
 }
 
 /// Prints the manual page: of the command, and then of each of its subcommands.
@@ -32,5 +31,5 @@ pub(crate) fn man(mut command: Command) -> Result<(), Ending> {
         man.render_description_section(&mut text)?;
         man.render_options_section(&mut text)?;
     }
-    Ok(io::stdout().write_all(&text)?)
+    Ok(output::own(&text)?)
 }

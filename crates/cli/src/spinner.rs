@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fourstep_ops::{Event, Progress};
+use fourstep_ops::{Event, Progress, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows on a terminal that something takes a while; elsewhere it shows nothing.
@@ -21,13 +21,13 @@ impl Progress for Spinner {
     fn tell(&self, event: &Event) {
         match event {
             Event::Dropped { version } => {
-                self.0.println(format!("AWSPENDING is taken off version {version}"));
+                self.0.println(format!("AWSPENDING is taken off version {}", printable(version)));
             }
             Event::Started { version, resumed: false } => {
-                self.0.println(format!("The rotation to version {version} began"));
+                self.0.println(format!("The rotation to version {} began", printable(version)));
             }
             Event::Started { version, resumed: true } => {
-                self.0.println(format!("The rotation to version {version} goes on"));
+                self.0.println(format!("The rotation to version {} goes on", printable(version)));
             }
             Event::Waiting { has_value, .. } => self.0.set_message(match has_value {
                 Some(false) => "waiting for createSecret",

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use fourstep_ops::{Ended, Outcome, Started};
+use fourstep_ops::{Ended, Outcome, Started, argument};
 
 use crate::confirm::confirm;
 use crate::ending::Ending;
@@ -90,19 +90,16 @@ pub(crate) async fn watch(watch: Watch, global: &Global) -> Result<(), Ending> {
 
 fn tell(started: &Started) -> std::io::Result<()> {
     let Started { secret, version, .. } = started;
+    let watch = format!("fourstep watch {}", argument(secret));
     if let Some(dropped) = &started.dropped {
         output::say(&format!("AWSPENDING was taken off version {dropped}."))?;
     }
     match &started.ended {
         Some(ended) => tell_end(ended)?,
         None if started.resumed => {
-            output::say(&format!(
-                "The rotation of {secret} to version {version} goes on. Wait for it: fourstep watch {secret}"
-            ))?;
+            output::say(&format!("The rotation of {secret} to version {version} goes on. Wait for it: {watch}"))?;
         }
-        None => output::say(&format!(
-            "The rotation of {secret} to version {version} began. Wait for it: fourstep watch {secret}"
-        ))?,
+        None => output::say(&format!("The rotation of {secret} to version {version} began. Wait for it: {watch}"))?,
     }
     if started.retired.is_some() {
         output::say("The target refuses the old credential now.")?;

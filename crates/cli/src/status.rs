@@ -1,11 +1,10 @@
 use clap::Args;
-use comfy_table::Cell;
 use fourstep_ops::Looked;
 use serde_json::json;
 
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 use crate::selection::Which;
 
 /// Tells what is true of secrets' rotations, what works, and what to do next.

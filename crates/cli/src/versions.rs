@@ -1,12 +1,11 @@
 use clap::{Args, Subcommand};
-use comfy_table::Cell;
 use fourstep_ops::Version;
 use serde_json::json;
 
 use crate::confirm::confirm;
 use crate::ending::Ending;
 use crate::global::Global;
-use crate::output::{self, Format};
+use crate::output::{self, Cell, Format};
 
 /// Lists the versions of a secret, also those without a label, newest first.
 #[derive(Debug, Args)]

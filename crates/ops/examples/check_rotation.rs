@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use fourstep_ops::{Connection, Operator, State};
+use fourstep_ops::{Connection, Operator, State, printable};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -11,18 +11,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let operator = Operator::connect(Connection::default()).await?;
     let status = operator.status(&name).await?;
     println!("Rotation enabled: {}", status.secret.rotation_enabled);
-    println!("Rotation function: {}", status.secret.function.as_deref().unwrap_or("none"));
+    println!("Rotation function: {}", printable(status.secret.function.as_deref().unwrap_or("none")));
     println!("Rotation schedule: {}", status.secret.rules);
     for version in &status.secret.versions {
-        println!("{}: {}", version.id, version.labels.join(", "));
+        // Whoever stores a version chooses its id and its labels, of any characters.
+        println!("{}: {}", printable(&version.id), printable(&version.labels.join(", ")));
     }
     // A rotation that failed is told from one that goes on by what CloudTrail knows, and not by its age.
     match status.judgement.state {
         State::NotConfigured | State::TurnedOff => println!("Rotation is not configured"),
         State::InProgress => println!("Rotation in progress, next: {}", status.judgement.next_step.unwrap_or("a step")),
-        State::Failed | State::Stuck => println!("Rotation failed: {}", status.judgement.why),
+        State::Failed | State::Stuck => println!("Rotation failed: {}", printable(&status.judgement.why)),
         state => println!("State: {state}"),
     }
-    println!("{} {}", status.judgement.works, status.judgement.next);
+    println!("{} {}", printable(&status.judgement.works), printable(&status.judgement.next));
     Ok(())
 }

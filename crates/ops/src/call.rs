@@ -3,7 +3,7 @@ use std::error::Error as StdError;
 use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ConnectorError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-use crate::error::{Error, Reason, printable};
+use crate::error::{Error, Reason, one_line};
 
 /// A call of AWS, as far as messages name it.
 #[derive(Clone, Copy, Debug)]
@@ -125,12 +125,12 @@ impl Call<'_> {
             }
             _ if status >= 500 || code.starts_with("Internal") => Error::new(
                 Reason::ServiceFailed,
-                format!("{service} failed to answer {operation} ({}), also after retries", printable(code)),
+                format!("{service} failed to answer {operation} ({}), also after retries", one_line(code)),
                 "Try again in a moment; look at https://health.aws.amazon.com if it goes on",
             ),
             _ => Error::new(
                 Reason::ServiceFailed,
-                format!("{service} refused {operation} on {subject} with {} (HTTP {status}){said}", printable(code)),
+                format!("{service} refused {operation} on {subject} with {} (HTTP {status}){said}", one_line(code)),
                 "Correct what the message names; nothing was changed",
             ),
         }
@@ -195,7 +195,7 @@ fn not_sent(error: &(dyn StdError + 'static)) -> Error {
 
 /// Returns the service's own words, to be put behind ours.
 fn said(message: Option<&str>) -> String {
-    match message.map(|message| printable(message.trim().trim_end_matches('.'))) {
+    match message.map(|message| one_line(message.trim().trim_end_matches('.'))) {
         Some(message) if !message.is_empty() => format!("; AWS says: {message}"),
         _ => String::new(),
     }

@@ -2,6 +2,7 @@ use aws_sdk_secretsmanager::types::RotationRulesType;
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
+use crate::argument::argument;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::function::labelled_opens;
@@ -52,7 +53,7 @@ impl Operator {
         if !secret.rotation_enabled && pending.is_none() {
             return Err(Error::forbidden_by_state(
                 format!("rotation of secret {} is turned off, and nothing of one is left", secret.name),
-                format!("Turn it on again: fourstep configure {}", secret.name),
+                format!("Turn it on again: fourstep configure {}", argument(&secret.name)),
             ));
         }
         let drops = pending.filter(|_| !cancel.keep_pending);
@@ -112,8 +113,8 @@ impl Operator {
             return Ok(());
         }
         let advice = format!(
-            "Let the rotation go on: fourstep start {0}; or cancel it and leave AWSPENDING: fourstep cancel {0} --keep-pending",
-            secret.name
+            "Let the rotation go on: fourstep start {0}; or cancel it and leave AWSPENDING: fourstep cancel --keep-pending {0}",
+            argument(&secret.name)
         );
         let tried = self.diagnose(secret).await.map_err(|error| {
             Error::forbidden_by_state(

@@ -4,6 +4,7 @@ use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
 use fourstep::Sensitive;
 use serde::Serialize;
 
+use crate::argument::argument;
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
@@ -129,13 +130,13 @@ impl Operator {
         request.send().await.map_err(|error| match call.failed(&error) {
             Error { reason: Reason::Exists, .. } => Error::forbidden_by_state(
                 format!("there is a secret {name} already, and it was not changed"),
-                format!("Configure its rotation as it is: fourstep configure {name}, without --create"),
+                format!("Configure its rotation as it is, without --create: fourstep configure {}", argument(name)),
             ),
             error => error,
         })?;
         self.configure(name, &create.configure).await.map_err(|error| Error {
             message: format!("secret {name} was made, and its rotation is not configured: {}", error.message),
-            next: format!("{}. Then go on: fourstep configure {name}, without --create", error.next),
+            next: format!("{}. Then go on, without --create: fourstep configure {}", error.next, argument(name)),
             ..error
         })
     }

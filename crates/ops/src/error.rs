@@ -94,6 +94,6 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 /// Keeps a foreign text on one line and of a bearable length.
-pub(crate) fn printable(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(500).collect()
 }

@@ -4,7 +4,7 @@ use fourstep::ErrorKind;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::error::{Reason, Result, printable};
+use crate::error::{Reason, Result, one_line};
 use crate::operator::Operator;
 use crate::time::optional_time;
 
@@ -28,6 +28,7 @@ struct Line {
     target: String,
     kind: String,
     step: Option<String>,
+    version: String,
     message: String,
 }
 
@@ -53,8 +54,7 @@ impl Operator {
             .filter_log_events()
             .log_group_name(&group)
             .start_time(i64::try_from(since).unwrap_or_default())
-            // Ids of versions have no other characters than letters, digits and hyphens.
-            .filter_pattern(format!("{{ ($.version = \"{version}\") && ($.level = \"ERROR\") }}"));
+            .filter_pattern(pattern(version));
         let mut pages = request.into_paginator().send();
         let mut last = None;
         for _ in 0..MOST_PAGES {
@@ -67,7 +67,7 @@ impl Operator {
             };
             let events = page.events.unwrap_or_default();
             let read = |event: &aws_sdk_cloudwatchlogs::types::FilteredLogEvent| {
-                failure(event.message.as_deref()?, event.timestamp)
+                failure(event.message.as_deref()?, event.timestamp, version)
             };
             last = events.iter().filter_map(read).max_by_key(|failure| failure.at).or(last);
         }
@@ -83,11 +83,20 @@ impl Operator {
     }
 }
 
-fn failure(line: &str, timestamp: Option<i64>) -> Option<FunctionFailure> {
-    let Line { target, kind, step, message } = serde_json::from_str(line).ok()?;
-    let kind = ErrorKind::ALL.into_iter().find(|known| known.name() == kind).filter(|_| target == "fourstep")?;
+/// Selects the errors of the rotation to a version. Whoever stores a version chooses its id, of any characters: one that
+/// could say something of its own in a pattern is not put into it, and each line is compared with it anyway.
+fn pattern(version: &str) -> String {
+    let plain = version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let of_version = if plain { format!("($.version = \"{version}\") && ") } else { String::new() };
+    format!("{{ {of_version}($.level = \"ERROR\") }}")
+}
+
+fn failure(line: &str, timestamp: Option<i64>, of: &str) -> Option<FunctionFailure> {
+    let Line { target, kind, step, version, message } = serde_json::from_str(line).ok()?;
+    let is_own = target == "fourstep" && version == of;
+    let kind = ErrorKind::ALL.into_iter().find(|known| known.name() == kind).filter(|_| is_own)?;
     let at = timestamp.and_then(|millis| Some(UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).ok()?)));
-    Some(FunctionFailure { at, kind: kind.name(), step, message: printable(&message) })
+    Some(FunctionFailure { at, kind: kind.name(), step, message: one_line(&message) })
 }
 
 #[cfg(test)]
@@ -96,8 +105,8 @@ mod tests {
 
     #[test]
     fn only_a_line_of_a_step_that_failed_is_read() {
-        let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"ERROR","message":"no answer","step":"setSecret","kind":"Unavailable","target":"fourstep"}"#;
-        let read = failure(line, Some(1_000)).unwrap();
+        let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"ERROR","message":"no answer","step":"setSecret","version":"v2","kind":"Unavailable","target":"fourstep"}"#;
+        let read = failure(line, Some(1_000), "v2").unwrap();
         assert_eq!(
             (read.kind, read.step.as_deref(), read.message.as_str()),
             ("Unavailable", Some("setSecret"), "no answer")
@@ -107,8 +116,15 @@ mod tests {
             &line.replace(r#""kind":"Unavailable","#, ""),
             &line.replace("Unavailable", "ValueError"),
             &line.replace(r#""target":"fourstep""#, r#""target":"plugin""#),
+            &line.replace("v2", "v1"),
         ] {
-            assert_eq!(failure(other, Some(1_000)), None, "{other}");
+            assert_eq!(failure(other, Some(1_000), "v2"), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_id_of_a_version_selects_no_other_lines() {
+        assert_eq!(pattern("v2"), r#"{ ($.version = "v2") && ($.level = "ERROR") }"#);
+        assert_eq!(pattern(r#"x") || ($.version = "y"#), r#"{ ($.level = "ERROR") }"#);
     }
 }

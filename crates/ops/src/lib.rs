@@ -49,7 +49,8 @@
 //! | DescribeSecret, and what its labels and dates mean | [`status`](Operator::status), [`State`] | `check_rotation` |
 //! | the exceptions of these calls | [`Reason`] | `handle_errors` |
 //!
-//! An [`Error`] has a [`Reason`], what happened, and what to do next.
+//! An [`Error`] has a [`Reason`], what happened, and what to do next. Results and errors hold names, labels and tags as
+//! the owner of the secret wrote them: print them by [`printable`].
 //!
 //! # How the crate is laid out
 //!
@@ -61,9 +62,10 @@
 //! the doctor             doctor/{secret,function,key,trail}  doctor/{simulation,finding}
 //! what others build on   state/judge  state  function_log  function  watch
 //! what AWS is asked      request  look  selection  trail  operator  call
-//! the ground             progress  secret  schedule  time  error
+//! the ground             progress  secret  schedule  time  error  argument  printable
 //! ```
 
+mod argument;
 mod call;
 mod cancel;
 mod configure;
@@ -75,6 +77,7 @@ mod function_log;
 mod here;
 mod look;
 mod operator;
+mod printable;
 mod progress;
 mod request;
 mod schedule;
@@ -88,6 +91,7 @@ mod time;
 mod trail;
 mod watch;
 
+pub use argument::argument;
 pub use cancel::{Cancel, Cancelled};
 pub use configure::{Configure, Configured, Create};
 pub use doctor::Examination;
@@ -97,6 +101,7 @@ pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
 pub use fourstep::operator::{Action, Reply, Tried};
 pub use function_log::FunctionFailure;
 pub use operator::{Connection, Operator};
+pub use printable::printable;
 pub use progress::{Event, Progress, Silent};
 pub use schedule::{Rules, Schedule};
 pub use secret::{Replica, Secret, Value, Version};

@@ -1,6 +1,7 @@
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 
+use crate::argument::argument;
 use crate::call::Call;
 use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
@@ -89,7 +90,7 @@ impl Operator {
         match (&names[..], elsewhere) {
             (_, Some(region)) if here.as_deref() != Some(region) => Error {
                 message: format!("secret {name} is in region {region}, and {} was asked", here.unwrap_or_default()),
-                next: format!("Ask that region: --region {region}"),
+                next: format!("Ask that region: --region {}", argument(region)),
                 ..error
             },
             ([], _) => error,

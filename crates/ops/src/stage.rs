@@ -1,6 +1,7 @@
 use fourstep::AWSCURRENT;
 use serde::Serialize;
 
+use crate::argument::argument;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::operator::Operator;
@@ -102,7 +103,7 @@ fn movable(secret: &Secret, label: &str, on: Option<&str>, to: &str) -> Result<(
     let Some(version) = secret.version(to) else {
         return Err(Error::wrong_usage(
             format!("secret {} has no version {to}", secret.name),
-            format!("Look at its versions: fourstep versions {}", secret.name),
+            format!("Look at its versions: fourstep versions {}", argument(&secret.name)),
         ));
     };
     if on == Some(to) {
@@ -114,7 +115,7 @@ fn movable(secret: &Secret, label: &str, on: Option<&str>, to: &str) -> Result<(
     if version.labels.len() >= MOST_LABELS {
         return Err(Error::forbidden_by_state(
             format!("version {to} has {MOST_LABELS} labels, which is the most"),
-            format!("Remove one first: fourstep stage remove {} LABEL", secret.name),
+            format!("Remove one first: fourstep stage remove {} LABEL", argument(&secret.name)),
         ));
     }
     Ok(())
@@ -124,7 +125,10 @@ fn removable(secret: &Secret, label: &str, on: Option<&str>) -> Result<()> {
     if label == AWSCURRENT {
         return Err(Error::forbidden_by_state(
             "AWSCURRENT can be moved, and not removed",
-            format!("Move it to another version: fourstep stage move {} AWSCURRENT --to VERSION", secret.name),
+            format!(
+                "Move it to another version: fourstep stage move --to VERSION {} AWSCURRENT",
+                argument(&secret.name)
+            ),
         ));
     }
     match on {

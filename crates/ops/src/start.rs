@@ -4,6 +4,7 @@ use fourstep::operator::Action;
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
+use crate::argument::argument;
 use crate::error::{Error, Reason, Result};
 use crate::function::{function_of, labelled_opens, opens};
 use crate::operator::Operator;
@@ -100,7 +101,7 @@ impl Operator {
         let secret = self.describe(name).await?;
         let retired = self.act(&secret, &Action::Retire).await.map_err(|error| Error {
             message: format!("AWSCURRENT is new, but the compromised credential may still work: {}", error.message),
-            next: format!("{}. Then run `fourstep retire {name}`", error.next),
+            next: format!("{}. Then run fourstep retire {}", error.next, argument(name)),
             ..error
         })?;
         started.retired = Some(retired);
@@ -120,7 +121,7 @@ impl Operator {
             if labelled_opens(&tried, AWSCURRENT) != Some(true) {
                 return Err(Error::forbidden_by_state(
                     "no version is dropped while the target does not accept AWSCURRENT",
-                    format!("Find the one that it accepts: fourstep recover {}", secret.name),
+                    format!("Find the one that it accepts: fourstep recover {}", argument(&secret.name)),
                 ));
             }
         }
@@ -137,8 +138,8 @@ fn may_rotate(secret: &Secret) -> Result<()> {
     }
     if !secret.rotation_enabled && secret.function.is_some() {
         let next = match secret.pending() {
-            Some(_) => format!("Put the labels right first: fourstep cancel {name} --resume"),
-            None => format!("Turn it on: fourstep configure {name}"),
+            Some(_) => format!("Put the labels right first: fourstep cancel --resume {}", argument(name)),
+            None => format!("Turn it on: fourstep configure {}", argument(name)),
         };
         return Err(Error::forbidden_by_state(format!("rotation of secret {name} is turned off"), next));
     }

@@ -4,7 +4,7 @@ use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::error::{Error, Result, printable};
+use crate::error::{Error, Result, one_line};
 use crate::operator::Operator;
 use crate::time::{rfc3339, time};
 
@@ -65,7 +65,7 @@ impl Operator {
 fn failure(event: &Event) -> Option<Failure> {
     let record: serde_json::Value = serde_json::from_str(event.cloud_trail_event.as_deref()?).ok()?;
     let message = record["errorMessage"].as_str().unwrap_or("the rotation failed");
-    Some(Failure { at: event.event_time.and_then(time)?, arn: secret_arn(&record)?, message: printable(message) })
+    Some(Failure { at: event.event_time.and_then(time)?, arn: secret_arn(&record)?, message: one_line(message) })
 }
 
 /// Finds the secret's ARN in a record. Its place and the spelling of its name differ between events.

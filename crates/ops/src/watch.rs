@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
+use crate::argument::argument;
 use crate::error::{Error, Reason, Result};
 use crate::operator::Operator;
 use crate::progress::{Event, Progress};
@@ -83,7 +84,7 @@ impl Operator {
             (None, None) => {
                 return Err(Error::forbidden_by_state(
                     format!("no rotation of secret {} is under way", secret.name),
-                    format!("Start one: fourstep start {} --wait", secret.name),
+                    format!("Start one: fourstep start --wait {}", argument(&secret.name)),
                 ));
             }
         };
@@ -137,7 +138,7 @@ pub(crate) fn timed_out(name: &str, limit: Duration) -> Error {
     Error::new(
         Reason::TimedOut,
         format!("the rotation of secret {name} did not end within {}", humantime::format_duration(limit)),
-        format!("It goes on at AWS: `fourstep watch {name}` waits on, `fourstep status {name}` tells more"),
+        format!("It goes on at AWS. To wait on: fourstep watch {0}; to know more: fourstep status {0}", argument(name)),
     )
 }
 
@@ -163,15 +164,19 @@ impl Ended {
             Outcome::Succeeded => ("succeeded", "There is nothing to do".to_owned()),
             Outcome::Failed => (
                 "failed",
-                format!("Look at the function's log, then go on with the same version: fourstep start {secret} --wait"),
+                format!(
+                    "Look at the function's log, then go on with the same version: fourstep start --wait {}",
+                    argument(secret)
+                ),
             ),
             Outcome::Abandoned => (
                 "was abandoned: the version lost AWSPENDING",
-                format!("Find out which version the target accepts: fourstep recover {secret}"),
+                format!("Find out which version the target accepts: fourstep recover {}", argument(secret)),
             ),
-            Outcome::Cancelled => {
-                ("was cancelled: rotation is turned off", format!("Put the labels right: fourstep cancel {secret}"))
-            }
+            Outcome::Cancelled => (
+                "was cancelled: rotation is turned off",
+                format!("Put the labels right: fourstep cancel {}", argument(secret)),
+            ),
         };
         let said = self.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
         let message = format!("the rotation of secret {secret} to version {version} {what}{said}");

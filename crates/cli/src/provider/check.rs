@@ -1,4 +1,4 @@
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -6,6 +6,7 @@ use fourstep_api_key::{Kind, ProviderFile};
 use url::Url;
 
 use crate::ending::Ending;
+use crate::output::say;
 use crate::provider::rotation;
 
 /// Validates a file and shows the requests that it would send, with secrets masked.
@@ -35,21 +36,21 @@ pub(crate) async fn run(check: Check) -> Result<(), Ending> {
 }
 
 fn show(provider: &ProviderFile) -> io::Result<()> {
-    let mut out = io::stdout().lock();
     let kind = match provider.kind {
         Kind::Minted => "minted: the service makes the key, and the old one works until it is revoked",
         Kind::Pushed => "pushed: the new value replaces the old one at once",
         Kind::Rolled => "rolled: the old key dies in the call that makes the new one, which is lost if its answer is",
     };
-    writeln!(out, "{}, {kind}", provider.service)?;
-    writeln!(out, "base_url  {}", provider.base_url)?;
+    say(&format!("{}, {kind}", provider.service))?;
+    say(&format!("base_url  {}", provider.base_url))?;
     if provider.kind == Kind::Minted && provider.list.is_none() {
-        writeln!(out, "there is no `list`: a key whose value is lost on the way stays at the service unnoticed")?;
+        say("there is no `list`: a key whose value is lost on the way stays at the service unnoticed")?;
     }
     for preview in provider.previews() {
-        writeln!(out, "\n{:<9} {} {}", preview.name, preview.method, preview.path)?;
+        say("")?;
+        say(&format!("{:<9} {} {}", preview.name, preview.method, preview.path))?;
         for line in preview.headers.iter().chain(&preview.body) {
-            writeln!(out, "{:<9} {line}", "")?;
+            say(&format!("{:<9} {line}", ""))?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +14,11 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::ending::Ending;
+use crate::output;
 
 const NAME: &str = "checked";
 const ADMINISTRATOR: &str = "administrator";
+const FUNCTION: &str = "arn:aws:lambda:::function:check";
 const STEP_LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs one whole rotation of the key in a file, with a Secrets Manager in memory.
@@ -48,7 +50,7 @@ pub(super) async fn rotate(file: &Path, url: &Url, secret: &Path, admin: Option<
             let value = Some(SecretValue::text(value.to_string()));
             model.create_secret(CreateSecret { name, value, ..CreateSecret::default() }).map_err(Ending::failed)?;
         }
-        let request = RotateSecret { lambda_arn: Some("arn:aws:lambda:::function:check"), ..RotateSecret::now(NAME) };
+        let request = RotateSecret { lambda_arn: Some(FUNCTION), ..RotateSecret::now(NAME) };
         let token = model.rotate_secret(request).answer.map_err(Ending::failed)?;
         Ok(StepEvent { step: Step::Create, secret_id: NAME.to_owned(), token, rotation_token: None })
     })?;
@@ -57,14 +59,14 @@ pub(super) async fn rotate(file: &Path, url: &Url, secret: &Path, admin: Option<
     let keys = ApiKeys::new(environment).only(file, Some(url.to_string()));
     for step in Step::ALL {
         let event = StepEvent { step, ..event.clone() };
-        let report = engine.run(&keys, &event, SystemTime::now() + STEP_LIMIT).await;
+        let report = engine.run(&keys, &event, FUNCTION, SystemTime::now() + STEP_LIMIT).await;
         if step == Step::Create {
             keep(&store, owners.as_ref(), &new_file)?;
         }
         report.result.map_err(Ending::failed)?;
-        writeln!(io::stdout(), "{step:<12} done in {} ms", report.duration.as_millis())?;
+        output::say(&format!("{step:<12} done in {} ms", report.duration.as_millis()))?;
     }
-    writeln!(io::stdout(), "The new version of the secret is in {}", new_file.display())?;
+    output::say(&format!("The new version of the secret is in {}", new_file.display()))?;
     Ok(())
 }
 
@@ -110,5 +112,6 @@ fn environment(url: &Url) -> Environment {
     };
     let of_process = ["TLS_CA_BUNDLE", "PASSWORD_LENGTH", "EXCLUDE_CHARACTERS"];
     let own = of_process.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
-    own.chain(loopback.then(|| ("API_LOOPBACK".to_owned(), "on".to_owned()))).collect()
+    let administrator = [("ADMIN_SECRETS".to_owned(), ADMINISTRATOR.to_owned())];
+    own.chain(administrator).chain(loopback.then(|| ("API_LOOPBACK".to_owned(), "on".to_owned()))).collect()
 }

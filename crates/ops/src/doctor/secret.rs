@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::doctor::finding::{Finding, bad, doubtful, good, unknown};
-use crate::error::printable;
+use crate::error::one_line;
 use crate::operator::Operator;
 use crate::secret::Secret;
 
@@ -65,7 +65,7 @@ impl Operator {
         let needed = ["host", "username", "password"];
         let missing: Vec<_> = needed.into_iter().filter(|name| !fields.contains_key(*name)).collect();
         if missing.is_empty() {
-            return good(what, &format!("It has what an account of {} needs.", printable(engine)));
+            return good(what, &format!("It has what an account of {} needs.", one_line(engine)));
         }
         bad(what, &format!("It lacks {}.", missing.join(" and ")), "Add these fields to the secret's JSON")
     }
