@@ -41,6 +41,8 @@ mod secrecy;
 mod single;
 #[path = "postgres/surplus.rs"]
 mod surplus;
+#[path = "postgres/trust.rs"]
+mod trust;
 #[path = "postgres/unlisted.rs"]
 mod unlisted;
 #[path = "postgres/world.rs"]

@@ -19,6 +19,8 @@ mod refusals;
 mod repaired;
 #[path = "ssh/rotation.rs"]
 mod rotation;
+#[path = "ssh/trust.rs"]
+mod trust;
 #[path = "ssh/unlisted.rs"]
 mod unlisted;
 #[path = "ssh/weaknesses.rs"]

@@ -15,7 +15,7 @@ use crate::template::{functions, path, template};
 const NOT_DEPLOYED: [&str; 2] = ["API_LOOPBACK", "LOCAL_ADDRESSES"];
 
 /// What every function reads.
-const COMMON: [&str; 4] = ["MIN_AGE", "OPERATOR_EVENTS", "RETIRE", "TLS_CA_BUNDLE"];
+const COMMON: [&str; 5] = ["MIN_AGE", "OPERATOR_EVENTS", "OWNERS", "RETIRE", "TLS_CA_BUNDLE"];
 
 /// Returns the settings that each function reads.
 fn groups_of(binary: &str) -> Groups {

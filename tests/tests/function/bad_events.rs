@@ -58,7 +58,7 @@ async fn an_operator_s_event_is_refused_where_it_may_not_be_and_says_why() {
     let expected = ["field `Action` of the event is `explode`; it takes", "Nothing was changed", "\"SecretId\": …"];
     world.fails(event("explode"), "Invalid", &expected).await;
     assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
-    // RotationLambdaARN of this secret is another one.
+    world.change(|secret| secret.rotation.as_mut().unwrap().lambda_arn = Some(format!("{FUNCTION_ARN}-other")));
     let expected = ["secret app/db is rotated by another function", "RotationLambdaARN"];
     world.fails(event("reconcile"), "Invalid", &expected).await;
     world.sandbox = world.sandbox.variable("OPERATOR_EVENTS", "off");
@@ -66,6 +66,35 @@ async fn an_operator_s_event_is_refused_where_it_may_not_be_and_says_why() {
     world.aws.forget_calls();
     world.fails(event("reconcile"), "Forbidden", &["its variable OPERATOR_EVENTS is off"]).await;
     assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
+    // One that may only be read answers to diagnose alone.
+    world.sandbox = world.sandbox.variable("OPERATOR_EVENTS", "read");
+    world.sandbox.kill();
+    for action in ["rollback", "recover", "retire", "reconcile", "reset", "adopt"] {
+        let expected = [&*format!("does not do `{action}` for operators"), "OPERATOR_EVENTS names diagnose"];
+        world.fails(event(action), "Forbidden", &expected).await;
+    }
+    assert!(world.aws.calls().is_empty(), "Secrets Manager is not asked");
+}
+
+/// Who may invoke the function sends it what Secrets Manager would, for a secret of somebody else's.
+#[tokio::test]
+async fn a_step_for_a_secret_of_another_function_is_refused() {
+    let world = World::new().await;
+    let first = world.sandbox.invoke(world.event(Step::Create)).await.result;
+    assert_eq!(first, Ok(Value::Null), "it is this function's");
+    for (other, expected) in [
+        (Some(format!("{FUNCTION_ARN}-other")), "is rotated by another function"),
+        (Some("arn:aws:lambda:eu-central-1:999999999999:function:rotation-function".to_owned()), "by another function"),
+        (None, "no function rotates secret"),
+    ] {
+        world.change(|secret| secret.rotation.as_mut().unwrap().lambda_arn = other.clone());
+        for step in Step::ALL {
+            world.fails(world.event(step), "Invalid", &[expected, "Invoke the function that RotationLambdaARN"]).await;
+        }
+    }
+    // An alias or a version of this function is this function.
+    world.change(|secret| secret.rotation.as_mut().unwrap().lambda_arn = Some(format!("{FUNCTION_ARN}:live")));
+    assert_eq!(world.sandbox.invoke(world.event(Step::Create)).await.result, Ok(Value::Null));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use fourstep::memory::{CreateSecret, RotateSecret, Secret, SecretValue};
 use fourstep::{Filter, Sensitive, Step};
 use fourstep_testkit::aws::Aws;
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::{Invocation, Sandbox};
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Invocation, Sandbox};
 use serde_json::{Value, json};
 
 const NAME: &str = "app/db";
@@ -54,7 +54,7 @@ impl World {
             let secret = CreateSecret { name: NAME, token: Some(CURRENT), value: Some(value), tags: BTreeMap::new() };
             model.create_secret(secret).unwrap();
             let rotation =
-                RotateSecret { token: Some(PENDING), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(NAME) };
+                RotateSecret { token: Some(PENDING), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(NAME) };
             model.rotate_secret(rotation).answer.unwrap();
         });
         let sandbox = sandbox.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url());

@@ -55,7 +55,7 @@ const ALTERNATING_USERS_OF_MYSQL: [Messages; 3] = [
 ];
 const ALTERNATING_USERS_OF_MARIADB: [Messages; 3] = [
     Messages { calls: 16, connections: 5, frontend: 29 },
-    Messages { calls: 16, connections: 4, frontend: 17 },
+    Messages { calls: 17, connections: 4, frontend: 18 },
     Messages { calls: 17, connections: 5, frontend: 26 },
 ];
 

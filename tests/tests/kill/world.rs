@@ -37,7 +37,8 @@ impl World {
         let proxy = server.proxy().await;
         let aws = Aws::start().await.unwrap();
         let sandbox = Sandbox::new(function::binary(server.function()).unwrap()).unwrap();
-        let sandbox = Arc::new(sandbox.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url()));
+        let sandbox = sandbox.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url());
+        let sandbox = Arc::new(sandbox.variable("ADMIN_SECRETS", format!("arn:*:secret:{ADMIN}-*")));
         let (masterarn, accounts, names) = (None, 0, BTreeSet::new());
         let mut world = Self { strategy, server, proxy, aws, sandbox, masterarn, accounts, names };
         if world.alternates() {

@@ -121,7 +121,7 @@ async fn d6_an_account_of_the_clones_name_is_not_hijacked_and_its_rights_reach_n
     for flavour in Flavour::ALL {
         let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
         server.execute("CREATE USER <app_clone>@'%' IDENTIFIED BY 'of-somebody-else'; GRANT SELECT ON mysql.* TO <app_clone>@'%'").await;
-        assert_error(&world.failing_set().await, ErrorKind::Conflict, &["never used it"]);
+        assert_error(&world.failing_set().await, ErrorKind::Conflict, &["nothing shows that it is this secret's"]);
         let mut theirs = secret(&server, &server.name("app_clone"), "of-somebody-else");
         theirs["dbname"] = "mysql".into();
         assert!(opens(&server, &theirs).await);

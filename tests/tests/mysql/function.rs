@@ -7,7 +7,7 @@ use fourstep::{AWSCURRENT, AWSPENDING, Sensitive, Step};
 use fourstep_test_servers::mysql::{Certificate, Flavour, MySql, Options};
 use fourstep_testkit::aws::{Aws, DbInstance, FunctionError};
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::{Value, json};
 
 use crate::world::{OF_ADMIN, app, make_admin, opens, prepare};
@@ -26,7 +26,8 @@ impl Function {
     pub(crate) async fn start(server: &MySql) -> Self {
         let aws = Aws::start().await.unwrap();
         let sandbox = Sandbox::new(function::binary("rotate-mysql").unwrap()).unwrap();
-        let mut sandbox = sandbox.variable("AWS_ENDPOINT_URL", aws.url()).variable("AWS_LAMBDA_LOG_LEVEL", "TRACE");
+        let sandbox = sandbox.variable("AWS_ENDPOINT_URL", aws.url()).variable("AWS_LAMBDA_LOG_LEVEL", "TRACE");
+        let mut sandbox = sandbox.variable("ADMIN_SECRETS", format!("arn:*:secret:{ADMIN}-*"));
         if server.authority().exists() {
             sandbox = sandbox.variable("TLS_CA_BUNDLE", server.authority());
         }
@@ -61,7 +62,7 @@ impl Function {
                 return version.id.clone();
             }
             let request =
-                RotateSecret { token: Some(&token), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(name) };
+                RotateSecret { token: Some(&token), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(name) };
             model.rotate_secret(request).answer.unwrap();
             token
         });

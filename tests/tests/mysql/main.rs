@@ -19,5 +19,6 @@ mod proxy;
 mod refusals;
 mod secrecy;
 mod single;
+mod trust;
 mod unlisted;
 mod world;

@@ -143,19 +143,18 @@ async fn the_plugin_of_an_account_stays() {
 }
 
 #[tokio::test]
-async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_current_version() {
+async fn a_lost_password_is_reset_by_the_administrator_where_an_operator_names_the_account() {
     for flavour in Flavour::ALL {
         let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
         world.tag("fourstep:strategy", "single-user");
         server.execute("ALTER USER <app>@'%' IDENTIFIED BY 'changed-by-hand'").await;
         let error = world.failing_set().await;
-        let current = world.secret.id("AWSCURRENT").unwrap();
-        assert_error(&error, ErrorKind::Rejected, &[&format!("fourstep:reset-lost={current}")]);
+        assert_error(&error, ErrorKind::Rejected, &["fourstep reset"]);
         assert!(opens(&server, &secret(&server, &server.name("app"), "changed-by-hand")).await, "nothing was changed");
 
-        world.tag("fourstep:reset-lost", &current);
-        let token = world.secret.id("AWSPENDING").unwrap();
-        world.run(&token).await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
+        world.reset(server.name("app")).await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
+        assert!(opens(&server, &world.current()).await);
+        world.rotate().await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
         assert!(opens(&server, &world.current()).await);
     }
 }

@@ -18,7 +18,9 @@ async fn a_name_that_is_none_is_told_from_one_that_is_nearly_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_rotated_is_left_alone() {
     let world = World::start().await;
-    world.fourstep(&["start", SECRET]).refused(3, &["no function rotates secret app/db", "fourstep configure app/db"]);
+    world
+        .fourstep(&["start", SECRET])
+        .refused(3, &["no function rotates secret app/db", "fourstep configure --function ARN --every 30d app/db"]);
     let world = World::configured().await;
     world.aws.secrets().with(|model| model.cancel_rotate_secret(SECRET)).unwrap();
     world.fourstep(&["start", SECRET]).refused(3, &["turned off", "fourstep configure app/db"]);

@@ -7,6 +7,7 @@ mod configuring;
 mod examining;
 mod examples;
 mod fleets;
+mod foreign;
 mod interrupted;
 mod labels;
 mod local;

@@ -31,7 +31,7 @@ async fn a_failed_rotation_ends_the_wait_and_goes_on_with_the_same_version() {
     world.target.set_down(true);
     world
         .fourstep(&["start", SECRET, "--wait"])
-        .refused(1, &["failed", "during setSecret step", "start app/db --wait"]);
+        .refused(1, &["failed", "during setSecret step", "start --wait app/db"]);
     let pending = world.pending().unwrap();
     world.target.set_down(false);
     let started = world.json(&["start", SECRET, "--wait"]);

@@ -5,10 +5,10 @@ use fourstep::AWSPENDING;
 use fourstep::memory::{CreateSecret, PutSecretValue, SecretValue, UpdateSecretVersionStage};
 use fourstep_testkit::aws::{Aws, FunctionFacts, Refusal};
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::json;
 
-use crate::world::{FUNCTION, SECRET, World, command_at, finish};
+use crate::world::{SECRET, World, command_at, finish};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -87,7 +87,7 @@ async fn what_the_function_logged_says_why_it_failed() {
         async move { function.invoke(event).await.result }
     });
     let run = |arguments: &[&str]| finish(command_at(aws.url(), arguments)).succeeded();
-    run(&["configure", SECRET, "--function", FUNCTION, "--every", "30d"]);
+    run(&["configure", SECRET, "--function", FUNCTION_ARN, "--every", "30d"]);
     aws.rotation_end(SECRET).await.unwrap();
     run(&["start", SECRET]);
     aws.rotation_end(SECRET).await.unwrap();

@@ -53,6 +53,7 @@ impl World {
         let secret = RotatedSecret::create(aws.secrets(), SECRET, &json!({ "password": "first" }));
         let mut function = world::World::of(Door(Arc::clone(&target)), secret.clone());
         function.limit = STEP_LIMIT;
+        function.function = FUNCTION.to_owned();
         let function = Arc::new(function);
         aws.on_rotate(move |event| {
             let function = Arc::clone(&function);

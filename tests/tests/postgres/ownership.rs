@@ -1,13 +1,14 @@
 //! Whose the accounts are: none is touched of which nothing but its name says that it is this secret's.
 
+use fourstep::operator::Action;
 use fourstep::{ErrorKind, Step};
 
 use crate::world::{
-    FIRST, assert_error, assert_said, let_administer, name, of_aws, opens, pair_of, secret, shared_with_admin,
+    FIRST, World, assert_error, assert_said, let_administer, name, of_aws, opens, pair_of, secret, shared_with_admin,
 };
 
 #[tokio::test]
-async fn d6_a_role_that_has_the_clones_name_is_left_alone_unless_it_may_be_adopted() {
+async fn d6_a_role_that_has_the_clones_name_is_left_alone_unless_an_operator_adopts_it() {
     let Some((server, mut world)) = shared_with_admin().await else { return };
     server
         .execute(
@@ -19,10 +20,18 @@ async fn d6_a_role_that_has_the_clones_name_is_left_alone_unless_it_may_be_adopt
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    assert_error(&server, &error, ErrorKind::Conflict, &["role `app_clone`", "never used it", "fourstep:adopt=true"]);
+    assert_error(
+        &server,
+        &error,
+        ErrorKind::Conflict,
+        &["role `app_clone`", "nothing shows that it is this secret's", "fourstep adopt app --account app"],
+    );
+    let error = world.operate(Action::Adopt { account: None, version: None }).await.unwrap_err();
+    assert_error(&server, &error, ErrorKind::Invalid, &["`app` and `app_clone`", "fourstep adopt app --account app"]);
     assert_eq!(server.roles().await, roles);
     assert!(opens(&server, &secret(&server, "app_clone", "of-somebody-else")).await);
-    world.tag("fourstep:adopt", "true");
+    assert!(world.adopt(server.name("app")).await.unwrap().reply.unwrap().changed);
+    assert!(!world.adopt(server.name("app")).await.unwrap().reply.unwrap().changed);
     world.run(&token).await.unwrap();
     assert!(opens(&server, &world.current()).await);
     assert_eq!(
@@ -40,10 +49,12 @@ async fn a_superuser_is_never_copied_nor_a_clone_that_is_one_adopted() {
     assert_error(&server, &error, ErrorKind::Invalid, &["`app`", "is a superuser", "fourstep:strategy=single-user"]);
     assert_eq!(server.roles().await, roles);
     let Some((server, mut world)) = shared_with_admin().await else { return };
-    world.tag("fourstep:adopt", "true");
     server.execute("CREATE ROLE <app_clone> SUPERUSER").await;
     let roles = server.roles().await;
+    world.variable("ADOPTED_CLONES", format!("{}@{}", server.name("app_clone"), server.host()));
     assert_error(&server, &world.failing_set().await, ErrorKind::Conflict, &["role `app_clone`", "is a superuser"]);
+    let error = world.adopt(server.name("app")).await.unwrap_err();
+    assert_error(&server, &error, ErrorKind::Conflict, &["role `app_clone`", "is a superuser"]);
     assert_eq!(server.roles().await, roles);
 }
 
@@ -85,32 +96,28 @@ async fn an_account_named_like_a_clone_does_not_get_that_of_its_namesake() {
     let mut namesake = world.current();
     namesake["username"] = server.name("app").into();
     namesake["password"] = "a-guess".into();
-    let said = "setSecret: no version of the secret opens the server as `app`, and nothing there says that `app_clone` is the clone of it. VERSION opened the target in this step. Nothing was changed. If both are accounts of this secret, set the tag fourstep:adopt=true; if not, set the tag fourstep:strategy=single-user, remove AWSPENDING from the pending version, then start the rotation again.";
+    let said = "setSecret: no version of the secret opens the server as `app`, and nothing there says that `app_clone` is the clone of `app`. VERSION opened the target in this step. Nothing was changed. If both are accounts of this secret, let an operator say so: fourstep adopt app --account app --version CURRENT; if not, set the tag fourstep:strategy=single-user, remove AWSPENDING from the pending version, then start the rotation again.";
     let roles = server.roles().await;
     // The other account is next, and would get a password that is stored in this secret.
     let mut next = world.copy();
     next.put(&namesake);
     next.put(&world.current());
-    assert_said(
-        &server,
-        &next.failing_set().await,
-        ErrorKind::Conflict,
-        &said.replace("VERSION", "AWSCURRENT (VERSION)"),
-    );
+    let error = next.failing_set().await;
+    let said_of = |world: &World, label: &str| {
+        let current = world.secret.id("AWSCURRENT").unwrap();
+        said.replace("VERSION", &format!("{label} (VERSION)")).replace("CURRENT;", &format!("{current};"))
+    };
+    assert_said(&server, &error, ErrorKind::Conflict, &said_of(&next, "AWSCURRENT"));
     // The own account is next, and would get all rights of the other one.
     let mut own = world.copy();
     own.put(&namesake);
-    assert_said(
-        &server,
-        &own.failing_set().await,
-        ErrorKind::Conflict,
-        &said.replace("VERSION", "AWSPREVIOUS (VERSION)"),
-    );
+    let error = own.failing_set().await;
+    assert_said(&server, &error, ErrorKind::Conflict, &said_of(&own, "AWSPREVIOUS"));
     assert_eq!(server.roles().await, roles);
     assert!(opens(&server, &secret(&server, "app", FIRST)).await);
-    // With the owner's word both are one secret's.
+    // With an operator's word both are one secret's.
     for mut world in [next, own] {
-        world.tag("fourstep:adopt", "true");
+        world.adopt(server.name("app")).await.unwrap();
         world.abandon_pending();
         world.rotate().await.unwrap();
         assert!(opens(&server, &world.current()).await);

@@ -43,6 +43,7 @@ async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
     let mut world = pair_of(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
     world.tag("fourstep:grants", "leave");
     server.execute("CREATE ROLE <app_clone> LOGIN").await;
+    world.variable("ADOPTED_CLONES", format!("{}@{}", server.name("app_clone"), server.host()));
     let error = world.failing_set().await;
     assert_error(
         &server,

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use fourstep::operator::Action;
 use fourstep::{ErrorKind, Step};
 use fourstep_testkit::proxy::{Fault, When};
 use tokio::sync::oneshot;
@@ -172,21 +173,36 @@ async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written
 }
 
 #[tokio::test]
-async fn a_lost_password_is_reset_by_the_administrator_where_a_tag_names_the_current_version() {
+async fn a_lost_password_is_reset_by_the_administrator_where_an_operator_names_the_account() {
     let Some((server, mut world)) = shared_with_admin().await else { return };
     world.tag("fourstep:strategy", "single-user");
     server.execute("ALTER ROLE <app> PASSWORD 'changed-by-hand'").await;
     let error = world.failing_set().await;
-    let current = world.secret.id("AWSCURRENT").unwrap();
-    assert_error(&server, &error, ErrorKind::Rejected, &["`app`", &format!("fourstep:reset-lost={current}")]);
+    assert_error(&server, &error, ErrorKind::Rejected, &["`app`", "let an operator", "fourstep reset"]);
+    // Whoever asks without saying whose password it is, is told; and a guess is not enough.
+    let arn = world.current()["masterarn"].as_str().unwrap().to_owned();
+    for account in [None, Some("somebody".to_owned())] {
+        let version = world.secret.id("AWSCURRENT");
+        let error = world.operate(Action::Reset { account, version }).await.unwrap_err();
+        let parts = ["the account `app`", &arn, "Nothing was changed", "fourstep reset app --account app"];
+        assert_error(&server, &error, ErrorKind::Invalid, &parts);
+    }
     assert!(opens(&server, &secret(&server, "app", "changed-by-hand")).await, "nothing was changed");
 
-    world.tag("fourstep:reset-lost", &current);
-    let token = world.secret.id("AWSPENDING").unwrap();
-    world.run(&token).await.unwrap();
+    // Nor is a word that was for another value.
+    let stale = Action::Reset { account: Some(server.name("app")), version: world.secret.id("AWSPENDING") };
+    let error = world.operate(stale).await.unwrap_err();
+    assert_error(&server, &error, ErrorKind::Conflict, &["value was changed since", "Look again"]);
+    let answer = world.reset(server.name("app")).await.unwrap();
+    assert!(answer.reply.unwrap().message.contains("AWSCURRENT is version"));
     assert!(opens(&server, &world.current()).await);
     assert!(!opens(&server, &secret(&server, "app", "changed-by-hand")).await);
-    // The tag is used up.
+    // It is for a credential that is lost, and for no other.
+    let current = world.current();
+    let error = world.reset(server.name("app")).await.unwrap_err();
+    assert_error(&server, &error, ErrorKind::Conflict, &["no credential is lost", "fourstep start"]);
+    assert_eq!(world.current(), current);
+    // No step does it.
     world.rotate().await.unwrap();
     server.execute("ALTER ROLE <app> PASSWORD 'changed-by-hand'").await;
     assert_error(&server, &world.failing_set().await, ErrorKind::Rejected, &["`app`"]);

@@ -9,7 +9,7 @@ use fourstep_test_servers::mysql::{self, Flavour, MySql};
 use fourstep_test_servers::postgres::{Certificate, Options, Postgres};
 use fourstep_testkit::aws::{Aws, DbCluster, DbInstance};
 use fourstep_testkit::function;
-use fourstep_testkit::runtime_api::Sandbox;
+use fourstep_testkit::runtime_api::{FUNCTION_ARN, Sandbox};
 use serde_json::{Value, json};
 
 const NAME: &str = "app/db";
@@ -42,11 +42,12 @@ async fn rotated(function: &str, engine: &str, port: u16, authority: &Path, user
         let tags = BTreeMap::from([("fourstep:strategy".to_owned(), "alternating-users".to_owned())]);
         let value = Some(SecretValue::text(value.to_string()));
         model.create_secret(CreateSecret { name: NAME, token: None, value, tags }).unwrap();
-        let request = RotateSecret { token: Some(PENDING), lambda_arn: Some("arn:lambda"), ..RotateSecret::now(NAME) };
+        let request = RotateSecret { token: Some(PENDING), lambda_arn: Some(FUNCTION_ARN), ..RotateSecret::now(NAME) };
         model.rotate_secret(request).answer.unwrap();
     });
     let sandbox = Sandbox::new(function::binary(function).unwrap()).unwrap().variable("AWS_ENDPOINT_URL", aws.url());
-    let sandbox = sandbox.variable("TLS_CA_BUNDLE", authority.as_os_str());
+    let sandbox =
+        sandbox.variable("TLS_CA_BUNDLE", authority.as_os_str()).variable("ADMIN_SECRETS", "arn:*:secret:admin-*");
     for step in Step::ALL {
         let event = json!({ "Step": step.name(), "SecretId": NAME, "ClientRequestToken": PENDING });
         sandbox.invoke(event).await.result.unwrap_or_else(|error| panic!("{function}, {tag}, {step:?}: {error}"));
