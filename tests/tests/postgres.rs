@@ -19,6 +19,8 @@ mod defects;
 mod equality;
 #[path = "postgres/faults.rs"]
 mod faults;
+#[path = "hosts/local.rs"]
+mod local;
 #[path = "postgres/md5.rs"]
 mod md5;
 #[path = "postgres/names.rs"]

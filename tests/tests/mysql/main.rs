@@ -12,6 +12,8 @@ mod dual;
 mod equality;
 mod expiry;
 mod function;
+#[path = "../hosts/local.rs"]
+mod local;
 mod names;
 mod network;
 mod overlap;
