@@ -106,16 +106,6 @@ impl ApiKeys {
     }
 }
 
-/// Returns the name in the ARN of a secret, which ends with a hyphen and six characters that Secrets Manager makes up.
-fn name_in(arn: &str) -> &str {
-    // arn:partition:secretsmanager:region:account:secret:name
-    let name = arn.splitn(7, ':').nth(6).unwrap_or(arn);
-    match name.rsplit_once('-') {
-        Some((name, end)) if end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()) => name,
-        _ => name,
-    }
-}
-
 impl Rotation for ApiKeys {
     fn settings(&self) -> Groups {
         Groups::of::<ApiKeySettings>().and::<TlsSettings>().and::<PasswordPolicy>()
@@ -125,7 +115,7 @@ impl Rotation for ApiKeys {
         let (name, source) = match &self.only {
             Some((path, _)) => (None, Source::File(path.clone())),
             None => {
-                let (name, source) = self.chosen(cx.settings(), name_in(cx.secret_id()))?;
+                let (name, source) = self.chosen(cx.settings(), &cx.secret_name())?;
                 (Some(name), source)
             }
         };
@@ -208,18 +198,5 @@ mod tests {
         assert_eq!(chosen(&BOTH[1..], None).unwrap(), Source::File("/x/acme.toml".into()));
         refused(&[], None, &["API_PROVIDER_FILE"]);
         chosen(&[], Some("gitlab")).unwrap_err();
-    }
-
-    #[test]
-    fn the_name_of_a_secret_is_what_its_arn_ends_with_but_for_six_characters() {
-        let arn = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
-        for (end, name) in [
-            ("team-a/key-AbCd12", "team-a/key"),
-            ("team-a/key-secret-AbCd12", "team-a/key-secret"),
-            ("team-a/key", "team-a/key"),
-            ("team-a/key-12345", "team-a/key-12345"),
-        ] {
-            assert_eq!(name_in(&arn(end)), name);
-        }
     }
 }

@@ -16,7 +16,7 @@ use crate::services::Services;
 use crate::settings::{Group, PasswordPolicy, Settings};
 use crate::slots::Slots;
 use crate::step::{Step, StepEvent};
-use crate::store::{AWSCURRENT, Description, SecretStore, StoredValue};
+use crate::store::{AWSCURRENT, AWSPENDING, Description, SecretStore, StoredValue};
 
 /// What the engine keeps back of the time until the process ends, to log the step and to answer; a quarter at the most.
 pub(crate) const TO_REPORT: Duration = Duration::from_millis(300);
@@ -61,6 +61,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn secret_id(&self) -> &str {
         &self.secret_id
+    }
+
+    /// Returns the name of the secret that is rotated.
+    #[must_use]
+    pub fn secret_name(&self) -> String {
+        self.lock().description.name.clone()
     }
 
     /// Returns the id of the version that this rotation makes.
@@ -223,9 +229,14 @@ impl<'a> Context<'a> {
         self.services.filter.learn(secret);
     }
 
+    /// Returns the id of the version that a rotation is making now. AWSPENDING on AWSCURRENT is one that has ended.
+    pub(crate) fn under_way(&self) -> Option<String> {
+        self.id_of(AWSPENDING).filter(|pending| self.id_of(AWSCURRENT).as_ref() != Some(pending))
+    }
+
     /// Returns the name of the secret, as an argument of a command that is advised.
     pub(crate) fn secret_argument(&self) -> String {
-        argument(&self.lock().description.name, "NAME").to_owned()
+        argument(&self.secret_name(), "NAME").to_owned()
     }
 
     /// Returns whether an operator asked, and not Secrets Manager.
