@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::argument::argument;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::store::StoredValue;
+use crate::store::{StoredContent, StoredValue};
 
 /// What our labels begin with. A number follows, since a label is on one version at a time.
 const LABEL: &str = "fourstep:leaked:";
@@ -15,23 +15,31 @@ const LABEL: &str = "fourstep:leaked:";
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 const MOST: usize = 8;
 
-/// Returns whether a version is marked, or has the value of one that is: an operator who went back to it all the same
-/// stored it under another id.
-pub(super) async fn is_leaked(version: &str, cx: &Context<'_>) -> Result<bool> {
-    if has_mark(version, cx) {
-        return Ok(true);
+/// The values of the versions that are marked.
+pub(super) struct Leaked(Vec<StoredContent>);
+
+impl Leaked {
+    /// Reads them: at most as many as may be marked.
+    pub(super) async fn read(cx: &Context<'_>) -> Result<Self> {
+        let mut values = Vec::new();
+        for id in cx.description().stages.into_keys().filter(|id| has_mark(id, cx)) {
+            values.extend(value_of(&id, cx).await?.map(|value| value.content));
+        }
+        Ok(Self(values))
     }
-    let marked: Vec<_> = cx.description().stages.into_keys().filter(|id| has_mark(id, cx)).collect();
-    if marked.is_empty() {
-        return Ok(false);
-    }
-    let Some(value) = value_of(version, cx).await? else { return Ok(false) };
-    for id in marked {
-        if value_of(&id, cx).await?.is_some_and(|marked| marked.content == value.content) {
+
+    /// Returns whether a version is marked, or has the value of one that is: an operator who went back to it all the same
+    /// stored it under another id.
+    pub(super) async fn has(&self, version: &str, cx: &Context<'_>) -> Result<bool> {
+        if has_mark(version, cx) {
             return Ok(true);
         }
+        // Most secrets have no such version, and then there is nothing to compare with.
+        if self.0.is_empty() {
+            return Ok(false);
+        }
+        Ok(value_of(version, cx).await?.is_some_and(|value| self.0.contains(&value.content)))
     }
-    Ok(false)
 }
 
 /// Marks a version. Where as many are marked as there may be, the oldest one loses its mark.

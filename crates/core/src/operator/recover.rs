@@ -3,7 +3,8 @@
 use crate::argument::argument;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::operator::{Reply, leaked};
+use crate::operator::Reply;
+use crate::operator::leaked::{self, Leaked};
 use crate::protocol::Protocol;
 use crate::store::{AWSCURRENT, AWSPENDING};
 
@@ -25,12 +26,13 @@ pub(super) async fn recover(
     let mut refused = 0;
     let mut found = None;
     let mut left_alone = None;
+    let leaked = Leaked::read(cx).await?;
     for id in candidates(rotator, cx).await? {
         if only.is_some_and(|(version, _)| version != id) {
             continue;
         }
         let anyway = only.is_some_and(|(_, anyway)| anyway) || cx.id_of(AWSCURRENT).as_ref() == Some(&id);
-        if !anyway && leaked::is_leaked(&id, cx).await? {
+        if !anyway && leaked.has(&id, cx).await? {
             left_alone.get_or_insert(id);
             continue;
         }

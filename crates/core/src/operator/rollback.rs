@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::invocation::{Invocation, choose};
 use crate::operator::diagnose::diagnose;
-use crate::operator::leaked;
+use crate::operator::leaked::{self, Leaked};
 use crate::operator::{Answer, Reply, Tried, current};
 use crate::protocol::Protocol;
 use crate::rotation::Rotation;
@@ -31,8 +31,7 @@ pub(super) async fn roll_back(
     cx: &Context<'_>,
 ) -> Result<Rolled> {
     let (current, previous) = (cx.id_of(AWSCURRENT), cx.id_of(AWSPREVIOUS));
-    let under_way = cx.id_of(AWSPENDING).filter(|pending| Some(pending) != current.as_ref());
-    if let Some(pending) = under_way {
+    if let Some(pending) = cx.under_way() {
         if version.is_some() {
             return Err(Error::conflict(format!("a rotation to version {pending} is under way"))
                 .next("Roll that one back first: fourstep rollback, without --version"));
@@ -46,7 +45,7 @@ pub(super) async fn roll_back(
     if current.as_ref() == Some(&older) {
         return Err(Error::conflict(format!("version {older} is AWSCURRENT already")).next("There is nothing to do"));
     }
-    if !(leaked_anyway && version.is_some()) && leaked::is_leaked(&older, cx).await? {
+    if !(leaked_anyway && version.is_some()) && Leaked::read(cx).await?.has(&older, cx).await? {
         return Err(leaked::refusal(&older, "rollback", cx));
     }
     // A credential that these kinds revoked cannot be made to work again; the others install the value anew.
