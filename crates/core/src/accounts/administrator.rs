@@ -44,8 +44,7 @@ pub(crate) async fn open<A: Accounts>(
 ) -> Result<Administrator<A::Session>> {
     let arn = arn(secret)?;
     let allowed = &cx.settings::<AccountSettings>().admin_accounts;
-    let admitted = accounts.iter().all(|account| allowed.admit(account));
-    if !admitted {
+    if !accounts.iter().all(|account| allowed.admit(account)) {
         return Err(not_touched(accounts));
     }
     let other = cx.read::<AccountSecret>(arn).await?;

@@ -4,7 +4,6 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::operator::Reply;
 use crate::protocol::Protocol;
-use crate::store::{AWSCURRENT, AWSPENDING};
 
 pub(super) async fn adopt(rotator: &dyn Protocol, account: Option<&str>, cx: &Context<'_>) -> Result<Reply> {
     let changed = rotator.adopt(account, cx).await?;
@@ -13,7 +12,6 @@ pub(super) async fn adopt(rotator: &dyn Protocol, account: Option<&str>, cx: &Co
         true => format!("The account `{account}` and its clone are marked as this secret's."),
         false => format!("The account `{account}` and its clone were marked as this secret's already."),
     };
-    let under_way = cx.id_of(AWSPENDING).is_some_and(|pending| Some(pending) != cx.id_of(AWSCURRENT));
-    let next = if under_way { "Let the rotation go on" } else { "Rotate" };
+    let next = if cx.under_way().is_some() { "Let the rotation go on" } else { "Rotate" };
     Ok(Reply::new(cx, changed, message, Some(format!("{next}: fourstep start {}.", cx.secret_argument())), vec![]))
 }

@@ -7,7 +7,7 @@ use crate::operator::rollback::{event, new_token};
 use crate::operator::{Answer, Reply, Tried};
 use crate::rotation::Rotation;
 use crate::step::Step;
-use crate::store::{AWSCURRENT, AWSPENDING};
+use crate::store::AWSCURRENT;
 
 /// Makes a new value, lets the administrator set it, tests it and promotes it: the four steps, by the rotator that the
 /// rotation chooses for a reset. Called again after it was killed, it ends by the steps of a rotation what opens the target.
@@ -18,12 +18,9 @@ pub(super) async fn reset(
     cx: &Context<'_>,
 ) -> Result<Answer> {
     let chosen = noted(rotation.choose_reset(account, cx).await?, cx);
-    let pending = cx.id_of(AWSPENDING);
     let (token, lost) = match chosen.protocol().working(cx).await? {
         None => (new_token(), true),
-        Some(working) if Some(&working) == pending.as_ref() && Some(&working) != cx.id_of(AWSCURRENT).as_ref() => {
-            (working, false)
-        }
+        Some(working) if cx.under_way().as_ref() == Some(&working) => (working, false),
         Some(working) => return Err(nothing_is_lost(&working, cx)),
     };
     let secret = cx.secret_id();
@@ -44,9 +41,14 @@ pub(super) async fn reset(
     }
     let reply = Reply {
         changed: true,
-        message: format!(
-            "The administrator set a new credential: AWSCURRENT is version {token} now, and the target accepts it."
-        ),
+        message: match lost {
+            true => format!(
+                "The administrator set a new credential: AWSCURRENT is version {token} now, and the target accepts it."
+            ),
+            false => format!(
+                "The target accepted the pending version already, so the rotation was ended: AWSCURRENT is version {token} now."
+            ),
+        },
         next: lost.then(|| {
             "If two accounts took turns, see that the secret has the tag fourstep:strategy=alternating-users, and on MariaDB that ADOPTED_CLONES lists the clone: both versions with a label name one account now.".to_owned()
         }),

@@ -5,11 +5,10 @@ use crate::error::{Error, Result};
 use crate::operator::{Reply, current, leaked};
 use crate::protocol::Protocol;
 use crate::slots::Slots;
-use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+use crate::store::AWSPREVIOUS;
 
 pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Reply> {
-    let pending = cx.id_of(AWSPENDING);
-    if pending.is_some() && pending != cx.id_of(AWSCURRENT) {
+    if cx.under_way().is_some() {
         return Err(Error::conflict("a rotation is under way, and may need AWSPREVIOUS")
             .next("Let it end, or cancel it, before retiring AWSPREVIOUS"));
     }

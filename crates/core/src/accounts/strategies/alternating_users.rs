@@ -16,7 +16,7 @@ use crate::login::Login;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
-use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+use crate::store::{AWSPENDING, AWSPREVIOUS};
 use crate::version::Version;
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
@@ -162,8 +162,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
             if opens(&self.0.accounts, gone, cx).await? {
-                let retired = pair::retired(&current.password, &gone.username);
-                cx.learn(&retired);
+                let retired = pair::retired(&gone.username, current, cx).password;
                 self.0.accounts.set_password(&mut session, &gone.username, &retired, cx).await?;
                 self.0.accounts.commit(session).await?;
             } else {
@@ -180,7 +179,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         current.check(A::ENGINES)?;
         let name = current.username.as_str();
         // The pair of the rotation that is under way. Without one, the name may be a base's or a clone's own.
-        let pending = match cx.id_of(AWSPENDING).filter(|pending| Some(pending) != cx.id_of(AWSCURRENT).as_ref()) {
+        let pending = match cx.under_way() {
             Some(_) => cx.older::<AccountSecret>(AWSPENDING).await?,
             None => None,
         };
@@ -252,11 +251,10 @@ impl<A: Clones> AlternatingUsers<A> {
             {
                 return Ok(previous.secret().username.clone());
             }
-            let (version, mut session) = self.open_pair(current, login, cx).await?;
             if pair::is_adopted(name, current, cx) {
-                self.0.accounts.close(session).await;
                 return Ok(base.to_owned());
             }
+            let (version, mut session) = self.open_pair(current, login, cx).await?;
             let mark = match version.secret().username == *name {
                 true => self.0.accounts.mark(&mut session, name).await,
                 // Only a session as the account itself, or an administrator's, sees its mark.
@@ -281,11 +279,7 @@ impl<A: Clones> AlternatingUsers<A> {
         login
             .open(async |version| {
                 let candidate = version.secret();
-                let of_pair = candidate.username == current.username
-                    || base_of_pair(&candidate.username, &current.username).is_some();
-                if !of_pair || !candidate.same_server(current, A::DEFAULT_PORT) {
-                    return Err(Error::rejected("the version is of another account, or of another server"));
-                }
+                pair::check_of_pair(candidate, current, A::DEFAULT_PORT)?;
                 self.0.accounts.log_in(candidate, cx).await
             })
             .await

@@ -2,25 +2,31 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::accounts::clones::base_of_pair;
 use crate::accounts::command::command;
 use crate::accounts::{AccountSecret, AccountSettings, Mark, clone_of};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::sensitive::Sensitive;
 
-/// Returns the secret of an account as retire leaves it.
-pub(super) fn retired_secret(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
-    let password = retired(&current.password, account);
-    cx.learn(&password);
-    AccountSecret { username: account.to_owned(), password, ..current.clone() }
+/// Refuses a version of another account than the two, or of another server than AWSCURRENT's, as the server would.
+pub(super) fn check_of_pair(candidate: &AccountSecret, current: &AccountSecret, default_port: u16) -> Result<()> {
+    let of_pair =
+        candidate.username == current.username || base_of_pair(&candidate.username, &current.username).is_some();
+    match of_pair && candidate.same_server(current, default_port) {
+        true => Ok(()),
+        false => Err(Error::rejected("the version is of another account, or of another server")),
+    }
 }
 
-/// Returns the password of an account that was retired: nobody has it, and whoever holds AWSCURRENT could compute it. So the
-/// next rotation knows the account for its own, where the server has no place for a mark.
-pub(super) fn retired(current: &Sensitive, account: &str) -> Sensitive {
+/// Returns the secret of an account that was retired: nobody has its password, and whoever holds AWSCURRENT could compute it.
+/// So the next rotation knows the account for its own, where the server has no place for a mark.
+pub(super) fn retired(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
     let hash = Sha256::new().chain_update("fourstep retired\0").chain_update(account).chain_update("\0");
-    let hash = hash.chain_update(current.expose()).finalize();
-    Sensitive::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    let hash = hash.chain_update(current.password.expose()).finalize();
+    let password = Sensitive::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    cx.learn(&password);
+    AccountSecret { username: account.to_owned(), password, ..current.clone() }
 }
 
 /// Refuses to adopt where the server has no place for a mark.

@@ -1,11 +1,10 @@
-use crate::accounts::clones::base_of_pair;
 use crate::accounts::probe::opens;
-use crate::accounts::strategies::own_account;
 use crate::accounts::strategies::single_user::SingleUser;
+use crate::accounts::strategies::{own_account, pair};
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, Accounts};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::login::Login;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
@@ -48,12 +47,7 @@ impl<A: Accounts> Rotator for Reset<A> {
     /// What an edit by hand left of another account, or of another server, does not count.
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         let current = cx.current::<AccountSecret>().await?;
-        let current = current.secret();
-        let of_secret =
-            secret.username == current.username || base_of_pair(&secret.username, &current.username).is_some();
-        if !of_secret || !secret.same_server(current, A::DEFAULT_PORT) {
-            return Err(Error::rejected("the version is of another account, or of another server"));
-        }
+        pair::check_of_pair(secret, current.secret(), A::DEFAULT_PORT)?;
         Rotator::probe(&SingleUser(self.0.clone()), secret, cx).await
     }
 

@@ -4,7 +4,7 @@
 //! the server accepts, our mark there, which only an administrator sets, or the word of the function's owner.
 
 use crate::accounts::probe::opens;
-use crate::accounts::strategies::pair::{is_adopted, retired, retired_secret, way_out};
+use crate::accounts::strategies::pair::{is_adopted, retired, way_out};
 use crate::accounts::{AccountSecret, AlternatingUsers, Claim, Clones, Mark, Mirrored, clone_of};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,7 +31,8 @@ impl<A: Clones> AlternatingUsers<A> {
             |secret: &AccountSecret| secret.username == *clone && secret.same_server(current, A::DEFAULT_PORT);
         let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?.filter(|previous| of_clone(previous.secret()));
         claim.passwords.extend(previous.iter().map(|previous| previous.secret().password.clone()));
-        claim.passwords.push(retired(&current.password, clone));
+        let retired = retired(clone, current, cx);
+        claim.passwords.push(retired.password.clone());
         if let Mirrored::Equal = self.0.accounts.mirror(session, base, clone, &claim, cx).await? {
             return Ok(());
         }
@@ -45,7 +46,7 @@ impl<A: Clones> AlternatingUsers<A> {
             Mirrored::OfAnother(refusal) => refusal,
         };
         let candidates = previous.iter().map(|previous| previous.secret().clone());
-        for candidate in candidates.chain([retired_secret(clone, current, cx)]) {
+        for candidate in candidates.chain([retired]) {
             if self.proves(&candidate, cx).await? {
                 claim.known = true;
                 return match self.0.accounts.mirror(session, base, clone, &claim, cx).await? {
@@ -109,7 +110,7 @@ impl<A: Clones> AlternatingUsers<A> {
             let version = cx.older::<AccountSecret>(label).await?;
             held.extend(version.filter(|version| of_account(version.secret())).map(|version| version.secret().clone()));
         }
-        held.push(retired_secret(account, current, cx));
+        held.push(retired(account, current, cx));
         if self.shows_one_of(session, account, &mark, &held).await? {
             return Ok(());
         }
