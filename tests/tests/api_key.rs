@@ -24,5 +24,7 @@ mod rabbitmq;
 mod rotations;
 #[path = "api_key/tls.rs"]
 mod tls;
+#[path = "api_key/trust.rs"]
+mod trust;
 #[path = "api_key/world.rs"]
 mod world;

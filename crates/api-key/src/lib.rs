@@ -22,6 +22,7 @@
 //!   rotator/rolled.rs     of keys that the service replaces
 //! service.rs            a service during a step: as whom a request is made, and what its answer gives
 //!   service/list.rs       the keys that a service has, page by page
+//!   service/proof.rs      for whom the administrator acts
 //! preview.rs            the requests of a provider file, shown without secrets
 //! oauth2.rs             exchanges a client's id and secret for a token, and what its errors mean
 //! request.rs            a request, filled in from its templates
@@ -33,6 +34,7 @@
 //! call.rs               a request, as messages name it
 //! settings.rs           the settings of API keys
 //! provider_secrets.rs   which secrets each provider is for
+//! admin_parameters.rs   on what administrators may act
 //! secret.rs             the secret's JSON as a type: Secret
 //! provider.rs           a provider file as a type
 //!   provider/source.rs    finds provider files, and reads them
@@ -67,6 +69,13 @@
 //! chooses among those only: see [`ProviderSecrets`]. The same holds for the administrator's secret that `masterarn` names:
 //! its credential goes to no service whose provider is not for it.
 //!
+//! # What an administrator does
+//!
+//! Where the secret names an administrator's secret in `masterarn`, and the provider file has `admin`, it makes all requests
+//! but `test`. It acts for a secret only if one of the secret's versions works at the service, and only on fields that this
+//! proves, by `test_proves` of the file, or that the function's owner allows: see [`AdminParameters`]. Where no version works,
+//! an operator lets it act, by the action `reset`.
+//!
 //! # Where requests go
 //!
 //! To the hosts that the configuration names, and to no other: nothing in a secret, a response or a redirect can change
@@ -81,6 +90,7 @@
 //! that key stays at the service, and nobody knows of it. The log says so each time.
 
 mod address;
+mod admin_parameters;
 mod answer;
 mod base_url;
 mod call;
@@ -99,6 +109,7 @@ mod settings;
 mod template;
 mod tls;
 
+pub use admin_parameters::AdminParameters;
 pub use preview::Preview;
 pub use provider::auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
 pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};

@@ -4,12 +4,10 @@ use minijinja::Value;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use url::Url;
 
-use crate::place::Place;
 use crate::provider::ProviderFile;
 use crate::provider::auth::Auth;
 use crate::provider::request::RequestSection;
 use crate::request::{Credential, Scope, build, credential};
-use crate::template;
 
 /// A request as it would be sent, with `***` in place of each secret, and the name of a parameter in place of its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,24 +104,16 @@ impl ProviderFile {
 /// Completes what `read` found with all that a request takes.
 fn found(request: &RequestSection) -> Value {
     let mut root = serde_json::Value::Null;
-    let mut texts: Vec<(&str, Place)> = vec![(&request.path, Place::Path)];
-    texts.extend(request.query.values().map(|text| (text.as_str(), Place::Query)));
-    texts.extend(request.headers.values().map(|text| (text.as_str(), Place::Header)));
-    texts.extend(request.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
-    let json = request.json.as_ref().map(ToString::to_string);
-    texts.extend(json.iter().map(|text| (text.as_str(), Place::Json)));
-    for (text, place) in texts {
-        for path in template::variables(text, place).unwrap_or_default() {
-            let Some(path) = path.strip_prefix("found.") else { continue };
-            let mut place = &mut root;
-            for part in path.split('.') {
-                if !place.is_object() {
-                    *place = serde_json::json!({});
-                }
-                place = &mut place[part];
+    for path in request.variables() {
+        let Some(path) = path.strip_prefix("found.") else { continue };
+        let mut place = &mut root;
+        for part in path.split('.') {
+            if !place.is_object() {
+                *place = serde_json::json!({});
             }
-            *place = format!("found.{path}").into();
+            place = &mut place[part];
         }
+        *place = format!("found.{path}").into();
     }
     Value::from(minijinja::value::Serde(root))
 }

@@ -5,6 +5,7 @@ pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -136,6 +137,10 @@ pub struct AdminSection {
     /// Fields of the administrator's secret that are secret.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// Fields of the rotated secret that are the key's own wherever `test` succeeds, such as the name of the user that
+    /// logs in. The administrator acts on no other value of theirs, and on other fields only as `API_ADMIN_PARAMETERS` allows.
+    #[serde(default)]
+    pub test_proves: Vec<String>,
 }
 
 impl ProviderFile {
@@ -152,6 +157,23 @@ impl ProviderFile {
         let present = optional.into_iter().filter_map(|(name, request)| Some((name, request.as_ref()?)));
         present.chain([("test", &self.test)])
     }
+
+    /// Returns the fields of the secret that say what the administrator acts on: those that its requests use.
+    pub(crate) fn administered(&self) -> BTreeSet<&str> {
+        let changing = self.requests().filter(|(name, _)| *name != "test");
+        let used: BTreeSet<_> = changing.flat_map(|(_, request)| request.variables()).collect();
+        let fields = self.secret.parameters.iter().chain(&self.secret.secrets).map(String::as_str);
+        fields.filter(|field| uses(&used, field)).collect()
+    }
+}
+
+/// Returns whether a template asks for a field of the secret, or for a part of it.
+pub(crate) fn uses(variables: &BTreeSet<String>, field: &str) -> bool {
+    let part = |name: &str| {
+        name.strip_prefix("secret.")?.strip_prefix(field).map(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    // `secret` as a whole gives any of them.
+    variables.iter().any(|name| name == "secret" || part(name) == Some(true))
 }
 
 fn default_timeout() -> Duration {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine as _;
@@ -64,9 +64,46 @@ impl RequestSection {
 
     /// Returns whether the request itself tells the service that it came before.
     pub(crate) fn is_idempotent(&self) -> bool {
-        let texts = self.headers.values().chain(self.query.values()).chain(self.form.iter().flat_map(BTreeMap::values));
-        let json = self.json.as_ref().map(ToString::to_string);
-        texts.chain(&json).any(|text| text.contains("idempotency_key"))
+        self.variables().contains("idempotency_key")
+    }
+
+    /// Returns the variables that its templates ask for, as `secret.user`.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        let mut texts = vec![(self.path.as_str(), Place::Path)];
+        texts.extend(self.query.values().map(|text| (text.as_str(), Place::Query)));
+        texts.extend(self.headers.values().map(|text| (text.as_str(), Place::Header)));
+        texts.extend(self.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
+        self.json.iter().for_each(|json| texts_of(json, &mut texts));
+        variables(texts)
+    }
+}
+
+impl Auth {
+    /// Returns the variables that its templates ask for, as `secret.user`.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        let texts: Vec<_> = match self {
+            Self::Bearer(text) => vec![text],
+            Self::Header(named) | Self::Query(named) => vec![&named.value],
+            Self::Basic(basic) => vec![&basic.username, &basic.password],
+            Self::OAuth2(oauth2) => {
+                [&oauth2.client_id, &oauth2.client_secret].into_iter().chain(oauth2.parameters.values()).collect()
+            }
+        };
+        variables(texts.into_iter().map(|text| (text.as_str(), Place::Credential)))
+    }
+}
+
+fn variables<'a>(texts: impl IntoIterator<Item = (&'a str, Place)>) -> BTreeSet<String> {
+    // What cannot be read was refused with the file.
+    texts.into_iter().flat_map(|(text, place)| template::variables(text, place).unwrap_or_default()).collect()
+}
+
+fn texts_of<'a>(json: &'a serde_json::Value, texts: &mut Vec<(&'a str, Place)>) {
+    match json {
+        serde_json::Value::String(text) => texts.push((text, Place::Json)),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| texts_of(value, texts)),
+        _ => {}
     }
 }
 

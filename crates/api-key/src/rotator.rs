@@ -16,6 +16,7 @@ use crate::provider::source::Source;
 use crate::rotator::minted::ProviderKeys;
 use crate::rotator::pushed::Pushed;
 use crate::rotator::rolled::Rolled;
+use crate::secret::Secret;
 use crate::service::{Caller, Service};
 use crate::settings::ApiKeySettings;
 
@@ -56,6 +57,18 @@ impl ApiKeys {
         let service = Arc::new(Service::open(&source, base_url, &self.environment, settings, tls)?);
         services.insert(source, Arc::clone(&service));
         Ok(service)
+    }
+
+    /// Returns the service of the context's secret, for one step.
+    fn caller(&self, cx: &Context<'_>) -> Result<Caller> {
+        let (name, source) = match &self.only {
+            Some((path, _)) => (None, Source::File(path.clone())),
+            None => {
+                let (name, source) = self.chosen(cx.settings(), &cx.secret_name())?;
+                (Some(name), source)
+            }
+        };
+        Ok(Caller::new(name, self.service(source, cx.settings(), cx.settings())?))
     }
 
     /// Returns the provider that the secret's tag names, or the first, of those that the function's owner allows for the
@@ -112,21 +125,40 @@ impl Rotation for ApiKeys {
     }
 
     async fn choose(&self, cx: &Context<'_>) -> Result<Chosen<'_>> {
-        let (name, source) = match &self.only {
-            Some((path, _)) => (None, Source::File(path.clone())),
-            None => {
-                let (name, source) = self.chosen(cx.settings(), &cx.secret_name())?;
-                (Some(name), source)
-            }
+        Ok(rotator(self.caller(cx)?))
+    }
+
+    async fn choose_reset(&self, account: Option<&str>, cx: &Context<'_>) -> Result<Chosen<'_>> {
+        let caller = self.caller(cx)?;
+        let current = cx.current::<Secret>().await?;
+        let current = current.secret();
+        current.admit(&caller.provider().secret, cx)?;
+        if !caller.is_administered(current) {
+            return Err(Error::invalid(
+                "no administrator can make another key: the secret has no field `masterarn`, or the provider file no `admin`",
+            )
+            .still_works("Nothing was changed")
+            .next("Issue a new key at the service, and store it in the secret as AWSCURRENT"));
+        }
+        let own = caller.account(current);
+        if account == Some(&own) {
+            return Ok(rotator(caller.for_reset()));
+        }
+        let what = match account {
+            Some(_) => format!("the secret is not of what was named, but of `{own}`"),
+            None => format!("nobody named what the new key is to be of. It would be of `{own}`"),
         };
-        let service = self.service(source, cx.settings(), cx.settings())?;
-        let kind = service.provider.kind;
-        let caller = Caller::new(name, service);
-        Ok(match kind {
-            Kind::Minted => Chosen::new(Minted(ProviderKeys(caller))),
-            Kind::Pushed => Chosen::new(Pushed(caller)),
-            Kind::Rolled => Chosen::new(Rolled(caller)),
-        })
+        Err(Error::invalid(format!("{what}, by the administrator that `masterarn` names"))
+            .still_works("Nothing was changed")
+            .next(format!("If that is this secret's, say so: {}", cx.command("reset", &own))))
+    }
+}
+
+fn rotator<'r>(caller: Caller) -> Chosen<'r> {
+    match caller.provider().kind {
+        Kind::Minted => Chosen::new(Minted(ProviderKeys(caller))),
+        Kind::Pushed => Chosen::new(Pushed(caller)),
+        Kind::Rolled => Chosen::new(Rolled(caller)),
     }
 }
 

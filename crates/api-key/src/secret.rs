@@ -14,8 +14,9 @@ use crate::provider::SecretSection;
 #[serde(transparent)]
 pub struct Secret(BTreeMap<String, Field>);
 
+/// A field of the secret.
 #[derive(Clone, PartialEq)]
-enum Field {
+pub(crate) enum Field {
     Text(MaybeSensitive),
     Other(serde_json::Value),
 }
@@ -29,6 +30,11 @@ impl Secret {
             Field::Other(_) => None,
         }
         .filter(|text| !text.is_empty())
+    }
+
+    /// Returns a field, whatever it is.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.0.get(name)
     }
 
     /// Returns the key.
@@ -82,6 +88,16 @@ impl Secret {
     /// Teaches the output filter these fields.
     pub(crate) fn learn<'a>(&self, names: impl IntoIterator<Item = &'a String>, cx: &Context<'_>) {
         names.into_iter().filter_map(|name| self.text(name)).for_each(|text| cx.learn(&text));
+    }
+}
+
+impl Field {
+    /// Returns the value of a field that is not secret: a text as it is, anything else as JSON.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Text(MaybeSensitive(text)) => text.expose().to_owned(),
+            Self::Other(value) => value.to_string(),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 mod list;
+mod proof;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,6 +41,8 @@ pub(crate) struct Caller {
     /// The provider's name in the function's variables. `None`: there is no other.
     name: Option<String>,
     service: Arc<Service>,
+    /// Whether an operator said that the administrator may act though no version of the secret works.
+    reset: bool,
     administrator: OnceCell<Arc<Version<Secret>>>,
 }
 
@@ -86,7 +89,12 @@ impl Service {
 
 impl Caller {
     pub(crate) fn new(name: Option<String>, service: Arc<Service>) -> Self {
-        Self { name, service, administrator: OnceCell::new() }
+        Self { name, service, reset: false, administrator: OnceCell::new() }
+    }
+
+    /// Returns one for a reset, which an operator asked for.
+    pub(crate) fn for_reset(self) -> Self {
+        Self { reset: true, ..self }
     }
 
     pub(crate) fn provider(&self) -> &ProviderFile {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use fourstep::settings::read;
 use fourstep::{Error, Result};
 
+use crate::admin_parameters::AdminParameters;
 use crate::provider_secrets::{ProviderSecrets, provider_name};
 
 /// The settings of a rotation of an HTTP service's keys.
@@ -18,6 +19,8 @@ pub struct ApiKeySettings {
     pub provider_files: Vec<PathBuf>,
     /// Which secrets each of them is for. Empty: the first is for every secret, and no other for any.
     pub provider_secrets: ProviderSecrets,
+    /// On what administrators may act for each secret.
+    pub admin_parameters: AdminParameters,
     /// Whether requests may go to this very machine, also by plain HTTP.
     pub loopback: bool,
     /// The tags of the secret.
@@ -43,6 +46,10 @@ fourstep::settings! { ApiKeySettings, check = check_provider;
         "PROVIDER=NAME, with * for any characters, or PROVIDER=tag:KEY=VALUE; several separated by commas", "the first provider is for every secret, and no other for any",
         "the secrets that each provider is for, administrators' too; by tag only where IAM keeps the writers of secrets from setting that tag",
         Owner, Unset, |group, value| read::set(&mut group.provider_secrets, ProviderSecrets::parse(value));
+    "", "API_ADMIN_PARAMETERS",
+        "SECRET:PARAMETER=VALUE, with * for any characters in the secret's name and the value; several separated by commas", "none",
+        "on which fields of a secret an administrator of an API acts, where the key does not prove them to be its own",
+        Owner, Unset, |group, value| read::set(&mut group.admin_parameters, AdminParameters::parse(value));
     "", "API_LOOPBACK",
         "off or on", "off",
         "for tests: lets API requests go to this very machine, also by plain HTTP",

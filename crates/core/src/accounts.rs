@@ -20,7 +20,6 @@
 
 mod administrator;
 mod clones;
-mod command;
 mod lock;
 mod lookup;
 mod probe;
@@ -43,6 +42,7 @@ pub use settings::{AccountSettings, AdminAccounts, Grants, StrategyChoice};
 pub use strategies::Strategies;
 pub use strategies::alternating_users::AlternatingUsers;
 pub use strategies::dual_password::DualPassword;
+pub(crate) use strategies::reset::RESET;
 pub use strategies::single_user::SingleUser;
 pub use two_passwords::{Old, Passwords, Swapped, TwoPasswords};
 

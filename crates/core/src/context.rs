@@ -1,3 +1,4 @@
+mod command;
 mod labels;
 pub(crate) mod versions;
 

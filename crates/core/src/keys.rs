@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::login::Login;
 use crate::settings::Groups;
 
 pub use minted::Minted;
@@ -35,10 +36,32 @@ pub trait Keys: Send + Sync + 'static {
     /// Returns the id by which the service knows the secret's key. `None`: the secret does not say.
     fn id(&self, secret: &Self::Secret) -> Option<String>;
 
-    /// Returns whether an administrator lists, makes and deletes keys, so that none of the secret's own has to work for it.
-    fn administered(&self, secret: &Self::Secret) -> bool {
-        let _ = secret;
-        false
+    /// Returns the secret with which requests are made for the account of `current`: by default the version that the
+    /// service accepts.
+    ///
+    /// Where an administrator makes the requests, it is `current`, once a version that works shows whose account that is:
+    /// whoever may write the secret chooses what `current` names.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Login::working`].
+    fn acting<'s>(
+        &self,
+        current: &'s Self::Secret,
+        login: &'s Login<'_, Self::Secret>,
+        cx: &Context<'_>,
+    ) -> impl Future<Output = Result<&'s Self::Secret>> + Send {
+        let _ = (current, cx);
+        async { Ok(login.working().await?.secret()) }
+    }
+
+    /// Returns whether the id that `gone` gives may be deleted though its name is not one of ours. By default it may: what
+    /// deletes it is a key of the same secret.
+    ///
+    /// Where an administrator deletes it, `gone` has to show that the id is its own key's.
+    fn owns(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<bool>> + Send {
+        let _ = (gone, cx);
+        async { Ok(true) }
     }
 
     /// Returns for how long the service may still refuse a key that it just made. None at all, by default.

@@ -18,7 +18,11 @@ fn provider(name: &str) -> PathBuf {
 async fn rotated(file: &str, variable: &str, secret: Value, exchanges: Vec<Exchange>) -> Value {
     let script = Script::start(exchanges).await.unwrap();
     let text = std::fs::read_to_string(provider(file)).unwrap();
-    let mut world = World::with(&text, &secret, &[(variable, script.url())]).await;
+    let owner = (
+        "API_ADMIN_PARAMETERS",
+        "app/key:policies=*, app/key:project=group/app, app/key:scopes=read_*, app/key:access_level=20, app/key:service_account=2",
+    );
+    let mut world = World::with(&text, &secret, &[(variable, script.url()), owner]).await;
     if variable.is_empty() {
         let keys = Arc::into_inner(world.inner.rotation).unwrap();
         world.inner.rotation = Arc::new(keys.only(provider(file), Some(script.url().to_owned())));
@@ -66,6 +70,7 @@ async fn cloudflare_tokens() {
             get(list, admin, page(json!([token("old-id", "by hand"), token("new-id", "x")]))),
             get("/user/tokens/verify", new, verified("new-id")),
             get("/user/tokens/verify", new, verified("new-id")),
+            get("/user/tokens/verify", new, verified("new-id")),
             get(list, admin, page(json!([token("old-id", "by hand"), token("new-id", "x")]))),
         ],
     )
@@ -105,6 +110,7 @@ async fn gitlab_project_access_tokens() {
                 .header(new.0, new.1)
                 .answer(403, json!({"error": "insufficient_scope"})),
             get("/api/v4/personal_access_tokens/self", new, own(58)),
+            get("/api/v4/personal_access_tokens/self", new, own(58)),
             get(list, admin, json!([token(42, "by hand", false), token(58, "x", false)])),
         ],
     )
@@ -137,6 +143,7 @@ async fn grafana_service_account_tokens() {
             Exchange::new("GET", "/api/serviceaccounts/2")
                 .header(new.0, new.1)
                 .answer(403, json!({"message": "You'll need additional permissions"})),
+            get("/api/serviceaccounts/2", new, account.clone()),
             get(list, admin, json!([token(1, "grafana"), token(7, "x")])),
         ],
     )

@@ -9,9 +9,8 @@ use fourstep_testkit::world;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::PUSHED;
+use crate::world::{ADMIN, PUSHED};
 
-const ADMIN: &str = "\n[admin]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\n";
 const ADMINISTRATORS_TOKEN: &str = "administrators-key-1";
 /// What the owner of the function says.
 const SECRETS: (&str, &str) = ("API_PROVIDER_SECRETS", "team-a=team-a/*, team-a=admin-of-a, team-b=team-b/*");

@@ -4,7 +4,7 @@ use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use serde_json::json;
 
-use crate::world::{MINTED, PUSHED, ROLLED, World};
+use crate::world::{ADMIN, MINTED, PUSHED, ROLLED, World};
 
 #[tokio::test]
 async fn a_minted_key_replaces_another_which_works_until_the_next_rotation() {
@@ -58,16 +58,18 @@ async fn a_rolled_key_replaces_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_rolled_key_whose_answer_is_lost_is_rolled_again_by_an_administrator() {
-    let admin = "\n[admin]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\n";
+async fn a_rolled_key_whose_answer_is_lost_is_rolled_again_by_an_administrator_on_an_operators_word() {
     let secret = json!({"key": FIRST_VALUE, "masterarn": "admin"});
-    let mut world = World::with(&(ROLLED.to_owned() + admin), &secret, &[]).await;
+    let mut world = World::with(&(ROLLED.to_owned() + ADMIN), &secret, &[]).await;
     world.begin();
-    world.service.fault(1, fourstep_test_servers::key_service::Fault::ReplyLost);
+    world.service.fault(2, fourstep_test_servers::key_service::Fault::ReplyLost);
     assert_eq!(world.fails(Step::Create).await.kind(), ErrorKind::Unavailable);
     assert!(!world.opens(AWSCURRENT));
     world.service.heal();
-    world.attempt().await.unwrap();
+    let error = world.fails(Step::Create).await;
+    assert!(error.is_rejected() && error.to_string().contains("fourstep reset app/key --account Values"), "{error}");
+    world.inner.abandon_pending();
+    world.inner.reset("Values").await.unwrap();
     assert!(world.opens(AWSCURRENT));
 }
 

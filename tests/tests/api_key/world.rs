@@ -69,6 +69,9 @@ roll = { method = "POST", path = "/roll", answer = { value = "/value" } }
 test = { method = "GET", path = "/me" }
 "#;
 
+/// Lets an administrator make the requests, if the secret names one.
+pub(crate) const ADMIN: &str = "\n[admin]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\n";
+
 /// A clock whose waits pass at once, so that only the service takes real time.
 #[derive(Default)]
 pub(crate) struct Quick(Mutex<Duration>);

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::place::Place;
 use crate::provider::auth::Auth;
 use crate::provider::request::{Means, Method, RequestSection};
-use crate::provider::{Kind, ProviderFile};
+use crate::provider::{Kind, ProviderFile, uses};
 use crate::template::{self, Fault};
 
 /// What is wrong with a file, and where: `, request …, field …`.
@@ -25,6 +25,7 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     auth(&provider.auth, "auth", &own)?;
     if let Some(admin) = &provider.admin {
         auth(&admin.auth, "admin.auth", &self::declared("admin", &admin.parameters, &admin.secrets))?;
+        proven(provider, &admin.test_proves)?;
     }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
@@ -110,6 +111,20 @@ fn secret(provider: &ProviderFile) -> Result {
         }
     }
     Ok(())
+}
+
+/// What a request does not even say cannot be proved by its answer.
+fn proven(provider: &ProviderFile, fields: &[String]) -> Result {
+    let said: BTreeSet<_> = provider.test.variables().into_iter().chain(provider.auth.variables()).collect();
+    match fields.iter().find(|field| !uses(&said, field)) {
+        None => Ok(()),
+        Some(field) => wrong(
+            "admin.test_proves",
+            format!(
+                "`{field}` stands neither in the request `test` nor in `auth`, so that no answer shows whose it is"
+            ),
+        ),
+    }
 }
 
 fn declared(object: &str, parameters: &[String], secrets: &[String]) -> BTreeSet<String> {
@@ -202,7 +217,7 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     let lists = name == "list";
     let fields: [(&str, &Option<String>, bool, bool); 6] = [
         ("value", &answer.value, makes, makes),
-        ("id", &answer.id, makes || lists, name == "create" || lists),
+        ("id", &answer.id, makes || lists || name == "test", name == "create" || lists),
         ("expires", &answer.expires, makes, false),
         ("keys", &answer.keys, lists, lists),
         ("name", &answer.name, lists, false),

@@ -96,7 +96,8 @@ pub struct AnswerSection {
     /// The new key. In `create` and `roll`.
     #[serde(default)]
     pub value: Option<String>,
-    /// The key's id. In `create` and `roll`, and within each item of a list.
+    /// The key's id. In `create` and `roll`, and within each item of a list. In `test`, the id of the key that is tried: an
+    /// administrator deletes an old key only if its name is Fourstep's, or if it says that id itself.
     #[serde(default)]
     pub id: Option<String>,
     /// When the key ends: RFC 3339, a date, or seconds since 1970. In `create` and `roll`.

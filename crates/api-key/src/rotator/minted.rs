@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use fourstep::keys::{Key, KeyName, Keys, Mint};
-use fourstep::{Context, Result};
+use fourstep::{Context, Login, Result};
 
 use crate::error::Verdict;
 use crate::secret::Secret;
@@ -18,8 +18,17 @@ impl Keys for ProviderKeys {
         secret.text(field).map(|id| id.expose().to_owned())
     }
 
-    fn administered(&self, secret: &Secret) -> bool {
-        self.0.is_administered(secret)
+    async fn acting<'s>(
+        &self,
+        current: &'s Secret,
+        login: &'s Login<'_, Secret>,
+        cx: &Context<'_>,
+    ) -> Result<&'s Secret> {
+        self.0.acting(current, login, cx).await
+    }
+
+    async fn owns(&self, gone: &Secret, cx: &Context<'_>) -> Result<bool> {
+        self.0.owns(gone, cx).await
     }
 
     fn activation(&self) -> Duration {

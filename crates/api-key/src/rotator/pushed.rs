@@ -25,7 +25,7 @@ impl Rotator for Pushed {
 
     async fn set(&self, pending: &Secret, login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
         let provider = self.0.provider();
-        let with = if self.0.is_administered(pending) { pending } else { login.working().await?.secret() };
+        let with = self.0.acting(pending, login, cx).await?;
         self.same_place(pending, with)?;
         let mut scope = self.0.scope(pending).with("new_key", pending.key(&provider.secret)?.expose());
         if let Some(read) = &provider.read {

@@ -7,7 +7,8 @@ use crate::service::Caller;
 ///
 /// **It can be lost.** From the call until the new value is stored, only this process has it; until finishSecret,
 /// AWSCURRENT is refused. If the answer is lost, every version is refused from then on: each attempt ends in the same
-/// `Rejected`, which says to issue a key by hand. Where an administrator rolls, the next attempt rolls once more instead.
+/// `Rejected`, which says to issue a key by hand. Where an administrator rolls, an operator's reset makes
+/// it roll once more.
 pub(super) struct Rolled(pub(super) Caller);
 
 const ISSUE_BY_HAND: &str = "If the answer to an earlier roll was lost, the key that works was lost with it: issue a new key by hand at the service, store it in the secret as AWSCURRENT, and remove AWSPENDING from the version that has it";
@@ -18,12 +19,11 @@ impl Rotator for Rolled {
     const SLOTS: Slots = Slots::InPlace;
 
     async fn create(&self, current: &Secret, login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<Secret> {
-        let with = if self.0.is_administered(current) {
-            current
-        } else {
-            let working = login.working().await;
-            working.map_err(|error| if error.is_rejected() { error.next(ISSUE_BY_HAND) } else { error })?.secret()
-        };
+        let with = self.0.acting(current, login, cx).await;
+        let administered = self.0.is_administered(current);
+        let by_hand =
+            |error: Error| if error.is_rejected() && !administered { error.next(ISSUE_BY_HAND) } else { error };
+        let with = with.map_err(by_hand)?;
         let roll = self.0.provider().roll.as_ref().expect("the file was checked");
         let scope = self.0.scope_to_make(with, cx.token(), cx);
         cx.fence().await?;

@@ -3,14 +3,13 @@ mod dual_or_single;
 pub(super) mod dual_password;
 mod own_account;
 mod pair;
-mod reset;
+pub(crate) mod reset;
 pub(super) mod single_user;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::accounts::clones::base_of_pair;
-use crate::accounts::command::command;
 use crate::accounts::strategies::alternating_users::AlternatingUsers;
 use crate::accounts::strategies::dual_or_single::DualOrSingle;
 use crate::accounts::strategies::dual_password::DualPassword;
@@ -133,7 +132,7 @@ impl<A: Accounts> Rotation for Strategies<A> {
             Some(_) => format!("the secret is not of the account that was named, but of {of}"),
             None => format!("nobody named the account whose password is to be reset. It would be that of {of}"),
         };
-        let command = command("reset", &current.username, cx);
+        let command = cx.command("reset", &current.username);
         Err(Error::invalid(what)
             .still_works("Nothing was changed")
             .next(format!("If that account is this secret's, say so: {command}")))

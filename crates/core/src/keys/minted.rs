@@ -34,7 +34,7 @@ impl<K: Keys> Rotator for Minted<K> {
         login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> Result<K::Secret> {
-        let with = if self.0.administered(current) { current } else { login.working().await?.secret() };
+        let with = self.0.acting(current, login, cx).await?;
         let mut young = None;
         let mut next = KeyName::new(cx);
         let listed = self.listed(with, cx).await?;
@@ -95,11 +95,8 @@ impl<K: Keys> Rotator for Minted<K> {
         login: &Login<'_, Self::Secret>,
         cx: &Context<'_>,
     ) -> Result<()> {
-        let administered = keep.kept().find(|secret| self.0.administered(secret));
-        let with = match administered {
-            Some(secret) => secret,
-            None => login.working().await?.secret(),
-        };
+        let current = cx.current::<K::Secret>().await?;
+        let with = self.0.acting(current.secret(), login, cx).await?;
         let doomed = self.doomed(keep, with, cx).await?;
         if doomed.is_empty() {
             return Ok(());
@@ -116,13 +113,32 @@ impl<K: Keys> Minted<K> {
     /// Returns the ids of the keys that may go: from a positive list, never "all but these".
     async fn doomed(&self, keep: &Keep<'_, K::Secret>, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<String>> {
         let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
-        let gone: Vec<_> = keep.gone(|secret| self.0.id(secret)).filter_map(|secret| self.0.id(secret)).collect();
-        let Some(listed) = self.0.list(with, cx).await? else { return Ok(gone) };
-        let is_doomed = |key: &Key| {
+        let listed = self.0.list(with, cx).await?;
+        let is_ours = |key: &Key| KeyName::parse(&key.name, cx).is_some();
+        let mut gone = Vec::new();
+        for secret in keep.gone(|secret| self.0.id(secret)) {
+            let Some(id) = self.0.id(secret) else { continue };
+            let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
+            let may_go = match found {
+                Some(None) => continue,
+                Some(Some(key)) if is_ours(key) => true,
+                Some(Some(_)) | None => self.0.owns(secret, cx).await?,
+            };
+            if may_go {
+                gone.push(id);
+            } else {
+                tracing::warn!(
+                    id,
+                    "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
+                );
+            }
+        }
+        let is_stray = |key: &Key| {
             let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
-            !kept.contains(&key.id) && (gone.contains(&key.id) || stray())
+            !kept.contains(&key.id) && !gone.contains(&key.id) && stray()
         };
-        Ok(listed.into_iter().filter(is_doomed).map(|key| key.id).collect())
+        let strays: Vec<_> = listed.into_iter().flatten().filter(is_stray).map(|key| key.id).collect();
+        Ok(gone.into_iter().chain(strays).collect())
     }
 
     /// Lists the keys of the account.

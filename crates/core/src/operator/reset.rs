@@ -1,5 +1,6 @@
 //! reset: an administrator sets a new credential, on the operator's word, where the target refuses every version.
 
+use crate::accounts::RESET;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::invocation::{Invocation, noted};
@@ -18,6 +19,8 @@ pub(super) async fn reset(
     cx: &Context<'_>,
 ) -> Result<Answer> {
     let chosen = noted(rotation.choose_reset(account, cx).await?, cx);
+    // With one account, or a key, nothing is left to do.
+    let two_accounts = chosen.protocol().strategy().0 == RESET;
     let (token, lost) = match chosen.protocol().working(cx).await? {
         None => (new_token(), true),
         Some(working) if cx.under_way().as_ref() == Some(&working) => (working, false),
@@ -49,7 +52,7 @@ pub(super) async fn reset(
                 "The target accepted the pending version already, so the rotation was ended: AWSCURRENT is version {token} now."
             ),
         },
-        next: lost.then(|| {
+        next: (lost && two_accounts).then(|| {
             "If two accounts took turns, see that the secret has the tag fourstep:strategy=alternating-users, and on MariaDB that ADOPTED_CLONES lists the clone: both versions with a label name one account now.".to_owned()
         }),
         versions: vec![Tried { version_id: token.clone(), labels: vec![AWSCURRENT.to_owned()], opens: Some(true) }],

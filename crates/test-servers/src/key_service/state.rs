@@ -70,6 +70,20 @@ impl ServiceState {
         self.keys.iter().any(|known| known.value == key && known.early_refusals == 0)
     }
 
+    /// Makes a key for somebody else, and returns its id.
+    pub fn add(&mut self, name: &str, value: &str) -> String {
+        let id = format!("key-of-{name}");
+        let created_at = FIRST_MADE;
+        self.keys.push(ServiceKey {
+            id: id.clone(),
+            name: name.to_owned(),
+            value: value.to_owned(),
+            created_at,
+            early_refusals: 0,
+        });
+        id
+    }
+
     pub(super) fn act(&mut self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Value) -> (u16, Value) {
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
@@ -87,7 +101,10 @@ impl ServiceState {
         }
         let owns_keys = is_key || administers;
         match (method.as_str(), uri.path()) {
-            ("GET", "/me") => (200, json!({"you": "are known"})),
+            ("GET", "/me") => {
+                let id = self.keys.iter().find(|key| key.value == bearer).map(|key| &key.id);
+                (200, json!({"you": "are known", "id": id}))
+            }
             ("GET", "/keys") if owns_keys => (200, self.list(uri.query().unwrap_or_default())),
             ("POST", "/keys") if owns_keys => self.mint(body["name"].as_str().unwrap_or_default()),
             ("DELETE", path) if owns_keys && path.starts_with("/keys/") => self.delete(&path["/keys/".len()..]),

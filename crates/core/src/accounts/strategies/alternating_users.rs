@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::accounts::administrator::{self, Administrator};
 use crate::accounts::clones::{base_by_name, base_of_pair};
-use crate::accounts::command::command;
 use crate::accounts::probe::{opens, try_login};
 use crate::accounts::strategies::{own_account, pair};
 use crate::accounts::target::Target;
@@ -190,7 +189,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         };
         let Some(base) = bases.iter().copied().find(|base| Some(*base) == account) else {
             let pairs: Vec<_> = bases.iter().map(|base| format!("`{base}` and `{}`", clone_of(base))).collect();
-            let commands: Vec<_> = bases.iter().map(|base| command("adopt", base, cx)).collect();
+            let commands: Vec<_> = bases.iter().map(|base| cx.command("adopt", base)).collect();
             return Err(Error::invalid(format!(
                 "nobody named the pair that is to be adopted. It would be {}",
                 pairs.join(", or ")

@@ -3,7 +3,6 @@
 use sha2::{Digest, Sha256};
 
 use crate::accounts::clones::base_of_pair;
-use crate::accounts::command::command;
 use crate::accounts::{AccountSecret, AccountSettings, Mark, clone_of};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -55,6 +54,6 @@ pub(super) fn way_out(mark: &Mark, base: &str, current: &AccountSecret, cx: &Con
                 "let the function's owner add {entry} to the variable ADOPTED_CLONES (of the template, the parameter AdoptedClones)"
             )
         }
-        Mark::Of(_) | Mark::None => format!("let an operator say so: {}", command("adopt", base, cx)),
+        Mark::Of(_) | Mark::None => format!("let an operator say so: {}", cx.command("adopt", base)),
     }
 }

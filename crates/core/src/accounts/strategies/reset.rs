@@ -10,6 +10,9 @@ use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
 
+/// Its name, in logs and replies.
+pub(crate) const RESET: &str = "reset";
+
 /// Gives the account that AWSCURRENT names a new password by the administrator's hand: for an operator who says so, where
 /// the server refuses every version. No step of a rotation gets here.
 ///
@@ -18,7 +21,7 @@ pub(super) struct Reset<A>(pub(super) Target<A>);
 
 impl<A: Accounts> Rotator for Reset<A> {
     type Secret = AccountSecret;
-    const NAME: &'static str = "reset";
+    const NAME: &'static str = RESET;
     const SLOTS: Slots = Slots::One;
 
     fn settings() -> Groups {
