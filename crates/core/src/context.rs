@@ -230,6 +230,11 @@ impl<'a> Context<'a> {
         self.services.filter.learn(secret);
     }
 
+    /// Lets errors say `instead` where they would repeat a text of another secret.
+    pub(crate) fn hide(&self, text: impl Into<String>, instead: impl Into<String>) {
+        self.notes.hide(text.into(), instead.into());
+    }
+
     /// Returns the id of the version that a rotation is making now. AWSPENDING on AWSCURRENT is one that has ended.
     pub(crate) fn under_way(&self) -> Option<String> {
         self.id_of(AWSPENDING).filter(|pending| self.id_of(AWSCURRENT).as_ref() != Some(pending))
@@ -297,6 +302,11 @@ impl<'a> Context<'a> {
     /// Notes whether the target accepted a version, for the error message, and passes the answer on.
     pub(crate) fn tried<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
         self.notes.tried(version_id, answer)
+    }
+
+    /// Returns whether the target accepted a version in this step.
+    pub(crate) fn has_opened(&self, version_id: &str) -> bool {
+        self.notes.has_opened(version_id)
     }
 
     /// Describes which version opens the target, as far as this step learned it.

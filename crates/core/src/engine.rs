@@ -113,7 +113,8 @@ impl Engine {
             strategy: notes.strategy(),
             attempts: notes.attempts(),
             duration: self.services.clock.now().duration_since(started).unwrap_or_default(),
-            result: result.map_err(|error| error.filtered(|text| self.services.filter.apply(text))),
+            result: result
+                .map_err(|error| error.filtered(|text| self.services.filter.apply(&notes.without_hidden(text)))),
         }
     }
 }

@@ -18,6 +18,8 @@ struct Noted {
     strategy: Option<(&'static str, Slots)>,
     repeated: u32,
     tried: BTreeMap<String, bool>,
+    /// What errors do not repeat, and what they say instead.
+    hidden: Vec<(String, String)>,
 }
 
 impl Notes {
@@ -37,6 +39,20 @@ impl Notes {
 
     pub(crate) fn owner(&self) -> Option<String> {
         self.lock().owner.clone()
+    }
+
+    /// Notes a text of another secret, which no error repeats: whoever writes the secret that is rotated reads errors.
+    pub(crate) fn hide(&self, text: String, instead: String) {
+        let mut noted = self.lock();
+        if !noted.hidden.iter().any(|(hidden, _)| *hidden == text) {
+            noted.hidden.push((text, instead));
+        }
+    }
+
+    /// Returns a text with what errors say instead of what is hidden.
+    pub(crate) fn without_hidden(&self, text: &str) -> String {
+        let noted = self.lock();
+        noted.hidden.iter().fold(text.to_owned(), |text, (hidden, instead)| text.replace(hidden, instead))
     }
 
     /// Notes how the credentials are rotated. What the target told last holds.
@@ -77,6 +93,11 @@ impl Notes {
             self.lock().tried.insert(version_id.to_owned(), answer.is_ok());
         }
         answer
+    }
+
+    /// Returns whether the target accepted a version in this step.
+    pub(crate) fn has_opened(&self, version_id: &str) -> bool {
+        self.lock().tried.get(version_id) == Some(&true)
     }
 
     /// Describes which version opens the target, as far as that is known. `labels_of` returns a version's labels.

@@ -44,7 +44,7 @@ async fn a_masterarn_of_another_account_is_refused_with_the_right_that_it_lacks(
     server.execute("CREATE ROLE <reports> LOGIN PASSWORD 'reports-password'").await;
     let roles = server.roles().await;
     // One that administers nothing.
-    let said = "setSecret: role `reports` of PostgreSQL at SERVER may not create role \"app_clone\" (SQLSTATE 42501). AWSCURRENT (VERSION) opened the target in this step. Run: ALTER ROLE \"reports\" CREATEROLE.";
+    let said = "setSecret: role `<administrator>` of PostgreSQL at SERVER may not create role \"app_clone\" (SQLSTATE 42501). AWSCURRENT (VERSION) opened the target in this step. Run: ALTER ROLE \"<administrator>\" CREATEROLE.";
     let mut other = world.copy();
     other.put_admin(&secret(&server, "reports", "reports-password"));
     assert_said(&server, &other.failing_set().await, ErrorKind::Forbidden, said);
@@ -125,19 +125,19 @@ async fn an_administrator_that_lacks_a_right_gets_the_statement_to_run() {
     let Some((server, mut world)) = shared_with_admin().await else { return };
     let said = |what: &str, run: &str| {
         format!(
-            "setSecret: role `boss` of PostgreSQL at SERVER may not {what} (SQLSTATE 42501). AWSCURRENT (VERSION) opened the target in this step. Run: {run}."
+            "setSecret: role `<administrator>` of PostgreSQL at SERVER may not {what} (SQLSTATE 42501). AWSCURRENT (VERSION) opened the target in this step. Run: {run}."
         )
     };
     let roles = server.roles().await;
     server.execute("ALTER ROLE <boss> NOCREATEROLE").await;
-    let may_not_create = said("create role \"app_clone\"", "ALTER ROLE \"boss\" CREATEROLE");
+    let may_not_create = said("create role \"app_clone\"", "ALTER ROLE \"<administrator>\" CREATEROLE");
     assert_said(&server, &world.failing_set().await, ErrorKind::Forbidden, &may_not_create);
     server.execute("ALTER ROLE <boss> CREATEROLE").await;
     assert_eq!(server.roles().await, roles);
     if has_grantors(&server).await {
         server.execute("REVOKE ADMIN OPTION FOR <app> FROM <boss>").await;
         world.abandon_pending();
-        let may_not_grant = said("grant role \"app\"", "GRANT \"app\" TO \"boss\" WITH ADMIN OPTION");
+        let may_not_grant = said("grant role \"app\"", "GRANT \"app\" TO \"<administrator>\" WITH ADMIN OPTION");
         assert_said(&server, &world.failing_set().await, ErrorKind::Forbidden, &may_not_grant);
         server.execute("GRANT \"<app>\" TO \"<boss>\" WITH ADMIN OPTION").await;
     }

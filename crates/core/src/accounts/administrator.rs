@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::accounts::clones::base_of_pair;
 use crate::accounts::probe::try_login;
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, AccountSettings, Accounts, ServerLookup, same_host};
@@ -50,10 +51,13 @@ pub(crate) async fn open<A: Accounts>(
     let other = cx.read::<AccountSecret>(arn).await?;
     let about = |error: Error| error.about(format!("the administrator's secret {arn}"));
     let admin = located(other.version.secret(), &other.tags, &*target.servers).await.map_err(about)?;
-    if accounts.contains(&admin.username.as_str()) {
+    // Where two of its own take turns, neither.
+    let is_own = |account: &&str| *account == admin.username || base_of_pair(account, &admin.username).is_some();
+    if accounts.iter().any(is_own) {
         return Err(not_touched(accounts));
     }
     complete::<A>(&admin).map_err(about)?;
+    hide::<A>(&admin, secret, cx);
     let ahead = is_replicated_to(target, &admin, secret, arn, cx).await?;
     let admin = AccountSecret { dbname: secret.dbname.clone(), ..admin };
     let session = target.accounts.log_in(&admin, cx).await.map_err(|error| {
@@ -65,6 +69,23 @@ pub(crate) async fn open<A: Accounts>(
         error
     })?;
     Ok(Administrator { session, ahead })
+}
+
+/// Lets errors repeat neither the administrator's account nor a host that the secret does not name itself. The log tells
+/// the function's owner which account it is.
+fn hide<A: Accounts>(admin: &AccountSecret, secret: &AccountSecret, cx: &Context<'_>) {
+    tracing::info!(account = admin.username, "the administrator acts");
+    for quote in ['"', '\'', '`'] {
+        let name = admin.username.replace(quote, &format!("{quote}{quote}"));
+        cx.hide(format!("{quote}{name}{quote}"), format!("{quote}<administrator>{quote}"));
+    }
+    let place = |secret: &AccountSecret| {
+        let (host, port) = secret.endpoint(cx.settings(), A::DEFAULT_PORT).ok()?;
+        Some(format!("{host}:{port}"))
+    };
+    if let Some(host) = place(admin).filter(|host| place(secret).as_ref() != Some(host)) {
+        cx.hide(host, "the administrator's host");
+    }
 }
 
 /// Waits until the secret's own host accepts what the administrator set, where that is a replica.
