@@ -1,3 +1,4 @@
+use fourstep::memory::SecretValue;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::mysql::{Flavour, MySql};
 
@@ -119,7 +120,28 @@ async fn an_account_that_has_the_clones_name_is_left_alone_unless_it_is_adopted(
             assert!(adopted.unwrap().reply.unwrap().changed);
         } else {
             assert_error(&adopted.unwrap_err(), ErrorKind::Invalid, &["has no place for a mark", "ADOPTED_CLONES"]);
-            world.variable("ADOPTED_CLONES", format!("{}@{}", server.name("app_clone"), server.host()));
+            let entry = format!("{}@{}", server.name("app_clone"), server.host());
+            // Another server on that host is another server.
+            world.variable("ADOPTED_CLONES", format!("{entry}:1"));
+            let error = world.step(Step::Set, &token).await.unwrap_err();
+            assert_error(&error, ErrorKind::Conflict, &[&format!("{entry}:{}", server.port()), "ADOPTED_CLONES"]);
+            // Where a tag names another way to the server, the owner lists what is connected to, and not the secret's host.
+            world.variable("ENDPOINT", format!("{}:{}", server.host(), server.port()));
+            let held = world.secret.clone();
+            let rename = |from: &str, to: &str| {
+                held.look(|secret| {
+                    for version in &mut secret.versions {
+                        let text = version.text().unwrap().expose().replace(from, to);
+                        version.value = Some(SecretValue::text(text));
+                    }
+                });
+            };
+            rename(server.host(), "db.internal");
+            world.variable("ADOPTED_CLONES", format!("{}@db.internal", server.name("app_clone")));
+            let error = world.step(Step::Set, &token).await.unwrap_err();
+            assert_error(&error, ErrorKind::Conflict, &[&entry, "ADOPTED_CLONES"]);
+            rename("db.internal", server.host());
+            world.variable("ADOPTED_CLONES", format!("{entry}:{}", server.port()));
         }
         world.run(&token).await.unwrap();
         assert!(opens(&server, &world.current()).await);
@@ -183,7 +205,6 @@ async fn attempts_that_are_given_up_leave_a_clone_that_the_next_one_knows() {
 async fn an_administrator_without_the_right_is_forbidden_with_the_statement_that_gives_it() {
     for flavour in Flavour::ALL {
         let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
-        let boss = server.name("boss");
         // A right to write the tables of accounts would do as well.
         server.execute("REVOKE CREATE USER, INSERT, UPDATE, DELETE ON *.* FROM <boss>@'%'").await;
         let accounts = server.accounts().await;
@@ -191,7 +212,7 @@ async fn an_administrator_without_the_right_is_forbidden_with_the_statement_that
         assert_error(
             &error,
             ErrorKind::Forbidden,
-            &["may not create account", &format!("GRANT CREATE USER ON *.* TO `{boss}`@`%`")],
+            &["may not create account", "GRANT CREATE USER ON *.* TO `<administrator>`@`%`"],
         );
         assert_eq!(server.accounts().await, accounts);
     }

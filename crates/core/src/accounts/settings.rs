@@ -17,7 +17,7 @@ pub struct AccountSettings {
     pub allowed_endpoints: Vec<Endpoint>,
     /// The accounts that an administrator may touch.
     pub admin_accounts: AdminAccounts,
-    /// The clones, as `account@host`, that are one secret's with their base where nothing but their names says so.
+    /// The clones, as `account@host` or `account@host:port`, that are one secret's with their base where nothing but their names says so.
     pub adopted_clones: Patterns,
 }
 
@@ -105,7 +105,7 @@ crate::settings! { AccountSettings, check = check_endpoint;
         "the accounts that an administrator may touch",
         Owner, Unset, |group, value| read::set(&mut group.admin_accounts, AdminAccounts::parse(value));
     "", "ADOPTED_CLONES",
-        "clones as account@host, with * for any characters, several separated by commas", "none",
+        "clones as account@host or account@host:port, with * for any characters, several separated by commas", "none",
         "the clone accounts that are one secret's with their base where no mark says so, as on MariaDB",
         Owner, Unset, |group, value| read::set(&mut group.adopted_clones, Patterns::parse(value));
 }

@@ -210,7 +210,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
             }
             Mark::NoPlace => {
                 self.0.accounts.close(session).await;
-                Err(pair::no_place(base, current, cx))
+                Err(pair::no_place::<A>(base, current, cx))
             }
             Mark::Of(_) | Mark::None => {
                 self.0.accounts.adopt(&mut session, base, &clone, cx).await?;
@@ -250,7 +250,7 @@ impl<A: Clones> AlternatingUsers<A> {
             {
                 return Ok(previous.secret().username.clone());
             }
-            if pair::is_adopted(name, current, cx) {
+            if pair::is_adopted::<A>(name, current, cx)? {
                 return Ok(base.to_owned());
             }
             let (version, mut session) = self.open_pair(current, login, cx).await?;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::accounts::clones::base_of_pair;
-use crate::accounts::{AccountSecret, AccountSettings, Mark, clone_of};
+use crate::accounts::{AccountSecret, AccountSettings, Accounts, Mark, clone_of};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::sensitive::Sensitive;
@@ -29,27 +29,38 @@ pub(super) fn retired(account: &str, current: &AccountSecret, cx: &Context<'_>) 
 }
 
 /// Refuses to adopt where the server has no place for a mark.
-pub(super) fn no_place(base: &str, current: &AccountSecret, cx: &Context<'_>) -> Error {
+pub(super) fn no_place<A: Accounts>(base: &str, current: &AccountSecret, cx: &Context<'_>) -> Error {
     let clone = clone_of(base);
     Error::invalid(format!("a server of this kind has no place for a mark that `{clone}` is the clone of `{base}`"))
         .still_works("Nothing was changed")
-        .next(format!("If both are accounts of this secret, {}", way_out(&Mark::NoPlace, base, current, cx)))
+        .next(format!("If both are accounts of this secret, {}", way_out::<A>(&Mark::NoPlace, base, current, cx)))
 }
 
 /// Returns whether the function's owner says that a clone and its base are one secret's.
-pub(super) fn is_adopted(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> bool {
-    cx.settings::<AccountSettings>().adopted_clones.list(&entry(clone, current))
+///
+/// What counts is the server that is connected to, which the setting `endpoint` may name.
+pub(super) fn is_adopted<A: Accounts>(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+    let settings = cx.settings::<AccountSettings>();
+    if settings.adopted_clones.is_empty() {
+        return Ok(false);
+    }
+    let (host, port) = current.endpoint(settings, A::DEFAULT_PORT)?;
+    let entry = format!("{clone}@{host}");
+    Ok(settings.adopted_clones.list(&entry) || settings.adopted_clones.list(&format!("{entry}:{port}")))
 }
 
-fn entry(clone: &str, current: &AccountSecret) -> String {
-    format!("{clone}@{}", current.host.as_deref().unwrap_or_default())
+fn entry<A: Accounts>(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> String {
+    match current.endpoint(cx.settings(), A::DEFAULT_PORT) {
+        Ok((host, port)) => format!("{clone}@{host}:{port}"),
+        Err(_) => format!("{clone}@HOST"),
+    }
 }
 
 /// Returns how two accounts are said to be one secret's.
-pub(super) fn way_out(mark: &Mark, base: &str, current: &AccountSecret, cx: &Context<'_>) -> String {
+pub(super) fn way_out<A: Accounts>(mark: &Mark, base: &str, current: &AccountSecret, cx: &Context<'_>) -> String {
     match mark {
         Mark::NoPlace => {
-            let entry = entry(&clone_of(base), current);
+            let entry = entry::<A>(&clone_of(base), current, cx);
             format!(
                 "let the function's owner add {entry} to the variable ADOPTED_CLONES (of the template, the parameter AdoptedClones)"
             )

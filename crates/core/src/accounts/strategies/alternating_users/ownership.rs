@@ -22,7 +22,7 @@ impl<A: Clones> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<()> {
         let clone = &pending.username;
-        let adopted = is_adopted(clone, current, cx);
+        let adopted = is_adopted::<A>(clone, current, cx)?;
         let mut claim = Claim { adopted, known: false, passwords: vec![pending.password.clone()] };
         if let Mirrored::Equal = self.0.accounts.mirror(session, base, clone, &claim, cx).await? {
             return Ok(());
@@ -58,7 +58,7 @@ impl<A: Clones> AlternatingUsers<A> {
         let mark = self.0.accounts.mark(session, clone).await?;
         Err(refusal.or_next(format!(
             "Nothing was changed. Rename that account; or, if it is the second account of this secret, {}",
-            way_out(&mark, base, current, cx)
+            way_out::<A>(&mark, base, current, cx)
         )))
     }
 
@@ -96,7 +96,7 @@ impl<A: Clones> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<()> {
         let clone = clone_of(base);
-        if is_adopted(&clone, current, cx) {
+        if is_adopted::<A>(&clone, current, cx)? {
             return Ok(());
         }
         let mark = self.0.accounts.mark(session, &clone).await?;
@@ -130,7 +130,7 @@ impl<A: Clones> AlternatingUsers<A> {
         let error = Error::conflict(format!(
             "no version of the secret opens the server as `{account}`, and nothing there says that `{clone}` is the clone of `{base}`"
         ));
-        let way_out = way_out(&mark, base, current, cx);
+        let way_out = way_out::<A>(&mark, base, current, cx);
         Err(error.next(format!(
             "Nothing was changed. If both are accounts of this secret, {way_out}; if not, set the tag fourstep:strategy=single-user, remove AWSPENDING from the pending version, then start the rotation again"
         )))
