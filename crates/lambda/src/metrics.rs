@@ -4,7 +4,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fourstep::{Done, Error, ErrorKind};
+use fourstep::operator::Action;
+use fourstep::{Done, Error, ErrorKind, Step};
 use serde_json::{Value, json};
 
 /// How a step ended, as far as it came.
@@ -34,7 +35,8 @@ const UNKNOWN: &str = "none";
 ///   `WithoutCurrent` is the time in which AWSCURRENT may have been refused, at the most.
 /// - `Success`, `Failure`: counts by the same; and both, one of them 0, by function alone, for an alarm on all failures.
 /// - `Failure` by function and kind, for an alarm on one kind. An alarm can take no sum over dimensions.
-/// - `ActionNeeded`: 1 by function where a failure was of another kind than `Unavailable`: a person has to act.
+/// - `ActionNeeded`: 1 by function where a failure was of another kind than `Unavailable`: a person has to act. Not for what
+///   an operator asked, who reads the answer.
 /// - `Rotated`: 1 by function where finishSecret promoted a version, for an alarm on its absence.
 /// - All that is by function alone also by function and owner, so that the noise of one hides no silence of another.
 pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
@@ -53,7 +55,8 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     if without_current.is_some() {
         of_function.push(counted("Rotated"));
     }
-    let action_needed = measured.result.as_ref().err().is_some_and(|error| error.kind() != ErrorKind::Unavailable);
+    let action_needed = measured.result.as_ref().err().is_some_and(|error| error.kind() != ErrorKind::Unavailable)
+        && !measured.step.is_some_and(is_read_by_who_asked);
     if action_needed {
         of_function.push(counted("ActionNeeded"));
     }
@@ -95,6 +98,11 @@ pub(crate) fn line(measured: &Measured<'_>, now: SystemTime) -> String {
     line.to_string()
 }
 
+/// Returns whether a person waits for the answer: steps are invoked by Secrets Manager, and reconcile by a schedule.
+fn is_read_by_who_asked(name: &str) -> bool {
+    Step::ALL.iter().all(|step| step.name() != name) && name != Action::Reconcile.name()
+}
+
 fn whole_milliseconds(duration: Duration) -> Value {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).into()
 }
@@ -134,6 +142,27 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn what_an_operator_asked_raises_no_alarm_that_asks_a_person_to_act() {
+        let result = Err(Error::invalid("nobody named the account"));
+        for (step, needed) in
+            [("setSecret", true), ("reconcile", true), ("diagnose", false), ("reset", false), ("retire", false)]
+        {
+            let measured = Measured {
+                function: "rotate",
+                secret: None,
+                owner: None,
+                strategy: None,
+                step: Some(step),
+                duration: Duration::ZERO,
+                result: &result,
+            };
+            let needs = read(&line(&measured, UNIX_EPOCH)).contains("FunctionName=rotate ActionNeeded=1");
+            assert_eq!(needs, needed, "{step}");
+        }
+        assert!(Action::NAMES.contains(&"reset"));
     }
 
     #[test]
