@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -37,7 +38,8 @@ impl Operator {
     ) -> Result<Value> {
         let secret = self.describe(name).await?;
         let function = function_of(&secret)?;
-        let environment = self.environment(function).await?;
+        let variables = self.variables(function).await?.into_iter();
+        let environment: Environment = variables.filter(|(name, _)| name != EVENTS).collect();
         let rotation = rotation(&environment, &self.config);
         let store = Arc::new(SecretsManagerStore::new(self.secrets.clone()));
         let engine = Engine::new(store, environment);
@@ -51,9 +53,9 @@ impl Operator {
     }
 
     /// Reads the variables of a function.
-    async fn environment(&self, function: &str) -> Result<Environment> {
+    pub(crate) async fn variables(&self, function: &str) -> Result<HashMap<String, String>> {
         let Some(environment) = self.configuration(function).await?.environment else {
-            return Ok(Environment::default());
+            return Ok(HashMap::new());
         };
         if environment.error.is_some() {
             return Err(Error::new(
@@ -62,7 +64,6 @@ impl Operator {
                 "Let the caller use the key that encrypts them (kms:Decrypt)",
             ));
         }
-        let variables = environment.variables.unwrap_or_default();
-        Ok(variables.into_iter().filter(|(name, _)| name != EVENTS).collect())
+        Ok(environment.variables.unwrap_or_default())
     }
 }

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use fourstep::operator::Action;
+use fourstep::settings::{EngineSettings, Environment, read};
 use fourstep::{AWSCURRENT, AWSPENDING};
 use serde::Serialize;
 
@@ -94,6 +96,7 @@ impl Operator {
     /// still works; `FunctionFailed` if it could not be retired.
     pub async fn replace_compromised(&self, name: &str, start: &Start, progress: &dyn Progress) -> Result<Started> {
         let wait = start.wait.unwrap_or(DEFAULT_WAIT);
+        self.may_retire(&self.describe(name).await?).await?;
         let mut started = self.start(name, &Start { wait: Some(wait), ..start.clone() }, progress).await?;
         if let Some(ended) = started.ended.as_ref().filter(|ended| ended.outcome != Outcome::Succeeded) {
             return Err(ended.error("The compromised credential still works"));
@@ -106,6 +109,25 @@ impl Operator {
         })?;
         started.retired = Some(retired);
         Ok(started)
+    }
+
+    /// Refuses, before anything is rotated, a function that would not retire the old credential for operators. Where its
+    /// variables cannot be read, it is not known, and the end tells.
+    async fn may_retire(&self, secret: &Secret) -> Result<()> {
+        let Ok(variables) = self.variables(function_of(secret)?).await else { return Ok(()) };
+        let environment: Environment = variables.into_iter().collect();
+        let Ok(settings) = read::group::<EngineSettings>(&environment, &BTreeMap::new()) else { return Ok(()) };
+        if settings.operator_events.contains(&Action::Retire.name()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::Denied,
+            format!(
+                "the function of secret {} does not retire a credential for operators: its variable OPERATOR_EVENTS does not name it. Nothing was rotated",
+                secret.name
+            ),
+            "Let the function's owner add retire to OPERATOR_EVENTS (of the template, the parameter OperatorEvents); or rotate with fourstep start, and end the old credential at the target by hand",
+        ))
     }
 
     /// Removes AWSPENDING from a version that is of no use: it has no value, or the target refuses it.

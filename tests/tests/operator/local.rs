@@ -34,6 +34,16 @@ async fn a_half_done_rotation_is_rolled_back_without_the_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_retires_nothing_for_operators_is_told_before_a_compromised_password_is_replaced() {
+    let Some(database) = Database::start().await else { return };
+    database.break_function(&[("OPERATOR_EVENTS", "read")]);
+    let current = database.id(AWSCURRENT);
+    let ran = database.run(&["start", SECRET, "--compromised", "--yes"]);
+    ran.refused(1, &["OPERATOR_EVENTS", "Nothing was rotated", "fourstep start"]);
+    assert_eq!((database.id(AWSCURRENT), database.id(AWSPENDING)), (current, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_a_service_is_tried_with_the_functions_variables() {
     let minted = Minted::start().await;
     minted.rotated.break_function(&minted.variables());
