@@ -25,7 +25,7 @@ pub struct Preview {
 }
 
 const MASK: &str = "***";
-const NAME: &str = "fourstep-AbCdEf-00000000-0000-4000-8000-000000000000-1800000000";
+const NAME: &str = "fourstep-0123456789ab-00000000-0000-4000-8000-000000000000-1800000000";
 
 impl ProviderFile {
     /// Shows the requests that would be sent, in the order of a rotation.

@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::login::Login;
+use crate::sensitive::Sensitive;
 use crate::settings::Groups;
 
 pub use minted::Minted;
@@ -35,6 +37,9 @@ pub trait Keys: Send + Sync + 'static {
 
     /// Returns the id by which the service knows the secret's key. `None`: the secret does not say.
     fn id(&self, secret: &Self::Secret) -> Option<String>;
+
+    /// Returns the key itself. Two versions that hold the same one are of one key, whatever their ids say. `None`: there is none.
+    fn value(&self, secret: &Self::Secret) -> Option<Sensitive>;
 
     /// Returns the secret with which requests are made for the account of `current`: by default the version that the
     /// service accepts.
@@ -122,16 +127,16 @@ impl KeyName {
     #[must_use]
     pub fn new(cx: &Context<'_>) -> Self {
         let deadline = cx.deadline().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 1;
-        Self { secret: suffix(cx.secret_id()), token: cx.token().to_owned(), deadline }
+        Self { secret: mark_of(cx.secret_id()), token: cx.token().to_owned(), deadline }
     }
 
     /// Reads a name back. `None`: the key is not Fourstep's, or is another secret's.
     #[must_use]
     pub fn parse(name: &str, cx: &Context<'_>) -> Option<Self> {
-        let rest = name.strip_prefix(PREFIX)?.strip_prefix(&suffix(cx.secret_id()))?.strip_prefix('-')?;
+        let rest = name.strip_prefix(PREFIX)?.strip_prefix(&mark_of(cx.secret_id()))?.strip_prefix('-')?;
         let (token, deadline) = rest.rsplit_once('-')?;
         let deadline = deadline.parse().ok()?;
-        Some(Self { secret: suffix(cx.secret_id()), token: token.to_owned(), deadline })
+        Some(Self { secret: mark_of(cx.secret_id()), token: token.to_owned(), deadline })
     }
 
     /// Returns this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.
@@ -162,9 +167,9 @@ impl fmt::Display for KeyName {
 
 const PREFIX: &str = "fourstep-";
 
-/// Secrets Manager ends each ARN with six random characters, which tell secrets of one name apart.
-fn suffix(arn: &str) -> String {
-    let mut characters: Vec<_> = arn.chars().rev().take(6).filter(char::is_ascii_alphanumeric).collect();
-    characters.reverse();
-    characters.into_iter().collect()
+/// Returns what stands for the whole ARN, account and region included: a replica that was promoted has the last characters of
+/// its primary's.
+fn mark_of(arn: &str) -> String {
+    let hash = Sha256::digest(arn.as_bytes());
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

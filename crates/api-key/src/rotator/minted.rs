@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use fourstep::keys::{Key, KeyName, Keys, Mint};
-use fourstep::{Context, Login, Result};
+use fourstep::{Context, Login, Result, Sensitive};
 
 use crate::error::Verdict;
 use crate::secret::Secret;
@@ -16,6 +16,10 @@ impl Keys for ProviderKeys {
     fn id(&self, secret: &Secret) -> Option<String> {
         let field = self.0.provider().secret.id.as_ref()?;
         secret.text(field).map(|id| id.expose().to_owned())
+    }
+
+    fn value(&self, secret: &Secret) -> Option<Sensitive> {
+        secret.text(&self.0.provider().secret.value)
     }
 
     async fn acting<'s>(

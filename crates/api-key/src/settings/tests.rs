@@ -47,6 +47,17 @@ fn each_setting_is_read_and_refused() {
         },
         Case {
             tag: None,
+            variable: Some("API_ADMIN_PARAMETERS"),
+            look: |group| {
+                let value = serde_json::from_str("17").unwrap();
+                group.admin_parameters.allow("team-a/key", "project", &value).to_string()
+            },
+            default: "false",
+            good: &[("team-a/*:project=1*", "true"), ("team-b/*:project=*, *:scopes=17", "false")],
+            bad: &["project=17", "team-a/*:project", "team-a/*:project=", "a:b=c,"],
+        },
+        Case {
+            tag: None,
             variable: Some("API_LOOPBACK"),
             look: |group| group.loopback.to_string(),
             default: "false",

@@ -115,9 +115,17 @@ impl<K: Keys> Minted<K> {
         let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
         let listed = self.0.list(with, cx).await?;
         let is_ours = |key: &Key| KeyName::parse(&key.name, cx).is_some();
+        let is_kept = |secret: &K::Secret| {
+            let value = self.0.value(secret);
+            value.is_some() && keep.kept().any(|kept| self.0.value(kept) == value)
+        };
         let mut gone = Vec::new();
         for secret in keep.gone(|secret| self.0.id(secret)) {
             let Some(id) = self.0.id(secret) else { continue };
+            // The version that is kept may hold the same key without its id, by a person's hand.
+            if is_kept(secret) {
+                continue;
+            }
             let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
             let may_go = match found {
                 Some(None) => continue,

@@ -61,6 +61,10 @@ impl Keys for ModelKeys {
         Some(secret.id.clone())
     }
 
+    fn value(&self, secret: &KeySecret) -> Option<Sensitive> {
+        Some(secret.value.clone())
+    }
+
     async fn list(&self, with: &KeySecret, _cx: &Context<'_>) -> Result<Option<Vec<Key>>> {
         let list = |state: &mut crate::world::State<KeyService>| {
             state.target.knows(with)?;
