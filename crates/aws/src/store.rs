@@ -115,9 +115,10 @@ impl SecretStore for SecretsManagerStore {
         answer.map(drop).map_err(|error| classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id))
     }
 
-    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()> {
         let request = self.client.update_secret_version_stage().secret_id(secret_id).version_stage(label);
-        let request = request.move_to_version_id(to).set_remove_from_version_id(from.map(str::to_owned));
+        let request = request.set_move_to_version_id(to.map(str::to_owned));
+        let request = request.set_remove_from_version_id(from.map(str::to_owned));
         let answer = request.send().await;
         answer.map(drop).map_err(|error| classify(&error, &UPDATE_SECRET_VERSION_STAGE, secret_id))
     }
@@ -157,6 +158,10 @@ fn description(answer: DescribeSecretOutput) -> Description {
         replicas_behind: behind
             .map(|replica| {
                 let status = replica.status.map_or_else(|| "Unknown".to_owned(), |status| status.as_str().to_owned());
+                let status = match replica.status_message.filter(|message| !message.is_empty()) {
+                    Some(message) => format!("{status}: {message}"),
+                    None => status,
+                };
                 (replica.region.unwrap_or_default(), status)
             })
             .collect::<BTreeMap<_, _>>(),

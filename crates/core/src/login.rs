@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use crate::context::Context;
 use crate::context::versions::YOUNGEST;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS};
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE};
 use crate::version::Version;
 
 /// Tries credentials: the rotator, of which a [`Login`] needs to know no more.
@@ -20,8 +20,8 @@ pub(crate) trait Probe<S>: Send + Sync {
 
 /// Finds the version of the secret that the service accepts, lazily.
 ///
-/// The order is AWSCURRENT, AWSPENDING, AWSPREVIOUS, and only when all of these are refused the three youngest
-/// versions without a label: where a rotation was abandoned or cancelled, one of them is the live one. Only a refusal
+/// The order is AWSCURRENT, AWSPENDING, AWSPREVIOUS, what a rollback marked as perhaps live, and only when all of these are
+/// refused the three youngest versions without a label: where a rotation was abandoned or cancelled, one of them is the live one. Only a refusal
 /// by the service leads to the next version; any other error ends the search.
 pub struct Login<'a, S> {
     probe: &'a dyn Probe<S>,
@@ -73,7 +73,7 @@ impl<'a, S: Serialize + DeserializeOwned + Send + Sync> Login<'a, S> {
     {
         let mut refusal = None;
         let mut seen = Vec::new();
-        for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS] {
+        for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE] {
             let Some(id) = self.cx.id_of(label).filter(|id| !seen.contains(id)) else { continue };
             let version = self.candidate(&id, label == AWSCURRENT).await?;
             seen.push(id);

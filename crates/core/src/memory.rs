@@ -167,8 +167,8 @@ impl SecretStore for MemoryStore {
         self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| error(secret_id, exception))
     }
 
-    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
-        let request = UpdateSecretVersionStage { secret_id, stage: label, move_to: Some(to), remove_from: from };
+    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()> {
+        let request = UpdateSecretVersionStage { secret_id, stage: label, move_to: to, remove_from: from };
         self.with(|model| model.update_secret_version_stage(request)).map_err(|exception| error(secret_id, exception))
     }
 

@@ -15,6 +15,9 @@ pub const AWSPENDING: &str = "AWSPENDING";
 /// The label of the version that was current before.
 pub const AWSPREVIOUS: &str = "AWSPREVIOUS";
 
+/// Our label of a version that may be the only one that the target accepts, while a rollback takes AWSPENDING from it.
+pub(crate) const LIVE: &str = "fourstep:live";
+
 /// Where secrets are: AWS Secrets Manager, or [`MemoryStore`](crate::memory::MemoryStore) in tests.
 ///
 /// A store answers for one call at a time and keeps nothing. Errors: `Unavailable` for no answer and for throttling,
@@ -43,8 +46,8 @@ pub trait SecretStore: Send + Sync {
     /// Removes AWSPENDING from a version, and fails if it is not on it.
     async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()>;
 
-    /// Puts a label of our own on version `to`, and takes it from version `from`, which has it.
-    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()>;
+    /// Puts a label of our own on version `to`, if there is one, and takes it from version `from`, which has it.
+    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()>;
 
     /// Lists the versions without a label, youngest first. Secrets Manager keeps each for at least 24 hours.
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>>;
@@ -69,7 +72,8 @@ pub struct Description {
     pub deleted: Option<SystemTime>,
     /// The region of the primary, where the secret is replicated.
     pub primary_region: Option<String>,
-    /// The replica regions whose copy is not `InSync`, with the status that Secrets Manager gives.
+    /// The replica regions whose copy is not `InSync`, with the status that Secrets Manager gives,
+    /// and its reason: `Failed: …`.
     pub replicas_behind: BTreeMap<String, String>,
 }
 

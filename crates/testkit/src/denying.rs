@@ -37,7 +37,7 @@ impl SecretStore for Denying {
     async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
         self.store.unstage(secret_id, version_id).await
     }
-    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()> {
         self.store.mark(secret_id, label, to, from).await
     }
     async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {

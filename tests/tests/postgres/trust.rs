@@ -171,6 +171,9 @@ async fn a_credential_that_was_retired_for_a_leak_comes_back_only_by_its_id() {
         let version = version.map(str::to_owned);
         world.operate(Action::Recover { attempts: 5, skip: vec![], version, leaked_anyway })
     };
+    let advice = world.operate(Action::Diagnose).await.unwrap().reply.unwrap();
+    assert!(advice.message.contains("others may know its credential"), "{advice:?}");
+    assert!(advice.next.unwrap().contains(&format!("fourstep recover app --version {leaked} --leaked-anyway")));
     let error = recover(None, false).await.unwrap_err();
     assert_error(&server, &error, ErrorKind::Conflict, &[&leaked, "recover", "--leaked-anyway"]);
     recover(Some(&leaked), true).await.unwrap();

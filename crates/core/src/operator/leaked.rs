@@ -87,6 +87,6 @@ async fn value_of(version: &str, cx: &Context<'_>) -> Result<Option<StoredValue>
 }
 
 async fn put(label: &str, version: &str, from: Option<&str>, cx: &Context<'_>) -> Result<()> {
-    cx.store().mark(cx.secret_id(), label, version, from).await?;
+    cx.store().mark(cx.secret_id(), label, Some(version), from).await?;
     cx.describe_again().await
 }

@@ -11,7 +11,7 @@ use crate::rotation::Rotation;
 use crate::sensitive::Sensitive;
 use crate::slots::Slots;
 use crate::step::{Step, StepEvent};
-use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Put, StoredContent};
+use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE, Put, StoredContent};
 
 /// What a rollback came to.
 pub(super) enum Rolled {
@@ -48,9 +48,10 @@ pub(super) async fn roll_back(
     if !(leaked_anyway && version.is_some()) && Leaked::read(cx).await?.has(&older, cx).await? {
         return Err(leaked::refusal(&older, "rollback", cx));
     }
+    // One of another shape would stay pending, and every rotation after it would be refused.
+    rotator.made(&older, cx).await?.ok_or_else(|| no_value(&older))?;
     // A credential that these kinds revoked cannot be made to work again; the others install the value anew.
     if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) {
-        rotator.made(&older, cx).await?.ok_or_else(|| no_value(&older))?;
         if !rotator.opens(&older, cx).await? {
             return Err(Error::conflict(format!(
                 "the target refuses the credential of version {older}: it is revoked"
@@ -92,12 +93,28 @@ async fn back_to_current(
 async fn stage_value(version: &str, cx: &Context<'_>) -> Result<Rolled> {
     let value = value_of(version, cx).await?.ok_or_else(|| no_value(version))?;
     let token = new_token();
+    if let Some(pending) = cx.under_way() {
+        keep_findable(&pending, cx).await?;
+    }
     // PutSecretValue takes AWSPENDING from whichever version has it, without comparing.
     cx.fence().await?;
     match cx.store().put_pending(cx.secret_id(), &token, &value, None).await? {
         Put::Stored => Ok(Rolled::Staged(token)),
         Put::OtherValueStored => Err(Error::other("a token that was made just now is taken")),
     }
+}
+
+/// Marks the version that loses AWSPENDING: the target may accept no other, and where the function may not list versions, one
+/// without a label is found by nobody. finishSecret takes the mark away.
+async fn keep_findable(pending: &str, cx: &Context<'_>) -> Result<()> {
+    let marked = cx.id_of(LIVE);
+    // Without a value, createSecret never came to its end, and the target knows nothing of it.
+    if marked.as_deref() == Some(pending) || value_of(pending, cx).await?.is_none() {
+        return Ok(());
+    }
+    cx.fence().await?;
+    cx.store().mark(cx.secret_id(), LIVE, Some(pending), marked.as_deref()).await?;
+    cx.describe_again().await
 }
 
 async fn value_of(version: &str, cx: &Context<'_>) -> Result<Option<Sensitive>> {

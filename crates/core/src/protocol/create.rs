@@ -17,9 +17,9 @@ use crate::store::{AWSPREVIOUS, Put, StoredContent};
 use crate::version::{Version, learn};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
-    // Where making a credential changes nothing, the store itself tells whether there is one already: it never
-    // replaces the value of a version. That spares a read.
-    if R::SLOTS.create_touches_target() && cx.pending_is_stored().await? {
+    // Secrets Manager never replaces the value of a version, and emulations of it do. What is stored may be live by now, and
+    // it is never too early for it.
+    if cx.pending_is_stored().await? {
         return Ok(Outcome::AlreadyDone.into());
     }
     let current = cx.first_value::<R::Secret>().await?;
@@ -66,7 +66,7 @@ async fn make_room<R: Rotator>(
     login: &Login<'_, R::Secret>,
     cx: &Context<'_>,
 ) -> Result<()> {
-    // Never retire what may be the only login.
+    // Then it may be the only login, and the rotation repairs that.
     if !cx.retry(|| login.current_opens(current)).await? {
         return Ok(());
     }

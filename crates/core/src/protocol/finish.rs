@@ -11,7 +11,7 @@ use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
 use crate::settings::{EngineSettings, Retire};
 use crate::slots::Slots;
-use crate::store::{AWSCURRENT, AWSPREVIOUS};
+use crate::store::{AWSCURRENT, AWSPREVIOUS, LIVE};
 use crate::version::Version;
 
 pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
@@ -29,6 +29,7 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         Err(error) => return Err(error),
     }
     promote(cx).await?;
+    unmark_live(cx).await;
     let without_current =
         if cx.overlaps() { Duration::ZERO } else { cx.now().duration_since(pending.created()).unwrap_or_default() };
     if has_old_credentials(R::SLOTS, cx) {
@@ -64,6 +65,18 @@ async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) 
     let current = cx.current::<R::Secret>().await?;
     let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
     let previous = previous.as_deref().map(Version::secret);
+    if at_finish && previous.is_some() && !cx.has_opened(current.id()) {
+        let login = Login::new(rotator, cx);
+        if !cx.retry(|| login.current_opens(&current)).await? {
+            return Err(Error::conflict(
+                "the target refuses AWSCURRENT, so what AWSPREVIOUS opens may be the only login",
+            )
+            .next(format!(
+                "Nothing was changed. Find the version that works: fourstep recover {}",
+                cx.secret_argument()
+            )));
+        }
+    }
     let (kept, gone) = if at_finish { (None, previous) } else { (previous, None) };
     let keep = Keep {
         kept: [Some(current.secret()), kept].into_iter().flatten().collect(),
@@ -97,6 +110,14 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
     .next("Somebody else moved it; nothing was changed. Look at the versions of the secret before rotating again"))
 }
 
+/// Takes the mark of a rollback away, now that AWSCURRENT is proved: nothing depends on what has it.
+async fn unmark_live(cx: &Context<'_>) {
+    let Some(marked) = cx.id_of(LIVE) else { return };
+    if let Err(error) = cx.store().mark(cx.secret_id(), LIVE, None, Some(&marked)).await {
+        tracing::warn!(kind = error.kind().name(), message = %error, "a label that is not needed could not be removed yet");
+    }
+}
+
 /// Reads the labels anew. What they name as kept and gone is right only once they show the promotion.
 async fn see_promoted(cx: &Context<'_>) -> Result<()> {
     let mut backoff = Backoff::for_visibility();
@@ -114,6 +135,9 @@ async fn see_promoted(cx: &Context<'_>) -> Result<()> {
     }
 }
 
+/// What the status of a replica begins with that Secrets Manager gave up; waiting does not help it.
+const FAILED: &str = "Failed";
+
 /// Consumers in replica regions read the old version until it is replaced there.
 async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
     let mut backoff = Backoff::for_target();
@@ -121,6 +145,18 @@ async fn replicas_in_sync(cx: &Context<'_>) -> Result<()> {
         let behind = cx.description().replicas_behind;
         if behind.is_empty() {
             return Ok(());
+        }
+        let failed: Vec<_> = behind.iter().filter(|(_, status)| status.starts_with(FAILED)).collect();
+        if !failed.is_empty() {
+            let regions: Vec<_> = failed.iter().map(|(region, status)| format!("{region} ({status})")).collect();
+            return Err(Error::conflict(format!(
+                "the copy of the secret in another region failed, and its consumers still read the old version: {}",
+                regions.join(", ")
+            ))
+            .next(format!(
+                "Put the replica right: aws secretsmanager replicate-secret-to-regions --force-overwrite-replica-secret, or remove it by remove-regions-from-replication. Then complete the clean-up: fourstep reconcile {}",
+                cx.secret_argument()
+            )));
         }
         if !cx.pause(&mut backoff).await {
             let regions: Vec<_> = behind.iter().map(|(region, status)| format!("{region} ({status})")).collect();

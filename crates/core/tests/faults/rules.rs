@@ -5,6 +5,7 @@ mod admin;
 mod create;
 mod credentials;
 mod finish;
+mod lost;
 mod operator;
 mod staging;
 pub mod two_passwords;

@@ -298,7 +298,7 @@ impl<T: Target> SecretStore for WorldStore<T> {
         self.ask(Call::StoreWrite, "UpdateSecretVersionStage", unstage).await
     }
 
-    async fn mark(&self, secret_id: &str, label: &str, to: &str, from: Option<&str>) -> Result<()> {
+    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()> {
         let mark = async |store: &MemoryStore| store.mark(secret_id, label, to, from).await;
         self.ask(Call::StoreWrite, "UpdateSecretVersionStage", mark).await
     }

@@ -27,7 +27,7 @@ fn create_again<K: Kind>() {
 #[test]
 fn create_reads_back_a_value_whose_answer_was_lost() {
     let (world, token) = second::<Single>();
-    fault_at::<Single>(&world, 4, Fault::ReplyLost);
+    fault_at::<Single>(&world, 5, Fault::ReplyLost);
     assert_eq!(step::<Single>(&world, Step::Create, &token).unwrap().outcome, Outcome::Done);
     assert_eq!(calls::<Single>(&world).last(), Some(&"GetSecretValue"));
 }

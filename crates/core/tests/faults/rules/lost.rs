@@ -1,0 +1,168 @@
+//! What once lost a credential, or gave it to another.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::driver::retire;
+use crate::kinds::SingleAtOnce;
+
+fn operated<K: Kind>(world: &TheWorld<K>, action: Action, at_finish: bool) -> Result<Done, Error> {
+    world.state().journal.clear();
+    let running = operate::<K>(world, action, FUNCTION, &[("RETIRE", retire(at_finish))]);
+    finish::<K>(world, running).expect("no crash is planned").result
+}
+
+fn put_by_hand<K: Kind>(world: &TheWorld<K>, json: &str) {
+    // What a person does is no violation; what follows from it must be none.
+    world.state().check = |_| Ok(());
+    world.state().model.put_secret_value(PutSecretValue::current("app", json)).expect("a person may put a value");
+}
+
+/// Emulations of Secrets Manager replace the value of a version: after setSecret the one that is live would be lost.
+#[test]
+fn create_never_stores_over_a_value_of_any_kind() {
+    fn stores_nothing<K: Kind>() {
+        let (world, token) = second::<K>();
+        steps::<K>(&world, &[Step::Create], &token);
+        assert_eq!(step::<K>(&world, Step::Create, &token).unwrap().outcome, Outcome::AlreadyDone);
+        assert_eq!(calls::<K>(&world), ["DescribeSecret", "GetSecretValue"]);
+    }
+    for kind in [
+        stores_nothing::<Single>,
+        stores_nothing::<Alternating>,
+        stores_nothing::<Dual>,
+        stores_nothing::<Limited>,
+        stores_nothing::<Ssh>,
+        stores_nothing::<Push>,
+    ] {
+        kind();
+    }
+}
+
+#[test]
+fn a_pending_value_that_is_stored_is_never_too_young() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &[Step::Create, Step::Set], &token);
+    world.state().model.secret_mut("app").unwrap().tags = BTreeMap::from([("fourstep:min-age".into(), "1000d".into())]);
+    assert!(!world.state().opens(AWSCURRENT));
+    steps::<Single>(&world, &Step::ALL, &token);
+    assert!(world.state().opens(AWSCURRENT));
+}
+
+#[test]
+fn what_may_be_the_last_login_is_retired_by_nobody() {
+    fn left<K: Kind>(dead: &str) {
+        let (world, token) = second::<K>();
+        steps::<K>(&world, &Step::ALL, &token);
+        let live = value::<K>(&world, AWSCURRENT);
+        put_by_hand::<K>(&world, dead);
+        assert_eq!(value::<K>(&world, AWSPREVIOUS), live);
+        world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+        for action in [Action::Reconcile, Action::Retire] {
+            let error = operated::<K>(&world, action, true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+            assert!(error.to_string().contains("fourstep recover"), "{error}");
+            assert!(world.state().opens(AWSPREVIOUS), "the only login works on");
+        }
+    }
+    left::<Limited>(r#"{"id":"k77","value":"dead"}"#);
+    left::<Alternating>(&TYPED_BY_HAND.replace("\"username\"", "\"masterarn\":\"admin\",\"username\""));
+    left::<Dual>(TYPED_BY_HAND);
+}
+
+#[test]
+fn a_key_that_is_kept_is_deleted_by_no_other_versions_id() {
+    let (world, token) = second::<Limited>();
+    steps::<Limited>(&world, &Step::ALL, &token);
+    let live: serde_json::Value = serde_json::from_str(&value::<Limited>(&world, AWSCURRENT).unwrap()).unwrap();
+    for id in ["", "k77"] {
+        put_by_hand::<Limited>(&world, &serde_json::json!({"id": id, "value": live["value"]}).to_string());
+        let at_finish = finish::<Limited>(&world, operate::<Limited>(&world, Action::Retire, FUNCTION, &[]));
+        at_finish.expect("no crash is planned").result.unwrap();
+        assert!(world.state().opens(AWSCURRENT), "the key of AWSCURRENT works on, whatever its id says");
+    }
+}
+
+#[test]
+fn a_rollback_to_a_value_of_another_shape_leaves_nothing_pending() {
+    fn refused<K: Kind>() {
+        let (world, token) = second::<K>();
+        steps::<K>(&world, &Step::ALL, &token);
+        world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+        let live = value::<K>(&world, AWSCURRENT).unwrap();
+        put_by_hand::<K>(&world, r#"{"shape":"another"}"#);
+        let other = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+        put_by_hand::<K>(&world, &live);
+        let rollback = Action::Rollback { version: Some(other), leaked_anyway: false };
+        let error = operated::<K>(&world, rollback, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert_eq!(world.state().pending(), "");
+    }
+    refused::<Single>();
+    refused::<Alternating>();
+    refused::<Limited>();
+    refused::<Ssh>();
+}
+
+/// Killed at each call, with a role that may not list versions: what opens the target is found all the same.
+#[test]
+fn a_rollback_keeps_the_live_version_findable_where_versions_cannot_be_listed() {
+    let mut at = 0;
+    loop {
+        at += 1;
+        let (world, token) = second::<SingleAtOnce>();
+        steps::<SingleAtOnce>(&world, &[Step::Create, Step::Set], &token);
+        assert!(world.state().opens(AWSPENDING) && !world.state().opens(AWSCURRENT));
+        world.state().check = |_| Ok(());
+        world.state().forbidden = Some("ListSecretVersionIds");
+        fault_at::<SingleAtOnce>(&world, at, Fault::CrashAfter);
+        let rollback = Action::Rollback { version: None, leaked_anyway: false };
+        let ended = finish::<SingleAtOnce>(&world, operate::<SingleAtOnce>(&world, rollback, FUNCTION, &[]));
+        world.state().plan.clear();
+        world.state().crashed = false;
+        if ended.is_none() {
+            let recover = Action::Recover { attempts: 9, skip: vec![], version: None, leaked_anyway: false };
+            operated::<SingleAtOnce>(&world, recover, false)
+                .unwrap_or_else(|error| panic!("killed at call {at}: {error}"));
+        }
+        assert!(world.state().opens(AWSCURRENT), "killed at call {at}");
+        if ended.is_some() {
+            break;
+        }
+    }
+    assert!(at > 12, "it was killed {at} times");
+}
+
+#[test]
+fn a_rollback_takes_its_own_label_away() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &[Step::Create, Step::Set], &token);
+    world.state().check = |_| Ok(());
+    operated::<Single>(&world, Action::Rollback { version: None, leaked_anyway: false }, false).unwrap();
+    assert!(world.state().opens(AWSCURRENT));
+    let state = world.state();
+    let labels = state.model.secret("app").unwrap().versions.iter().flat_map(|version| version.labels.clone());
+    assert_eq!(labels.filter(|label| label.starts_with("fourstep:")).count(), 0);
+}
+
+#[test]
+fn a_replica_that_failed_asks_a_person_to_act() {
+    let (world, token) = second::<Alternating>();
+    steps::<Alternating>(&world, &[Step::Create, Step::Set, Step::Test], &token);
+    let failed = "Failed: Secret name app already exists in region eu-west-1";
+    world.state().model.secret_mut("app").unwrap().replicas = BTreeMap::from([
+        ("eu-west-1".to_owned(), failed.to_owned()),
+        ("eu-west-2".to_owned(), "InProgress".to_owned()),
+    ]);
+    let before = world.state().now;
+    let report = finish::<Alternating>(&world, invoke::<Alternating>(&world, Step::Finish, &token, true)).unwrap();
+    let error = report.result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    for part in ["eu-west-1 (Failed: Secret name app", "replicate-secret-to-regions", "AWSCURRENT is promoted"] {
+        assert!(error.to_string().contains(part), "no `{part}` in: {error}");
+    }
+    assert!(world.state().opens(AWSPREVIOUS) && world.state().opens(AWSCURRENT));
+    let waited = world.state().now.duration_since(before).unwrap();
+    assert!(waited < Duration::from_secs(2), "nothing is waited for: {waited:?}");
+}
