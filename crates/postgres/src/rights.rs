@@ -99,7 +99,8 @@ const LEAVE: &str = "if you give both accounts their rights yourself, set the ta
 
 /// Returns what the session's account lacks of what the other may, each right with its number and its first few objects.
 async fn lacking(session: &mut Session, other: &str, granted: bool) -> Result<Vec<String>> {
-    let rows = session.run(&query(other, granted), &Operation::new("compare the rights of the two roles")).await?;
+    let query = query(other, granted, session.is_at_least(12));
+    let rows = session.run(&query, &Operation::new("compare the rights of the two roles")).await?;
     Ok(rows
         .iter()
         .map(|row| match (optional(row, 3), text(row, 0)) {
@@ -122,8 +123,10 @@ const GRANTED: [(&str, &str, &str); 8] = [
 ];
 
 /// One pass over what the server notes of a role anyway (`pg_shdepend`), however many objects the database has.
-fn query(other: &str, granted: bool) -> String {
+fn query(other: &str, granted: bool, inlines: bool) -> String {
     let other = literal(other);
+    // Before 12, what WITH names is never inlined, and the word is not known.
+    let once = if inlines { "AS MATERIALIZED" } else { "AS" };
     let mut kinds = vec![format!(
         "SELECT dbid, classid, objid, objsubid, 'ownership' AS lacks FROM noted
               WHERE deptype = 'o' AND NOT pg_has_role(me, other, 'USAGE') AND {NOT_ITS_OWN}"
@@ -155,10 +158,10 @@ fn query(other: &str, granted: bool) -> String {
     }
     let kinds = kinds.join(" UNION ALL ");
     format!(
-        "WITH who AS MATERIALIZED (
+        "WITH who {once} (
               SELECT me.oid AS me, other.oid AS other FROM pg_roles me, pg_roles other
                WHERE me.rolname = session_user AND other.rolname = {other}),
-              noted AS MATERIALIZED (
+              noted {once} (
               SELECT me, other, dbid, classid, objid, objsubid, deptype,
                      dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) AS here
                 FROM who JOIN pg_shdepend ON refclassid = 'pg_authid'::regclass AND refobjid = other
@@ -185,4 +188,15 @@ fn kind(catalog: &str, acl: &str, part: &str, may: &str) -> String {
                                 FROM aclexplode({acl}) WHERE grantee = other) access
           WHERE deptype = 'a' AND here AND classid = '{class}'::regclass AND NOT {may}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_before_12_gets_no_word_that_it_does_not_know() {
+        assert!(query("app", true, true).contains("MATERIALIZED"));
+        assert!(!query("app", true, false).contains("MATERIALIZED"));
+    }
 }

@@ -14,6 +14,9 @@ use crate::identifier;
 
 const DEFAULT_DATABASE: &str = "postgres";
 
+/// 10 is the first version that knows SCRAM-SHA-256.
+const LEAST_VERSION: u32 = 100_000;
+
 /// What holds in each transaction, and for nobody after it: a pooler may give the session to somebody else then.
 ///
 /// - Functions and operators are the server's own. The database may be the account's, and an administrator must not
@@ -101,6 +104,13 @@ impl Session {
 
     /// Reads who we are and what the server is.
     async fn start(&mut self) -> Result<()> {
+        // The server says it with the login; an older one does not know all that we ask.
+        if let Some(version) = self.connection.server_version_num()
+            && version < LEAST_VERSION
+        {
+            return Err(Error::invalid(format!("{} is of version {}", self.destination, version_text(version)))
+                .next(format!("Upgrade the server: this function needs version {} or later", LEAST_VERSION / 10_000)));
+        }
         let rows = self.run(START, &Operation::new("begin the session")).await?;
         let text = |column| rows.last().map(|row| text(row, column)).unwrap_or_default();
         let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
@@ -234,6 +244,13 @@ pub(crate) fn text(row: &PgRow, column: usize) -> String {
 /// Reads a column as text. `None`: it is NULL.
 pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
+}
+
+/// Writes the number of a version as people do.
+fn version_text(version: u32) -> String {
+    let (major, minor) = (version / 10_000, version % 10_000);
+    // Before 10, two numbers were of the major version.
+    if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") }
 }
 
 /// Sets everything but host and database that the driver would otherwise take from PG* variables. Never print it: it shows

@@ -5,9 +5,11 @@ use std::time::Duration;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::postgres::Postgres;
 use sqlx::{Connection, Executor};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::world::{
-    FIRST, assert_error, assert_said, has_grantors, opens, secret, shared, shared_with_admin, world_of,
+    FIRST, assert_error, assert_said, has_grantors, opens, secret, secret_at, shared, shared_with_admin, world_of,
 };
 
 #[tokio::test]
@@ -64,6 +66,38 @@ async fn a_database_that_is_absent_is_named_with_its_field() {
     let mut world = world_of(&secret);
     let said = "setSecret: PostgreSQL at SERVER has no database `nowhere` (SQLSTATE 3D000). This step changed nothing at the target, and did not learn which version opens it. Correct `dbname` in the secret's JSON; without it, the database is `postgres`.";
     assert_said(&server, &world.failing_set().await, ErrorKind::Invalid, said);
+}
+
+/// Lets everybody in as a server of this version does, and then has nothing more to say.
+async fn of_version(version: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let parameter = format!("server_version\0{version}\0");
+    let length = u32::try_from(parameter.len() + 4).unwrap();
+    let message =
+        [b"R\0\0\0\x08\0\0\0\0S".as_slice(), &length.to_be_bytes(), parameter.as_bytes(), b"Z\0\0\0\x05I"].concat();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut startup = [0; 1024];
+            let _ = client.read(&mut startup).await;
+            let _ = client.write_all(&message).await;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_of_a_version_that_is_too_old_is_told_with_the_least_one() {
+    for (version, told) in [("9.6.24", "9.6"), ("8.0.2", "8.0")] {
+        let port = of_version(version).await;
+        let mut world = world_of(&secret_at("127.0.0.1", port, "app", FIRST));
+        world.limit = Duration::from_secs(2);
+        let error = world.failing_set().await;
+        let said = format!(
+            "setSecret: PostgreSQL at 127.0.0.1:{port} is of version {told}. This step changed nothing at the target, and did not learn which version opens it. Upgrade the server: this function needs version 10 or later."
+        );
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Invalid, said));
+    }
 }
 
 /// Before version 16, a role that replicates is a superuser's matter.
