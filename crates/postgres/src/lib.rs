@@ -12,6 +12,7 @@
 //!   clones/pair.rs        what the server knows of the two
 //! password.rs           sets a password
 //! rights.rs             proves that an account may do what the other one of its pair may
+//!   rights/role.rs        proves that a clone acts as its base, and goes on so
 //! mark.rs               our mark on a clone
 //! account.rs            what the server knows of a role
 //! verifier.rs           what is stored in place of a password
@@ -54,6 +55,10 @@
 //! one of MD5. The server has to ask for the password: a login that `pg_hba.conf` lets in by `trust` proves neither that
 //! the password is right nor that the server is the one at which it was set. By SCRAM, the server proves in turn that it
 //! has the verifier.
+//!
+//! With alternating-users, the clone acts as its base by `ALTER ROLE … SET role`. Until 12.21, 13.17, 14.14, 15.9, 16.5
+//! and 17.1, the server forgets that where a connection pool resets a session (`DISCARD ALL`), and these six ignore it
+//! from the start. testSecret then fails, and says which version to upgrade to and what else can be done.
 
 mod account;
 mod accounts;

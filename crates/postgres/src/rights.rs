@@ -1,9 +1,12 @@
+mod role;
+
 use fourstep::{Error, Result};
 use fourstep_server::Operation;
 
-use crate::account::{NOT_ITS_OWN, acts_as};
+use crate::account::NOT_ITS_OWN;
 use crate::identifier::{literal, quote};
 use crate::mark::{base_in, has_mark};
+use crate::rights::role::LEAVE;
 use crate::session::{Session, optional, text};
 
 /// How many objects of an account are looked at: more than any database of ours has, and few enough for a second.
@@ -14,8 +17,7 @@ const NAMED: u32 = 3;
 
 /// Proves that the session's account may do what the other one of its pair may.
 ///
-/// A clone has to act as its base: `ALTER ROLE … SET role` is no proof, since the server takes a role that the account
-/// may not use, and the login then succeeds with a warning and without it. Whichever of the two is asked, the server says
+/// A clone has to act as its base, and to go on so: see `role.rs`. Whichever of the two is asked, the server says
 /// by `has_…_privilege` whether it may do what the other was granted, and whether it has the rights of an owner over what
 /// the other owns, in this database and where that is shared. What a clone of ours was granted by name does not count:
 /// its sessions act as the base, and do not have it either.
@@ -33,7 +35,7 @@ pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result
     let rows = session.run(&query, &Operation::new("read the comments on the two roles")).await?;
     let comment = |role: &str| rows.iter().find(|row| text(row, 0) == role).map(|row| optional(row, 1));
     if let Some(base) = comment(account).flatten().as_deref().and_then(base_in) {
-        check_role(session, account, &base).await?;
+        role::check(session, account, &base).await?;
         let lacking = lacking(session, &base, true).await?;
         return if lacking.is_empty() { Ok(()) } else { Err(less_than_base(session, account, &base, &lacking)) };
     }
@@ -41,35 +43,6 @@ pub(crate) async fn check_rights(session: &mut Session, account: &str) -> Result
     let ours = has_mark(comment.as_deref(), account);
     let lacking = lacking(session, &clone, !ours).await?;
     if lacking.is_empty() { Ok(()) } else { Err(less_than_clone(session, account, &clone, &lacking)) }
-}
-
-/// Proves that the session of a clone began as those of its base do: as the base, or as the role that the base sets.
-async fn check_role(session: &mut Session, account: &str, base: &str) -> Result<()> {
-    let query = format!(
-        "SELECT {} FROM (SELECT split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value, setdatabase
-                           FROM pg_db_role_setting, unnest(setconfig) entry
-                          WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = {base})) setting
-          WHERE name = 'role' AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-          ORDER BY setdatabase DESC LIMIT 1",
-        acts_as(&literal(base), session.is_at_least(16)),
-        base = literal(base)
-    );
-    let rows = session.run(&query, &Operation::new("look up the role of the base")).await?;
-    let role = rows.first().map_or_else(|| base.to_owned(), |row| text(row, 0));
-    if session.acts_as() == role {
-        return Ok(());
-    }
-    let (base_role, clone_role) = (quote(base), quote(account));
-    let does = if role == base { "does not act as its base" } else { "does not act as the role of its base" };
-    Err(Error::forbidden(format!(
-        "the account `{account}` of {} {does} `{role}`, and so may not do what that may: its sessions begin as `{}`",
-        session.destination(),
-        session.acts_as()
-    ))
-    .next(format!(
-        "Run: GRANT {base_role} TO {clone_role}; ALTER ROLE {clone_role} SET role = {}; or, {LEAVE}",
-        literal(&role)
-    )))
 }
 
 fn less_than_base(session: &Session, account: &str, base: &str, lacking: &[String]) -> Error {
@@ -94,8 +67,6 @@ fn less_than_clone(session: &Session, account: &str, clone: &str, lacking: &[Str
         "Run, in each database that is named: REASSIGN OWNED BY {clone_role} TO {base_role}; and grant {base_role} what else is named; or, {LEAVE}"
     ))
 }
-
-const LEAVE: &str = "if you give both accounts their rights yourself, set the tag fourstep:grants=leave";
 
 /// Returns what the session's account lacks of what the other may, each right with its number and its first few objects.
 async fn lacking(session: &mut Session, other: &str, granted: bool) -> Result<Vec<String>> {

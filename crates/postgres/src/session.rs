@@ -224,6 +224,11 @@ impl Session {
         self.version >= major * 10_000
     }
 
+    /// Returns the server's version as the server numbers it: 150018 for 15.18.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
     /// Returns the server, for messages.
     pub(crate) fn destination(&self) -> &Destination {
         &self.destination
@@ -247,7 +252,7 @@ pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
 }
 
 /// Writes the number of a version as people do.
-fn version_text(version: u32) -> String {
+pub(crate) fn version_text(version: u32) -> String {
     let (major, minor) = (version / 10_000, version % 10_000);
     // Before 10, two numbers were of the major version.
     if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") }

@@ -50,6 +50,15 @@ impl PgBouncer {
     ///
     /// If it does not start; if it is not installed and `CI` is set.
     pub async fn start(server: u16, mode: &str, lookup: &Lookup) -> Option<Self> {
+        Self::start_with_query(server, mode, lookup, "").await
+    }
+
+    /// The same, with a query that each session at the server begins with (`connect_query`).
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with_query(server: u16, mode: &str, lookup: &Lookup, query: &str) -> Option<Self> {
         if !Path::new(PROGRAM).exists() {
             skip("PgBouncer is not installed; `cargo xtask setup` installs it");
             return None;
@@ -58,15 +67,19 @@ impl PgBouncer {
         let user = User::not_root(false);
         let directory = user.directory("pgbouncer");
         let port = free_port();
-        let (list, query) = match lookup {
+        let begin = match query {
+            "" => String::new(),
+            query => format!(" connect_query='{}'", query.replace('\'', "''")),
+        };
+        let (list, lookup) = match lookup {
             Lookup::OwnList(accounts) => (accounts.clone(), String::new()),
             Lookup::AtServer { user, password } => (vec![(*user, *password)], format!("auth_user = {user}\n")),
         };
         let list: String = list.iter().map(|(user, password)| format!("\"{user}\" \"{password}\"\n")).collect();
         let users = directory.path().join("users");
         let config = format!(
-            "[databases]\npostgres = host=127.0.0.1 port={server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\n{query}\
+            "[databases]\npostgres = host=127.0.0.1 port={server}{begin}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\n{lookup}\
              pool_mode = {mode}\ndefault_pool_size = 1\nserver_login_retry = 1\n",
             users.display()
         );

@@ -16,10 +16,13 @@ use crate::world::{FIRST, assert_said, opens, pair_of, secret_at, server, server
 /// A server whose pooler looks passwords up at the server, and hands each transaction to any session.
 async fn pooled() -> Option<(Postgres, PgBouncer)> {
     let server = server().await?;
-    server.execute("CREATE ROLE pooler SUPERUSER LOGIN PASSWORD 'pooler-password'").await;
-    let lookup = Lookup::AtServer { user: "pooler", password: "pooler-password" };
-    let pooler = PgBouncer::start(server.port(), "transaction", &lookup).await?;
+    let pooler = PgBouncer::start(server.port(), "transaction", &look_up_at(&server).await).await?;
     Some((server, pooler))
+}
+
+async fn look_up_at(server: &Postgres) -> Lookup {
+    server.execute("CREATE ROLE pooler SUPERUSER LOGIN PASSWORD 'pooler-password'").await;
+    Lookup::AtServer { user: "pooler", password: "pooler-password" }
 }
 
 fn at(pooler: &PgBouncer, user: &str, password: &str) -> Value {
@@ -57,6 +60,57 @@ async fn a_rotation_through_a_pooler_of_transactions_leaves_nothing_in_its_sessi
     world.step(Step::Finish, &token).await.unwrap();
     assert!(opens(&server, &world.current()).await);
     consumer.close().await.unwrap();
+}
+
+/// In mode `session` a pooler sends `DISCARD ALL` before another client has the session.
+#[tokio::test]
+async fn the_next_client_of_a_pool_of_sessions_acts_as_the_base_too() {
+    let Some((server, mut world)) = server_with_admin().await else { return };
+    let lookup = look_up_at(&server).await;
+    let Some(pooler) = PgBouncer::start(server.port(), "session", &lookup).await else { return };
+    world.rotate().await.unwrap();
+    let clone = world.current();
+    let (user, password) = (clone["username"].as_str().unwrap(), clone["password"].as_str().unwrap());
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let mut client = pooler.connect(user, password).await.unwrap();
+        let row = client.fetch_one("SELECT pg_backend_pid(), session_user::text, current_user::text").await.unwrap();
+        assert_eq!((row.get::<&str, _>(1), row.get::<&str, _>(2)), ("app_clone", "app"));
+        sessions.push(row.get::<i32, _>(0));
+        client.close().await.unwrap();
+    }
+    assert_eq!(sessions[0], sessions[1], "both had one session");
+}
+
+/// Before the minor versions of November 2024, the server itself did what this pooler brings about.
+#[tokio::test]
+async fn a_clone_that_a_pool_does_not_bring_back_as_its_base_is_forbidden_with_the_ways_out() {
+    let Some((server, mut world)) = server_with_admin().await else { return };
+    let lookup = look_up_at(&server).await;
+    let begin = "SELECT set_config('role', CASE session_user WHEN 'app_clone' THEN 'app' ELSE 'none' END, false)";
+    let Some(pooler) = PgBouncer::start_with_query(server.port(), "transaction", &lookup, begin).await else { return };
+    let token = world.start();
+    world.step(Step::Create, &token).await.unwrap();
+    world.step(Step::Set, &token).await.unwrap();
+    server.execute("ALTER ROLE app_clone RESET role").await;
+    world.variable("ALLOWED_ENDPOINTS", "127.0.0.1");
+    world.tag("fourstep:endpoint", &format!("127.0.0.1:{}", pooler.port()));
+    let error = world.step(Step::Test, &token).await.unwrap_err();
+    let parts = [
+        "a session of account `app_clone` of PostgreSQL at ",
+        " begins as `app`, as its base, but goes on as `app_clone` once a connection pool has reset it (DISCARD ALL, RESET SESSION AUTHORIZATION). ",
+        "ALTER ROLE \"app_clone\" SET role = 'app'; or, ",
+        "fourstep:grants=leave",
+    ];
+    assert_error(&error, ErrorKind::Forbidden, &parts);
+    assert_eq!(world.current()["username"], "app", "nothing is promoted");
+    // The session that the pooler hands on is as it was.
+    let pending = world.pending();
+    let (user, password) = (pending["username"].as_str().unwrap(), pending["password"].as_str().unwrap());
+    let mut client = pooler.connect(user, password).await.unwrap();
+    let role: String = client.fetch_one("SELECT current_user::text").await.unwrap().get(0);
+    assert_eq!(role, "app");
+    client.close().await.unwrap();
 }
 
 #[tokio::test]
