@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 /// | the end point of an instance | the end point of an instance that is a read replica of it |
 /// | the writer end point of a cluster, or the end point of an instance in it | each of the cluster's end points (writer, reader, custom), and of the instances in it; the end point of an instance that is a read replica of the cluster |
 ///
-/// A replica of a replica, one in another region, and an end point of RDS Proxy do not count.
+/// A replica of a replica, one in another region, the end point of a global database, and one of RDS Proxy do not count.
 #[derive(Debug, Default)]
 pub struct RdsServers {
     client: OnceCell<Client>,

@@ -18,13 +18,19 @@ const HEADING: &str = "\n## ";
 /// How the names of Amazon's servers end: commercial regions and GovCloud, China, the European Sovereign Cloud.
 const DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"];
 
+/// What stands for a region in the name of a global database's writer end point, which leads to whichever region writes
+/// now: `<name>.global-<id>.global.rds.amazonaws.com`.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-connecting.html>
+const GLOBAL: &str = "global";
+
 /// Returns the roots to trust for a server of this name, as PEM.
 ///
 /// - For a name of RDS, they are those of its region: the others sign nothing there. None, if the bundle lacks the
 ///   region.
-/// - For any other name, they are all. An alias of an RDS server can never be verified, because the server's
-///   certificate is for its own name alone. But then that is what the error says, and not that the authority is
-///   unknown. To parse them costs 0.4 ms of each connection, and those of a region 0.01 ms.
+/// - For any other name, they are all. The writer end point of a global database may lead to any region. An alias of an
+///   RDS server can never be verified, because the server's certificate is for its own name alone. But then that is what
+///   the error says, and not that the authority is unknown. To parse them costs 0.4 ms of each connection, and those of
+///   a region 0.01 ms.
 #[must_use]
 pub fn for_host(host: &str) -> &'static str {
     match region_of(host) {
@@ -48,6 +54,7 @@ fn region_of(host: &str) -> Option<String> {
     let name = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain))?;
     let labels: Vec<&str> = name.split('.').collect();
     match labels[..] {
+        [.., _, GLOBAL, "rds"] => None,
         [.., _, region, "rds"] | [.., _, "rds", region] => Some(region.to_owned()),
         _ => None,
     }
@@ -104,6 +111,14 @@ mod tests {
             assert_eq!(roots.matches(&format!("# Amazon RDS {region} Root CA ")).count(), 3, "{region}");
             assert!(roots.trim_end().ends_with("-----END CERTIFICATE-----"), "{region}");
         }
+    }
+
+    #[test]
+    fn global_is_no_region() {
+        let host = "app.global-c1a2b3.global.rds.amazonaws.com";
+        assert_eq!(region_of(host), None);
+        assert_eq!(missing_region(host), None);
+        assert_eq!(for_host(host), BUNDLE);
     }
 
     #[test]
