@@ -11,6 +11,7 @@ mod terminal;
 mod test;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -49,7 +50,10 @@ enum Task {
     /// Builds the functions from source as `sam build` does for a user, each apart
     SamBuild,
     /// Writes anew the roots of Amazon RDS that are built in, with npm
-    Roots,
+    Roots {
+        /// A PEM file to take them from instead, as Amazon's global-bundle.pem
+        file: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -61,7 +65,7 @@ fn main() -> ExitCode {
         Task::Package { options } => package::run(&options),
         Task::VerifyRelease { options } => package::verify(&options),
         Task::SamBuild => sam_build::run(),
-        Task::Roots => roots::run(),
+        Task::Roots { file } => roots::run(file.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

