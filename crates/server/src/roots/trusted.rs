@@ -69,7 +69,7 @@ mod tests {
         let settings = TlsSettings::default();
         assert_eq!(number(&settings, "app.c1a2b3.eu-central-1.rds.amazonaws.com"), 3);
         assert_eq!(number(&settings, "app.c1a2b3.us-gov-west-1.rds.amazonaws.com"), 0);
-        assert!(number(&settings, "db.example.com") >= 81);
+        assert!(number(&settings, "db.example.com") >= 96);
     }
 
     #[test]
