@@ -24,7 +24,7 @@ pub struct AccountSecret {
     pub username: String,
     /// The password of the account.
     pub password: Sensitive,
-    /// The server's port; a number or a text that is one.
+    /// The server's port; a number, also written as 5432.0, or a text that is one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "port")]
     pub port: Option<u16>,
     /// The database to log in to.
@@ -33,7 +33,8 @@ pub struct AccountSecret {
     /// The ARN of the secret of an administrator of the same server.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub masterarn: Option<String>,
-    /// Absent or true: TLS, with chain and host name verified. False: plaintext. A boolean or a text that is one.
+    /// Absent or true: TLS, with chain and host name verified. False: plaintext. A boolean or a text that is one; a number
+    /// is as absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "boolean")]
     pub ssl: Option<bool>,
 }
@@ -134,6 +135,11 @@ fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Er
             let port = u16::try_from(value).ok().filter(|port| *port > 0);
             port.map(Some).ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(value), &self))
         }
+        fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+            // It is written as a whole number only if it is one.
+            let port = value.to_string().parse().ok().filter(|port| *port > 0);
+            port.map(Some).ok_or_else(|| E::invalid_value(de::Unexpected::Float(value), &self))
+        }
         fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
             let port = value.trim().parse().ok().filter(|port| *port > 0);
             port.map(Some).ok_or_else(|| E::invalid_value(de::Unexpected::Other("text"), &self))
@@ -151,6 +157,16 @@ fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D
         type Value = Option<bool>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("true or false")
+        }
+        // Neither a boolean nor a text is as none, to AWS's functions too.
+        fn visit_u64<E: de::Error>(self, _value: u64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_i64<E: de::Error>(self, _value: i64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_f64<E: de::Error>(self, _value: f64) -> Result<Self::Value, E> {
+            Ok(None)
         }
         fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
             Ok(Some(value))
@@ -185,9 +201,37 @@ mod tests {
         assert_eq!((secret.port, secret.ssl, secret.dbname, secret.masterarn), (Some(5432), Some(false), None, None));
     }
 
+    /// `int()` takes a number with nothing behind its point; and an `ssl` that is neither a boolean nor a text counts as
+    /// none, which here is TLS without a way around it.
+    #[test]
+    fn a_number_is_read_as_aws_functions_read_it() {
+        for (fields, port, ssl) in [
+            (r#","port":5432.0"#, Some(5432), None),
+            (r#","port":6.5e4"#, Some(65_000), None),
+            (r#","ssl":1"#, None, None),
+            (r#","ssl":0"#, None, None),
+            (r#","ssl":-1"#, None, None),
+            (r#","ssl":0.0"#, None, None),
+        ] {
+            let read = secret(fields).unwrap();
+            assert_eq!((read.port, read.ssl), (port, ssl), "{fields}");
+            assert!(read.tls(), "{fields}");
+        }
+    }
+
     #[test]
     fn a_port_or_an_ssl_that_is_none_is_refused() {
-        for fields in [r#","port":"abc""#, r#","port":70000"#, r#","port":0"#, r#","port":-1"#, r#","port":true"#] {
+        for fields in [
+            r#","port":"abc""#,
+            r#","port":70000"#,
+            r#","port":0"#,
+            r#","port":-1"#,
+            r#","port":true"#,
+            r#","port":5432.5"#,
+            r#","port":70000.0"#,
+            r#","port":0.0"#,
+            r#","port":-1.0"#,
+        ] {
             let error = secret(fields).unwrap_err().to_string();
             assert!(error.contains(", expected a port number from 1 to 65535"), "{error}");
         }
