@@ -70,7 +70,7 @@ fn less_than_clone(session: &Session, account: &str, clone: &str, lacking: &[Str
 
 /// Returns what the session's account lacks of what the other may, each right with its number and its first few objects.
 async fn lacking(session: &mut Session, other: &str, granted: bool) -> Result<Vec<String>> {
-    let query = query(other, granted, session.is_at_least(12));
+    let query = query(other, granted, session.version());
     let rows = session.run(&query, &Operation::new("compare the rights of the two roles")).await?;
     Ok(rows
         .iter()
@@ -93,11 +93,20 @@ const GRANTED: [(&str, &str, &str); 8] = [
     ("pg_tablespace", "spcacl", "has_tablespace_privilege"),
 ];
 
+/// The right to set a parameter can be granted since then.
+const PARAMETERS_HAVE_GRANTS: u32 = 150_000;
+
+/// Says who may use a large object: only since 18 has the server a function for it.
+const LARGE_OBJECT: &str = "(pg_has_role(me, lomowner, 'USAGE')
+               OR EXISTS (SELECT FROM aclexplode(lomacl) mine
+                           WHERE mine.privilege_type = access.privilege_type AND mine.is_grantable >= access.is_grantable
+                             AND (mine.grantee = 0 OR pg_has_role(me, mine.grantee, 'USAGE'))))";
+
 /// One pass over what the server notes of a role anyway (`pg_shdepend`), however many objects the database has.
-fn query(other: &str, granted: bool, inlines: bool) -> String {
+fn query(other: &str, granted: bool, version: u32) -> String {
     let other = literal(other);
     // Before 12, what WITH names is never inlined, and the word is not known.
-    let once = if inlines { "AS MATERIALIZED" } else { "AS" };
+    let once = if version >= 120_000 { "AS MATERIALIZED" } else { "AS" };
     let mut kinds = vec![format!(
         "SELECT dbid, classid, objid, objsubid, 'ownership' AS lacks FROM noted
               WHERE deptype = 'o' AND NOT pg_has_role(me, other, 'USAGE') AND {NOT_ITS_OWN}"
@@ -122,6 +131,10 @@ fn query(other: &str, granted: bool, inlines: bool) -> String {
             "objsubid = attnum",
             "has_column_privilege(me, objid, attnum, option)",
         ));
+        kinds.push(kind("pg_largeobject_metadata", "lomacl", "true", LARGE_OBJECT));
+        if version >= PARAMETERS_HAVE_GRANTS {
+            kinds.push(kind("pg_parameter_acl", "paracl", "true", "has_parameter_privilege(me, parname, option)"));
+        }
         kinds.extend(
             GRANTED
                 .map(|(catalog, acl, function)| kind(catalog, acl, "true", &format!("{function}(me, objid, option)"))),
@@ -152,12 +165,14 @@ fn query(other: &str, granted: bool, inlines: bool) -> String {
 /// Returns what one kind of object adds: each grant to the other that is none of ours, also as the right to pass it on.
 fn kind(catalog: &str, acl: &str, part: &str, may: &str) -> String {
     let class = catalog.split(' ').next().unwrap_or(catalog);
+    // The access list of a large object is not in the catalog that its dependencies name.
+    let noted_as = if class == "pg_largeobject_metadata" { "pg_largeobject" } else { class };
     format!(
         "SELECT dbid, classid, objid, objsubid, option
            FROM noted JOIN {catalog} ON {class}.oid = objid AND {part}
-          CROSS JOIN LATERAL (SELECT privilege_type || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
+          CROSS JOIN LATERAL (SELECT privilege_type, is_grantable, privilege_type || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
                                 FROM aclexplode({acl}) WHERE grantee = other) access
-          WHERE deptype = 'a' AND here AND classid = '{class}'::regclass AND NOT {may}"
+          WHERE deptype = 'a' AND here AND classid = '{noted_as}'::regclass AND NOT {may}"
     )
 }
 
@@ -167,7 +182,11 @@ mod tests {
 
     #[test]
     fn a_server_before_12_gets_no_word_that_it_does_not_know() {
-        assert!(query("app", true, true).contains("MATERIALIZED"));
-        assert!(!query("app", true, false).contains("MATERIALIZED"));
+        for word in ["MATERIALIZED", "pg_parameter_acl"] {
+            assert!(
+                query("app", true, 150_000).contains(word) && !query("app", true, 110_022).contains(word),
+                "{word}"
+            );
+        }
     }
 }

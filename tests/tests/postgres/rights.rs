@@ -98,6 +98,15 @@ async fn d16_what_a_clone_of_aws_was_given_by_name_and_the_base_lacks_is_forbidd
             "USAGE (1 in all): server far",
         ),
         ("GRANT CREATE ON TABLESPACE pg_default TO <app_clone>", "CREATE (1 in all): tablespace pg_default"),
+        (
+            "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO <app_clone>",
+            "SELECT (1 in all): large object 4711",
+        ),
+        (
+            "GRANT UPDATE ON LARGE OBJECT 4711 TO <app>; GRANT UPDATE ON LARGE OBJECT 4711 TO <app_clone> WITH GRANT OPTION",
+            "UPDATE WITH GRANT OPTION (1 in all): large object 4711",
+        ),
+        ("GRANT SET ON PARAMETER log_statement TO <app_clone>", "SET (1 in all): parameter log_statement"),
         ("CREATE ROLE <team>; GRANT <team> TO <app_clone>", "membership (1 in all): role team"),
     ] {
         server.execute(given).await;
