@@ -88,15 +88,19 @@ pub(crate) fn check_usable(session: &Session, account: &str, logs_in: bool, end:
     Ok(())
 }
 
-/// Returns, in SQL, the role as which sessions of the base begin that has `value` as its setting `role`. The server ignores
-/// one that the base may not use. `base` is a literal.
-pub(crate) fn acts_as(base: &str, memberships_have_options: bool) -> String {
+/// Returns, in SQL, the role as which sessions of the base begin in a database: what counts first of what the base sets
+/// there, what it sets everywhere, what that database sets for all, and what all set. The server ignores a role that the
+/// base may not use. `base` is a literal; `database` the identifier of one, or 0 for those that nothing is set in.
+pub(crate) fn acts_as(base: &str, database: &str, memberships_have_options: bool) -> String {
     let right = if memberships_have_options { "SET" } else { "MEMBER" };
     format!(
-        "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles base, pg_catalog.pg_roles other
-                            WHERE base.rolname = {base} AND other.rolname = value
-                              AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}'))
-              THEN value ELSE {base} END"
+        "coalesce((SELECT other.rolname::text FROM pg_catalog.pg_roles base
+                     JOIN pg_catalog.pg_db_role_setting place ON place.setrole IN (0, base.oid)
+                    CROSS JOIN LATERAL pg_catalog.unnest(place.setconfig) entry
+                     JOIN pg_catalog.pg_roles other ON entry = 'role=' || other.rolname
+                    WHERE base.rolname = {base} AND place.setdatabase IN (0, {database})
+                      AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}')
+                    ORDER BY place.setrole <> 0 DESC, place.setdatabase <> 0 DESC LIMIT 1), {base})"
     )
 }
 

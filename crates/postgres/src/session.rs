@@ -41,7 +41,11 @@ SELECT session_user::text, current_user::text, current_setting('server_version_n
        CASE WHEN pg_is_in_recovery() THEN 'server' WHEN current_setting('transaction_read_only') = 'off' THEN 'nothing'
             WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
                             AND source IN ('database', 'user', 'database user')) THEN 'account'
-            ELSE 'server' END
+            ELSE 'server' END,
+       (session_user <> current_user
+        AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) entry
+                         WHERE setrole = pg_roles.oid AND entry LIKE 'role=%'
+                           AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))::text
   FROM pg_roles WHERE rolname = session_user";
 
 /// A session at a PostgreSQL server, as one account.
@@ -55,6 +59,8 @@ pub struct Session {
     encrypts_by_md5: bool,
     replicates: bool,
     read_only: ReadOnly,
+    /// It acts as another role because the database has that for all, and not the account for itself.
+    has_role_of_database: bool,
     /// A transaction is under way that lasts longer than one message.
     in_transaction: bool,
     deadline: Deadline,
@@ -95,6 +101,7 @@ impl Session {
             encrypts_by_md5: false,
             replicates: false,
             read_only: ReadOnly::Nothing,
+            has_role_of_database: false,
             in_transaction: false,
             deadline,
         };
@@ -121,6 +128,7 @@ impl Session {
             "account" => ReadOnly::Account,
             _ => ReadOnly::Nothing,
         };
+        self.has_role_of_database = text(6) == "true";
         if session_user != self.destination.account {
             return Err(Error::invalid(format!(
                 "{} opened the session of `{session_user}` for account `{}`",
@@ -177,7 +185,9 @@ impl Session {
 
     fn opening(&self) -> String {
         let begin = if self.read_only == ReadOnly::Account { "BEGIN READ WRITE;" } else { "BEGIN;" };
-        format!("{begin}{WITHIN}")
+        // An administrator has its rights as itself, or as the role that its owner gave it.
+        let itself = if self.has_role_of_database { "SET LOCAL ROLE NONE;" } else { "" };
+        format!("{begin}{WITHIN}{itself}")
     }
 
     async fn send(&mut self, statements: Arc<String>, operation: &Operation) -> Result<Vec<PgRow>> {

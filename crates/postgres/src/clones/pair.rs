@@ -105,8 +105,9 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
     let gives = if memberships_have_options { "AND inherit_option AND set_option" } else { "" };
     let id = |name: &str| format!("(SELECT oid FROM pg_catalog.pg_roles WHERE rolname = {name})");
     let (base_id, clone_id) = (id(&base), id(&clone));
-    // Where the base's own sessions begin as another role, those of the clone do.
-    let acts_as = acts_as(&base, memberships_have_options);
+    // Where the base's own sessions begin as another role, those of the clone do. What the clone itself sets counts before
+    // what a database sets for all, so it has to say it.
+    let acts_as = acts_as(&base, "scope.setdatabase", memberships_have_options);
     format!(
         "SELECT CASE WHEN rolname = {base} THEN 'base' ELSE 'clone' END,{COLUMNS}
            FROM pg_catalog.pg_roles WHERE rolname IN ({base}, {clone});
@@ -117,11 +118,14 @@ fn query(base: &str, clone: &str, memberships_have_options: bool) -> String {
               SELECT setrole, setdatabase, pg_catalog.split_part(entry, '=', 1) AS name,
                      pg_catalog.substr(entry, pg_catalog.strpos(entry, '=') + 1) AS value
                 FROM pg_catalog.pg_db_role_setting, pg_catalog.unnest(setconfig) entry),
+              roles AS (
+              SELECT setdatabase, {acts_as} AS value
+                FROM (SELECT 0::oid AS setdatabase
+                       UNION SELECT setdatabase FROM entries WHERE setrole IN (0, {base_id}) AND name = 'role') scope),
               wanted AS (
-              SELECT setdatabase, name, CASE name WHEN 'role' THEN {acts_as} ELSE value END AS value
-                FROM entries WHERE setrole = {base_id}
-               UNION ALL SELECT 0::oid, 'role', {base}
-                WHERE NOT EXISTS (SELECT FROM entries WHERE setrole = {base_id} AND setdatabase = 0 AND name = 'role')),
+              SELECT setdatabase, name, value FROM entries WHERE setrole = {base_id} AND name <> 'role'
+               UNION ALL SELECT setdatabase, 'role', value FROM roles
+                WHERE setdatabase = 0 OR value <> (SELECT value FROM roles WHERE setdatabase = 0)),
               found AS (SELECT setdatabase, name, value FROM entries WHERE setrole = {clone_id})
          SELECT 'setting', datname::text, name, wanted.value
            FROM wanted FULL JOIN found USING (setdatabase, name)

@@ -32,15 +32,8 @@ pub(super) const LEAVE: &str = "if you give both accounts their rights yourself,
 
 /// Returns as which role sessions of the base begin.
 async fn role_of(session: &mut Session, base: &str) -> Result<String> {
-    let query = format!(
-        "SELECT {} FROM (SELECT split_part(entry, '=', 1) AS name, substr(entry, strpos(entry, '=') + 1) AS value, setdatabase
-                           FROM pg_db_role_setting, unnest(setconfig) entry
-                          WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = {base})) setting
-          WHERE name = 'role' AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-          ORDER BY setdatabase DESC LIMIT 1",
-        acts_as(&literal(base), session.is_at_least(16)),
-        base = literal(base)
-    );
+    let here = "(SELECT oid FROM pg_database WHERE datname = current_database())";
+    let query = format!("SELECT {}", acts_as(&literal(base), here, session.is_at_least(16)));
     let rows = session.run(&query, &Operation::new("look up the role of the base")).await?;
     Ok(rows.first().map_or_else(|| base.to_owned(), |row| text(row, 0)))
 }
