@@ -4,7 +4,8 @@ use fourstep::{Error, Result};
 use sqlx::postgres::PgRow;
 
 use crate::identifier::quote;
-use crate::session::{Session, optional, text};
+use crate::row::{optional, text};
+use crate::session::Session;
 
 /// A role's attributes, and our mark.
 pub(crate) struct Role {

@@ -17,6 +17,8 @@
 //! account.rs            what the server knows of a role
 //! verifier.rs           what is stored in place of a password
 //! session.rs            opens a session, and sends statements
+//!   session/start.rs      what a session knows since its start
+//! row.rs                reads the columns of an answer
 //! error.rs              what each failure means
 //!   error/login.rs        the codes that refuse a login
 //!   error/statement.rs    the codes of a statement
@@ -70,6 +72,7 @@ mod identifier;
 mod mark;
 mod password;
 mod rights;
+mod row;
 mod session;
 mod verifier;
 

@@ -6,7 +6,8 @@ use fourstep::Result;
 use fourstep_server::Operation;
 
 use crate::identifier::{literal, quote, unquote};
-use crate::session::{Session, optional};
+use crate::row::optional;
+use crate::session::Session;
 
 /// Returns the base whose clone the account is by its mark, and of which it is a member.
 pub(crate) async fn marked_base(session: &mut Session, account: &str) -> Result<Option<String>> {

@@ -3,7 +3,8 @@ use fourstep_server::Operation;
 
 use crate::account::check_usable;
 use crate::identifier::{self, literal, quote};
-use crate::session::{Session, optional};
+use crate::row::optional;
+use crate::session::Session;
 use crate::verifier::{md5, salt, scram};
 
 /// Sets the password of a role by its verifier, and makes sure that the server lets the role in by it.

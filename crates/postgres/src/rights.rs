@@ -7,7 +7,8 @@ use crate::account::NOT_ITS_OWN;
 use crate::identifier::{literal, quote};
 use crate::mark::{base_in, has_mark};
 use crate::rights::role::LEAVE;
-use crate::session::{Session, optional, text};
+use crate::row::{optional, text};
+use crate::session::Session;
 
 /// How many objects of an account are looked at: more than any database of ours has, and few enough for a second.
 const MOST: u32 = 200_000;

@@ -1,21 +1,22 @@
+pub(crate) mod start;
+
 use std::fmt;
 use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
-use fourstep::{Context, Error, Result, Sensitive};
+use fourstep::{Context, Result, Sensitive};
 use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, roots};
 use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use crate::error::{classify, explain};
 use crate::identifier;
+use crate::row::text;
+use crate::session::start::{ReadOnly, Start};
 
 const DEFAULT_DATABASE: &str = "postgres";
-
-/// 10 is the first version that knows SCRAM-SHA-256.
-const LEAST_VERSION: u32 = 100_000;
 
 /// What holds in each transaction, and for nobody after it: a pooler may give the session to somebody else then.
 ///
@@ -33,47 +34,14 @@ SET LOCAL idle_in_transaction_session_timeout = '30s';
 SET LOCAL client_min_messages = 'error';
 ";
 
-/// Asks who we are, and what the server is. What a role or a database sets for its sessions (read only) is told from
-/// what holds for the server as a whole.
-const START: &str = "
-SELECT session_user::text, current_user::text, current_setting('server_version_num'),
-       current_setting('password_encryption'), rolreplication::text,
-       CASE WHEN pg_is_in_recovery() THEN 'server' WHEN current_setting('transaction_read_only') = 'off' THEN 'nothing'
-            WHEN EXISTS (SELECT FROM pg_settings WHERE name = 'default_transaction_read_only'
-                            AND source IN ('database', 'user', 'database user')) THEN 'account'
-            ELSE 'server' END,
-       (session_user <> current_user
-        AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) entry
-                         WHERE setrole = pg_roles.oid AND entry LIKE 'role=%'
-                           AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))::text
-  FROM pg_roles WHERE rolname = session_user";
-
 /// A session at a PostgreSQL server, as one account.
 pub struct Session {
     connection: PgConnection,
     destination: Destination,
-    session_user: String,
-    current_user: String,
-    version: u32,
-    /// How the server would store a password that it was given in plaintext.
-    encrypts_by_md5: bool,
-    replicates: bool,
-    read_only: ReadOnly,
-    /// It acts as another role because the database has that for all, and not the account for itself.
-    has_role_of_database: bool,
+    start: Start,
     /// A transaction is under way that lasts longer than one message.
     in_transaction: bool,
     deadline: Deadline,
-}
-
-/// What forbids all writing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ReadOnly {
-    Nothing,
-    /// The owner made the account or the database read only, which is not meant to stop a change of its password.
-    Account,
-    /// The server is a replica, or is being moved.
-    Server,
 }
 
 impl Session {
@@ -91,55 +59,14 @@ impl Session {
             async move { options.connect().await.map_err(|error| explain(&error, destination)) }
         };
         let connection = destination.log_in(deadline, cx, connect).await?;
-        let (session_user, current_user) = Default::default();
-        let mut session = Self {
-            connection,
-            destination,
-            session_user,
-            current_user,
-            version: 0,
-            encrypts_by_md5: false,
-            replicates: false,
-            read_only: ReadOnly::Nothing,
-            has_role_of_database: false,
-            in_transaction: false,
-            deadline,
-        };
-        session.start().await?;
+        if let Some(version) = connection.server_version_num() {
+            start::check_version(version, &destination)?;
+        }
+        let start = Start::default();
+        let mut session = Self { connection, destination, start, in_transaction: false, deadline };
+        let rows = session.run(start::QUERY, &Operation::new("begin the session")).await?;
+        session.start = Start::read(rows.last(), &session.destination)?;
         Ok(session)
-    }
-
-    /// Reads who we are and what the server is.
-    async fn start(&mut self) -> Result<()> {
-        // The server says it with the login; an older one does not know all that we ask.
-        if let Some(version) = self.connection.server_version_num()
-            && version < LEAST_VERSION
-        {
-            return Err(Error::invalid(format!("{} is of version {}", self.destination, version_text(version)))
-                .next(format!("Upgrade the server: this function needs version {} or later", LEAST_VERSION / 10_000)));
-        }
-        let rows = self.run(START, &Operation::new("begin the session")).await?;
-        let text = |column| rows.last().map(|row| text(row, column)).unwrap_or_default();
-        let (session_user, current_user, version) = (text(0), text(1), text(2).parse());
-        self.encrypts_by_md5 = text(3) == "md5";
-        self.replicates = text(4) == "true";
-        self.read_only = match text(5).as_str() {
-            "server" => ReadOnly::Server,
-            "account" => ReadOnly::Account,
-            _ => ReadOnly::Nothing,
-        };
-        self.has_role_of_database = text(6) == "true";
-        if session_user != self.destination.account {
-            return Err(Error::invalid(format!(
-                "{} opened the session of `{session_user}` for account `{}`",
-                self.destination, self.destination.account
-            ))
-            .next("A proxy stands between that maps accounts: name the server itself in `host` or fourstep:endpoint"));
-        }
-        self.version =
-            version.map_err(|_| Error::invalid(format!("{} does not tell its version", self.destination)))?;
-        (self.session_user, self.current_user) = (session_user, current_user);
-        Ok(())
     }
 
     /// Begins a transaction that lasts until [`commit`](Self::commit), and takes in it the lock of this key. `false`:
@@ -184,9 +111,9 @@ impl Session {
     }
 
     fn opening(&self) -> String {
-        let begin = if self.read_only == ReadOnly::Account { "BEGIN READ WRITE;" } else { "BEGIN;" };
+        let begin = if self.start.read_only == ReadOnly::Account { "BEGIN READ WRITE;" } else { "BEGIN;" };
         // An administrator has its rights as itself, or as the role that its owner gave it.
-        let itself = if self.has_role_of_database { "SET LOCAL ROLE NONE;" } else { "" };
+        let itself = if self.start.has_role_of_database { "SET LOCAL ROLE NONE;" } else { "" };
         format!("{begin}{WITHIN}{itself}")
     }
 
@@ -206,37 +133,37 @@ impl Session {
 
     /// Returns the account that logged in.
     pub(crate) fn account(&self) -> &str {
-        &self.session_user
+        &self.start.session_user
     }
 
     /// Returns the role as which the session acts: another than the account where `ALTER ROLE … SET role` is in force.
     pub(crate) fn acts_as(&self) -> &str {
-        &self.current_user
+        &self.start.current_user
     }
 
     /// Returns whether the server, were it given a password in plaintext, would store it as MD5.
     pub(crate) fn encrypts_by_md5(&self) -> bool {
-        self.encrypts_by_md5
+        self.start.encrypts_by_md5
     }
 
     /// Returns whether the account has the attribute REPLICATION.
     pub(crate) fn replicates(&self) -> bool {
-        self.replicates
+        self.start.replicates
     }
 
     /// Returns whether the server as a whole writes nothing: it is a replica, or it is being moved.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only == ReadOnly::Server
+        self.start.read_only == ReadOnly::Server
     }
 
     /// Returns whether the server is of this major version or a later one.
     pub(crate) fn is_at_least(&self, major: u32) -> bool {
-        self.version >= major * 10_000
+        self.start.version >= major * 10_000
     }
 
     /// Returns the server's version as the server numbers it: 150018 for 15.18.
     pub(crate) fn version(&self) -> u32 {
-        self.version
+        self.start.version
     }
 
     /// Returns the server, for messages.
@@ -247,25 +174,8 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("account", &self.session_user).finish_non_exhaustive()
+        f.debug_struct("Session").field("account", &self.start.session_user).finish_non_exhaustive()
     }
-}
-
-/// Reads a column as text; one that is NULL as an empty one.
-pub(crate) fn text(row: &PgRow, column: usize) -> String {
-    optional(row, column).unwrap_or_default()
-}
-
-/// Reads a column as text. `None`: it is NULL.
-pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
-    row.try_get(column).ok().flatten()
-}
-
-/// Writes the number of a version as people do.
-pub(crate) fn version_text(version: u32) -> String {
-    let (major, minor) = (version / 10_000, version % 10_000);
-    // Before 10, two numbers were of the major version.
-    if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") }
 }
 
 /// Sets everything but host and database that the driver would otherwise take from PG* variables. Never print it: it shows

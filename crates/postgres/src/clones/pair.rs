@@ -5,7 +5,8 @@ use fourstep_server::Operation;
 
 use crate::account::{COLUMNS, NOT_ITS_OWN, Role, acts_as};
 use crate::identifier::{literal, quote};
-use crate::session::{Session, optional, text};
+use crate::row::{optional, text};
+use crate::session::Session;
 
 /// What the server knows of a base and its clone.
 pub(super) struct Pair {

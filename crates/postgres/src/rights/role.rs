@@ -3,7 +3,9 @@ use fourstep_server::Operation;
 
 use crate::account::acts_as;
 use crate::identifier::{literal, quote};
-use crate::session::{Session, text, version_text};
+use crate::row::text;
+use crate::session::Session;
+use crate::session::start::version_text;
 
 /// Proves that the session of a clone began as those of its base do, as the base or as the role that the base sets, and
 /// that it goes on so once a connection pool has reset it.

@@ -1,0 +1,12 @@
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+/// Reads a column as text; one that is NULL as an empty one.
+pub(crate) fn text(row: &PgRow, column: usize) -> String {
+    optional(row, column).unwrap_or_default()
+}
+
+/// Reads a column as text. `None`: it is NULL.
+pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
+    row.try_get(column).ok().flatten()
+}
