@@ -19,6 +19,8 @@ mod defects;
 mod equality;
 #[path = "postgres/faults.rs"]
 mod faults;
+#[path = "postgres/iterations.rs"]
+mod iterations;
 #[path = "hosts/local.rs"]
 mod local;
 #[path = "postgres/md5.rs"]

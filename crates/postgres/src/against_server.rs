@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Column, Connection, Row};
 
 use crate::clones::setting::{quote_parameter, quote_value};
 use crate::identifier::{literal, quote};
-use crate::verifier::{md5, scram};
+use crate::verifier::{ITERATIONS, md5, scram};
 
 /// Texts of up to 63 bytes, with more of what is special in SQL than chance would give.
 fn texts() -> impl Iterator<Item = String> {
@@ -92,7 +92,7 @@ async fn a_verifier_is_the_one_that_the_server_makes_of_the_password_and_salt() 
         let theirs = server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await.remove(0);
         let salt = theirs.split(['$', ':']).nth(2).unwrap();
         let salt = STANDARD.decode(salt).unwrap().try_into().unwrap();
-        assert_eq!(scram(&Sensitive::new(&password), &salt).expose(), theirs, "{password:?}");
+        assert_eq!(scram(&Sensitive::new(&password), &salt, ITERATIONS).expose(), theirs, "{password:?}");
     }
 }
 
@@ -113,7 +113,7 @@ async fn the_server_stores_a_verifier_as_it_is_and_lets_its_password_in() {
     let Some(server) = Postgres::shared().await else { return };
     let app = server.name("app");
     let password = Sensitive::new("it's \"a\" pass\\word; --");
-    let verifier = scram(&password, &[7; 16]);
+    let verifier = scram(&password, &[7; 16], ITERATIONS);
     server.execute(&format!("CREATE ROLE <app> LOGIN PASSWORD {}", literal(verifier.expose()))).await;
     assert_eq!(server.rows("SELECT rolpassword FROM pg_authid WHERE rolname = '<app>'").await, [verifier.expose()]);
     server.connect(&app, password.expose(), server.database()).await.unwrap().close().await.unwrap();

@@ -5,7 +5,7 @@ use crate::account::check_usable;
 use crate::identifier::{self, literal, quote};
 use crate::row::optional;
 use crate::session::Session;
-use crate::verifier::{md5, salt, scram};
+use crate::verifier::{ITERATIONS, md5, salt, scram};
 
 /// Sets the password of a role by its verifier, and makes sure that the server lets the role in by it.
 ///
@@ -22,7 +22,10 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
             );
             md5(password, account)
         }
-        false => scram(password, &salt(cx.secret_id(), cx.token(), account)),
+        false => {
+            let iterations = session.scram_iterations().unwrap_or(ITERATIONS);
+            scram(password, &salt(cx.secret_id(), cx.token(), account), iterations)
+        }
     };
     cx.learn(&verifier);
     let own = account == session.account();

@@ -146,6 +146,11 @@ impl Session {
         self.start.encrypts_by_md5
     }
 
+    /// Returns how often the server would hash a password for SCRAM. `None`: it has no setting for that.
+    pub(crate) fn scram_iterations(&self) -> Option<u32> {
+        self.start.scram_iterations
+    }
+
     /// Returns whether the account has the attribute REPLICATION.
     pub(crate) fn replicates(&self) -> bool {
         self.start.replicates

@@ -9,8 +9,8 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// What PostgreSQL itself uses by default (`scram_iterations`).
-const ITERATIONS: u32 = 4096;
+/// How often PostgreSQL hashes a password, unless its setting `scram_iterations` says otherwise, which is of 16.
+pub(crate) const ITERATIONS: u32 = 4096;
 
 type Key = Zeroizing<[u8; 32]>;
 
@@ -18,13 +18,13 @@ type Key = Zeroizing<[u8; 32]>;
 ///
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, all in base64.
 /// <https://www.postgresql.org/docs/current/catalog-pg-authid.html>
-pub(crate) fn scram(password: &Sensitive, salt: &[u8; 16]) -> Sensitive {
-    let salted = salted_password(prepare(password.expose()).as_bytes(), salt);
+pub(crate) fn scram(password: &Sensitive, salt: &[u8; 16], iterations: u32) -> Sensitive {
+    let salted = salted_password(prepare(password.expose()).as_bytes(), salt, iterations);
     let client_key = hmac(&salted[..], &[b"Client Key"]);
     let server_key = hmac(&salted[..], &[b"Server Key"]);
     let stored_key: Key = Zeroizing::new(Sha256::digest(&client_key[..]).into());
     Sensitive::new(format!(
-        "SCRAM-SHA-256${ITERATIONS}:{}${}:{}",
+        "SCRAM-SHA-256${iterations}:{}${}:{}",
         STANDARD.encode(salt),
         *Zeroizing::new(STANDARD.encode(&stored_key[..])),
         *Zeroizing::new(STANDARD.encode(&server_key[..])),
@@ -67,12 +67,12 @@ fn prepare(password: &str) -> Zeroizing<String> {
 }
 
 /// PBKDF2 with HMAC-SHA-256, for the one block that SCRAM needs.
-fn salted_password(password: &[u8], salt: &[u8; 16]) -> Key {
+fn salted_password(password: &[u8], salt: &[u8; 16], iterations: u32) -> Key {
     // Keyed once: the key schedule is half of the work.
     let keyed = Hmac::<Sha256>::new_from_slice(password).expect("HMAC takes a key of any length");
     let mut block = finish(keyed.clone(), &[salt, &1_u32.to_be_bytes()]);
     let mut sum = block.clone();
-    for _ in 1..ITERATIONS {
+    for _ in 1..iterations {
         block = finish(keyed.clone(), &[&block[..]]);
         sum.iter_mut().zip(block.iter()).for_each(|(sum, byte)| *sum ^= byte);
     }
@@ -98,7 +98,7 @@ mod tests {
     fn agrees_with_the_exchange_in_the_rfc() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
         assert_eq!(
-            scram(&Sensitive::new("pencil"), &salt).expose(),
+            scram(&Sensitive::new("pencil"), &salt, ITERATIONS).expose(),
             "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
         );
     }

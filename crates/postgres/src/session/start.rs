@@ -16,7 +16,8 @@ SELECT session_user::text, current_user::text, current_setting('server_version_n
        (session_user <> current_user
         AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) entry
                          WHERE setrole = pg_roles.oid AND entry LIKE 'role=%'
-                           AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))::text
+                           AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))::text,
+       current_setting('scram_iterations', true)
   FROM pg_roles WHERE rolname = session_user";
 
 /// What a session knows of itself and of the server since its start.
@@ -27,6 +28,8 @@ pub(super) struct Start {
     pub(super) version: u32,
     /// How the server would store a password that it was given in plaintext.
     pub(super) encrypts_by_md5: bool,
+    /// How often it would hash the password for SCRAM. `None`: as often as all servers before 16.
+    pub(super) scram_iterations: Option<u32>,
     pub(super) replicates: bool,
     pub(super) read_only: ReadOnly,
     /// It acts as another role because the database has that for all, and not the account for itself.
@@ -67,6 +70,7 @@ impl Start {
             current_user: text(1),
             version,
             encrypts_by_md5: text(3) == "md5",
+            scram_iterations: text(7).parse().ok(),
             replicates: text(4) == "true",
             read_only: match text(5).as_str() {
                 "server" => ReadOnly::Server,
