@@ -17,6 +17,7 @@
 //! account.rs            what the server knows of a role
 //! verifier.rs           what is stored in place of a password
 //! session.rs            opens a session, and sends statements
+//!   session/login.rs      how a session is opened, and what the server asks for
 //!   session/start.rs      what a session knows since its start
 //! row.rs                reads the columns of an answer
 //! error.rs              what each failure means

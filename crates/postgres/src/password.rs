@@ -15,7 +15,7 @@ use crate::verifier::{ITERATIONS, md5, salt, scram};
 /// and with the statement that gives a missing right.
 pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     identifier::check(account)?;
-    let verifier = match stores_md5(session).await? {
+    let verifier = match stores_md5(session, account).await? {
         true => {
             tracing::warn!(
                 "password_encryption is md5 at the server, and so this password's verifier is of MD5: whoever reads it, as in the server's log, can log in with it; set password_encryption to scram-sha-256"
@@ -48,9 +48,12 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
 
 /// Returns whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know
 /// nothing better. Not where a password of that kind would lock the account out.
-async fn stores_md5(session: &mut Session) -> Result<bool> {
-    if !session.encrypts_by_md5() || !session.is_at_least(16) {
-        return Ok(session.encrypts_by_md5());
+async fn stores_md5(session: &mut Session, account: &str) -> Result<bool> {
+    if !session.encrypts_by_md5() {
+        return Ok(false);
+    }
+    if !session.is_at_least(16) {
+        return Ok(!session.is_asked_for_scram(account).await?);
     }
     // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.
     let rows = session.run("SELECT system_user", &Operation::new("look up the method of the login")).await?;

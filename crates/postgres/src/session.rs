@@ -1,3 +1,4 @@
+mod login;
 pub(crate) mod start;
 
 use std::fmt;
@@ -5,8 +6,8 @@ use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
 use fourstep::{Context, Result, Sensitive};
-use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, roots};
-use sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT};
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 use zeroize::Zeroize;
@@ -38,6 +39,8 @@ SET LOCAL client_min_messages = 'error';
 pub struct Session {
     connection: PgConnection,
     destination: Destination,
+    /// How it was opened, without the password.
+    options: PgConnectOptions,
     start: Start,
     /// A transaction is under way that lasts longer than one message.
     in_transaction: bool,
@@ -50,20 +53,23 @@ impl Session {
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         identifier::check(&secret.username)?;
         let mut destination = Destination::of(secret, "PostgreSQL", default_port, cx)?;
-        let options = options(secret, &destination, cx)?
+        let options = login::options(secret, &destination, cx)?
             .database(destination.database.get_or_insert_with(|| DEFAULT_DATABASE.to_owned()));
         let deadline = Deadline::of(cx);
         let connect = |host: String| {
             let options = options.clone().host(&host);
             let destination = &destination;
-            async move { options.connect().await.map_err(|error| explain(&error, destination)) }
+            async move {
+                let connection = options.connect().await.map_err(|error| explain(&error, destination))?;
+                Ok((connection, login::without_password(options)))
+            }
         };
-        let connection = destination.log_in(deadline, cx, connect).await?;
+        let (connection, options) = destination.log_in(deadline, cx, connect).await?;
         if let Some(version) = connection.server_version_num() {
             start::check_version(version, &destination)?;
         }
         let start = Start::default();
-        let mut session = Self { connection, destination, start, in_transaction: false, deadline };
+        let mut session = Self { connection, destination, options, start, in_transaction: false, deadline };
         let rows = session.run(start::QUERY, &Operation::new("begin the session")).await?;
         session.start = Start::read(rows.last(), &session.destination)?;
         Ok(session)
@@ -146,6 +152,15 @@ impl Session {
         self.start.encrypts_by_md5
     }
 
+    /// Finds out whether the server asks an account for SCRAM when it logs in.
+    ///
+    /// # Errors
+    ///
+    /// Those of a login, but for the refusal of the password.
+    pub(crate) async fn is_asked_for_scram(&self, account: &str) -> Result<bool> {
+        login::is_asked_for_scram(&self.options, account, &self.destination, self.deadline).await
+    }
+
     /// Returns how often the server would hash a password for SCRAM. `None`: it has no setting for that.
     pub(crate) fn scram_iterations(&self) -> Option<u32> {
         self.start.scram_iterations
@@ -181,25 +196,4 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("account", &self.start.session_user).finish_non_exhaustive()
     }
-}
-
-/// Sets everything but host and database that the driver would otherwise take from PG* variables. Never print it: it shows
-/// the password.
-///
-/// No start-up options, and no parameter beside those that every pooler knows: RDS Proxy and PgBouncer refuse others.
-fn options(secret: &AccountSecret, destination: &Destination, cx: &Context<'_>) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::new_without_pgpass()
-        .port(destination.server.port())
-        .username(&destination.account)
-        .password(secret.password.expose())
-        .application_name("fourstep")
-        .extra_float_digits(None)
-        .disable_statement_logging();
-    Ok(if destination.tls {
-        options
-            .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(roots::trusted(cx.settings(), destination.server.host())?)
-    } else {
-        options.ssl_mode(PgSslMode::Disable)
-    })
 }

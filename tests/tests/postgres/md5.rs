@@ -4,7 +4,7 @@ use fourstep_test_servers::postgres::{Options, Postgres};
 use fourstep_testkit::captured::capture;
 use fourstep_testkit::secrecy::assert_clean;
 
-use crate::world::{FIRST, has_grantors, opens, pair_of, secret, world_of};
+use crate::world::{FIRST, opens, pair_of, secret, world_of};
 
 async fn md5_server(method: &'static str) -> Option<Postgres> {
     let options = Options { settings: vec![("password_encryption", "md5")], hba: vec![method], ..Options::default() };
@@ -54,16 +54,24 @@ async fn two_accounts_of_a_server_set_to_md5_take_turns() {
     }
 }
 
-/// Since version 16, a session knows by which method it came in.
 #[tokio::test]
 async fn a_server_that_admits_by_scram_alone_gets_a_verifier_of_scram_whatever_it_is_set_to() {
     let Some(server) = md5_server("host all all 127.0.0.1/32 scram-sha-256").await else { return };
-    if !has_grantors(&server).await {
-        return;
-    }
-    server.execute("SET password_encryption = 'scram-sha-256'; ALTER ROLE app PASSWORD 'first-password'").await;
+    server
+        .execute(
+            "SET password_encryption = 'scram-sha-256'; ALTER ROLE app PASSWORD 'first-password';
+             CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'admin-password'",
+        )
+        .await;
     let mut world = world_of(&secret(&server, "app", FIRST));
     world.rotate().await.unwrap();
     assert!(opens(&server, &world.current()).await);
     assert!(verifier(&server, "app").await.starts_with("SCRAM-SHA-256$"));
+    let mut world = pair_of(&world.current(), &secret(&server, "boss", "admin-password"));
+    for role in ["app_clone", "app", "app_clone"] {
+        world.rotate().await.unwrap();
+        assert_eq!(world.current()["username"], role);
+        assert!(opens(&server, &world.current()).await && opens(&server, &world.previous()).await);
+        assert!(verifier(&server, role).await.starts_with("SCRAM-SHA-256$"));
+    }
 }
