@@ -19,6 +19,8 @@ mod defects;
 mod equality;
 #[path = "postgres/faults.rs"]
 mod faults;
+#[path = "postgres/iam.rs"]
+mod iam;
 #[path = "postgres/iterations.rs"]
 mod iterations;
 #[path = "hosts/local.rs"]

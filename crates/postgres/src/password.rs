@@ -1,4 +1,4 @@
-use fourstep::{Context, Result, Sensitive};
+use fourstep::{Context, Error, Result, Sensitive};
 use fourstep_server::Operation;
 
 use crate::account::check_usable;
@@ -11,8 +11,8 @@ use crate::verifier::{ITERATIONS, md5, salt, scram};
 ///
 /// # Errors
 ///
-/// `Invalid` if no role can have that name or the role is absent; `Forbidden` if the role may not log in or has expired,
-/// and with the statement that gives a missing right.
+/// `Invalid` if no role can have that name or the role is absent; `Forbidden` if the role may not log in, has expired or is
+/// a member of `rds_iam`, and with the statement that gives a missing right.
 pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     identifier::check(account)?;
     let verifier = match stores_md5(session, account).await? {
@@ -35,7 +35,10 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
     // calls an expired role's password wrong.
     let statement = Sensitive::new(format!(
         "{as_itself}ALTER ROLE {} PASSWORD {}; SELECT rolcanlogin::text,
-         CASE WHEN rolvaliduntil < pg_catalog.clock_timestamp() THEN rolvaliduntil::text END
+         CASE WHEN rolvaliduntil < pg_catalog.clock_timestamp() THEN rolvaliduntil::text END,
+         (NOT rolsuper AND EXISTS (SELECT FROM pg_catalog.pg_roles iam, pg_catalog.pg_roles rds
+                                 WHERE iam.rolname = 'rds_iam' AND rds.rolname = 'rdsadmin'
+                                   AND pg_catalog.pg_has_role(pg_roles.oid, iam.oid, 'MEMBER')))::text
          FROM pg_catalog.pg_roles WHERE rolname = {}",
         quote(account),
         literal(verifier.expose()),
@@ -43,7 +46,19 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
     ));
     let rows = session.run_sensitive(&statement, &change_of_password(session, account, own)).await?;
     let column = |at| rows.last().and_then(|row| optional(row, at));
-    check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())
+    check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())?;
+    if column(2).as_deref() == Some("true") { Err(by_iam_alone(session, account)) } else { Ok(()) }
+}
+
+/// Amazon RDS takes no password of a member of `rds_iam`, direct or not, whatever it stores. Elsewhere such a role may be
+/// left of a copy; the superuser of Amazon RDS is not.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html>
+fn by_iam_alone(session: &Session, account: &str) -> Error {
+    Error::forbidden(format!(
+        "the role `{account}` of {} is a member of `rds_iam`, and so Amazon RDS lets it in by a token of IAM alone, and by no password",
+        session.destination()
+    ))
+    .next(format!("Nothing was changed. Run: REVOKE rds_iam FROM {}; or from the role that it has it from", quote(account)))
 }
 
 /// Returns whether a new password is to be stored as MD5: where the owner set the server so, because a consumer may know

@@ -13,7 +13,7 @@ use fourstep_server::Destination;
 /// | SQLSTATE | the server sends it when | kind |
 /// | --- | --- | --- |
 /// | 28P01 | the password is wrong, the role absent, or past VALID UNTIL: it does not tell which | `Rejected` |
-/// | 28000 | the role is NOLOGIN (checked after the password), or pg_hba.conf has no line; told apart by the routine | `Forbidden`, `Invalid` |
+/// | 28000 | the role is NOLOGIN (checked after the password); pg_hba.conf has no line, or one that asks for something else than a password of the server; told apart by the routine | `Forbidden`, `Invalid` |
 /// | 3D000, 55000 at login | the database is absent, or takes no connections | `Invalid` |
 /// | 42501 at login | the role lacks CONNECT on the database | `Forbidden` |
 /// | 08P01 at login | it is a proxy or pooler that does not take the start-up message | `Invalid` |
@@ -32,6 +32,14 @@ pub(super) fn by_sqlstate(
             "{destination} does not let role `{account}` log in (SQLSTATE 28000): it is NOLOGIN, or it does not exist and the server asks for no password"
         ))
         .next(format!("Run: ALTER ROLE {} LOGIN", quote(account))),
+        // Amazon RDS asks members of rds_iam by PAM: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html>
+        "28000" if routine == "auth_failed" => Error::forbidden(format!(
+            "{destination} asks `{account}` for something else than a password that it stores (SQLSTATE 28000), as Amazon RDS asks members of `rds_iam` for a token of IAM"
+        ))
+        .next(format!(
+            "Run: REVOKE rds_iam FROM {}; on another server, give the account a line in pg_hba.conf with the method scram-sha-256",
+            quote(account)
+        )),
         "28000" if !destination.tls => Error::invalid(format!(
             "{destination} admits no unencrypted connection of `{account}` to database `{database}` from here (SQLSTATE 28000)"
         ))
