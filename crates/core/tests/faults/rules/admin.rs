@@ -263,3 +263,33 @@ fn what_a_server_of_the_writers_own_accepts_is_retired_nowhere_else() {
     }
     assert_eq!(world.state().target.accounts["app"].password, "first");
 }
+
+/// The same with an AWSCURRENT that works: what AWSPREVIOUS opens elsewhere is not the account of that name here.
+#[test]
+fn a_previous_version_of_another_server_is_retired_nowhere() {
+    let (world, _) = second::<Alternating>();
+    world.state().check = |_| Ok(());
+    let current = value::<Alternating>(&world, AWSCURRENT).unwrap();
+    let elsewhere =
+        value::<Alternating>(&world, AWSPREVIOUS).unwrap().replace(r#""host":"h""#, &format!(r#""host":"{EVIL}""#));
+    assert!(elsewhere.contains(EVIL), "{elsewhere}");
+    for value in [elsewhere, current] {
+        world.state().model.put_secret_value(PutSecretValue::current("app", value)).unwrap();
+    }
+    let version = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+    let before = world.state().target.accounts.clone();
+    world.take_logins();
+    assert!(finish::<Alternating>(&world, invoke::<Alternating>(&world, Step::Finish, &version, true)).is_some());
+    let logins = world.take_logins();
+    assert!(logins.iter().all(|login| !login.contains(EVIL)), "{logins:?}");
+    assert_eq!(world.state().target.accounts, before);
+    // At the server of AWSCURRENT it is.
+    let here = value::<Alternating>(&world, AWSPREVIOUS).unwrap().replace(EVIL, "h");
+    let current = value::<Alternating>(&world, AWSCURRENT).unwrap();
+    for value in [here, current] {
+        world.state().model.put_secret_value(PutSecretValue::current("app", value)).unwrap();
+    }
+    let version = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+    assert!(finish::<Alternating>(&world, invoke::<Alternating>(&world, Step::Finish, &version, true)).is_some());
+    assert_ne!(world.state().target.accounts, before);
+}
