@@ -20,6 +20,7 @@
 
 mod administrator;
 mod clones;
+mod held;
 mod lock;
 mod lookup;
 mod probe;
@@ -34,7 +35,8 @@ use crate::error::Result;
 use crate::sensitive::Sensitive;
 use crate::settings::Groups;
 
-pub use clones::{Base, Claim, Clones, Mark, Mirrored, clone_of};
+pub use clones::{Base, Claim, Clones, Mark, Mirrored, base_by_name, clone_of};
+pub use held::Held;
 pub use lock::Lock;
 pub use lookup::{FoundServer, ServerLookup};
 pub use secret::{AccountSecret, same_host};

@@ -138,7 +138,8 @@ pub fn clone_of(base: &str) -> String {
 }
 
 /// Returns the base of an account that is a clone by its name alone.
-pub(crate) fn base_by_name(account: &str) -> Option<&str> {
+#[must_use]
+pub fn base_by_name(account: &str) -> Option<&str> {
     account.strip_suffix(SUFFIX).filter(|base| !base.is_empty())
 }
 

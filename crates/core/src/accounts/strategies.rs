@@ -2,7 +2,7 @@ pub(super) mod alternating_users;
 mod dual_or_single;
 pub(super) mod dual_password;
 mod own_account;
-mod pair;
+pub(super) mod pair;
 pub(crate) mod reset;
 pub(super) mod single_user;
 

@@ -20,7 +20,7 @@ pub(super) fn check_of_pair(candidate: &AccountSecret, current: &AccountSecret, 
 
 /// Returns the secret of an account that was retired: nobody has its password, and whoever holds AWSCURRENT could compute it.
 /// So the next rotation knows the account for its own, where the server has no place for a mark.
-pub(super) fn retired(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
+pub(crate) fn retired(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
     let hash = Sha256::new().chain_update("fourstep retired\0").chain_update(account).chain_update("\0");
     let hash = hash.chain_update(current.password.expose()).finalize();
     let password = Sensitive::new(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -39,7 +39,7 @@ pub(super) fn no_place<A: Accounts>(base: &str, current: &AccountSecret, cx: &Co
 /// Returns whether the function's owner says that a clone and its base are one secret's.
 ///
 /// What counts is the server that is connected to, which the setting `endpoint` may name.
-pub(super) fn is_adopted<A: Accounts>(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+pub(crate) fn is_adopted<A: Accounts>(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
     let settings = cx.settings::<AccountSettings>();
     if settings.adopted_clones.is_empty() {
         return Ok(false);
