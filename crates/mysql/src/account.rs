@@ -15,8 +15,10 @@ pub(crate) struct Entry {
     pub(crate) account: Account,
     /// The name of the plugin by which it logs in. MariaDB may name several: then one that takes a hash, if there is one.
     pub(crate) plugin: String,
-    /// What MariaDB stores in place of the password. MySQL's is not read.
+    /// What the server stores in place of the password.
     pub(crate) stored: Sensitive,
+    /// The same of MySQL's secondary password; empty where there is none.
+    second: Sensitive,
     pub(crate) locked: bool,
     /// What REQUIRE demands, as `ALTER USER` takes it.
     pub(crate) requirement: String,
@@ -75,6 +77,7 @@ impl Entry {
             account,
             plugin: column(3),
             stored: Sensitive::new(column(4)),
+            second: Sensitive::new(column(25)),
             locked: column(5) == "Y",
             requirement: requirement(&column(7), &column(8), &column(9), &column(10)),
             limits: LIMITS.iter().filter_map(|(name, at)| Some((*name, optional(row, *at)?))).collect(),
@@ -89,6 +92,13 @@ impl Entry {
     /// Returns the plugin, if a verifier can be made for it.
     pub(crate) fn takes(&self) -> Option<Plugin> {
         Plugin::parse(&self.plugin)
+    }
+
+    /// Returns whether one of these passwords opens it, by what the server stores.
+    pub(crate) fn opened_by<'p>(&self, passwords: impl IntoIterator<Item = &'p Sensitive>) -> bool {
+        let Some(plugin) = self.takes() else { return false };
+        let stored = [&self.stored, &self.second];
+        passwords.into_iter().any(|password| stored.iter().any(|stored| plugin.opens(stored, password)))
     }
 
     /// Reports that no verifier can be made for the account.
@@ -172,7 +182,7 @@ fn requirement(kind: &str, cipher: &str, issuer: &str, subject: &str) -> String 
 
 /// `SHOW CREATE USER` would say the same, but does not quote what REQUIRE demands: it cannot be read in general.
 const OF_MYSQL: &str = "
-    SELECT 'account', User, Host, plugin, NULL, account_locked, 'N',
+    SELECT 'account', User, Host, plugin, authentication_string, account_locked, 'N',
            ssl_type, CONVERT(ssl_cipher USING utf8mb4), CONVERT(x509_issuer USING utf8mb4),
            CONVERT(x509_subject USING utf8mb4), CAST(max_questions AS CHAR), CAST(max_updates AS CHAR),
            CAST(max_connections AS CHAR), CAST(max_user_connections AS CHAR), NULL,
@@ -180,7 +190,8 @@ const OF_MYSQL: &str = "
            Password_require_current,
            CAST(User_attributes->>'$.Password_locking.failed_login_attempts' AS CHAR),
            CAST(User_attributes->>'$.Password_locking.password_lock_time_days' AS CHAR),
-           'mysql', CAST(User_attributes->'$.metadata' AS CHAR), NULL
+           'mysql', CAST(User_attributes->'$.metadata' AS CHAR), NULL,
+           CAST(User_attributes->>'$.additional_password' AS CHAR)
       FROM mysql.user WHERE User IN ($names);
     SELECT 'role', USER, HOST, DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST
       FROM mysql.default_roles WHERE USER IN ($names) ORDER BY 4, 5;
@@ -190,11 +201,13 @@ const OF_MYSQL: &str = "
 const OF_MARIADB: &str = "
     SELECT 'account', u.User, u.Host,
            IF(JSON_SEARCH(g.Priv, 'one', 'mysql_native_password') IS NOT NULL, 'mysql_native_password', u.plugin),
-           u.authentication_string, IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), u.Grant_priv,
+           COALESCE(JSON_VALUE(g.Priv, REPLACE(JSON_UNQUOTE(JSON_SEARCH(g.Priv, 'one', 'mysql_native_password')),
+                                               'plugin', 'authentication_string')), u.authentication_string),
+           IF(JSON_VALUE(g.Priv, '$.account_locked') = 1, 'Y', 'N'), u.Grant_priv,
            u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject, CAST(u.max_questions AS CHAR),
            CAST(u.max_updates AS CHAR), CAST(u.max_connections AS CHAR), CAST(u.max_user_connections AS CHAR),
            CAST(u.max_statement_time AS CHAR), JSON_VALUE(g.Priv, '$.password_lifetime'), NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, u.default_role
+           NULL, NULL, u.default_role, NULL
       FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host
      WHERE u.User IN ($names) AND u.is_role = 'N';
     SELECT 'proxy', User, Host, Proxied_user, Proxied_host, CAST(With_grant AS CHAR)

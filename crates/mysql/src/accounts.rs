@@ -95,8 +95,8 @@ impl Clones for Mysql {
         mark::was_given(session, account, passwords).await
     }
 
-    async fn adopt(&self, session: &mut Session, base: &str, clone: &str, _cx: &Context<'_>) -> Result<()> {
-        clones::adopt(session, base, clone).await
+    async fn adopt(&self, session: &mut Session, base: &str, clone: &str, cx: &Context<'_>) -> Result<()> {
+        clones::adopt(session, base, clone, cx).await
     }
 
     async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {

@@ -4,14 +4,15 @@ mod pair;
 mod statement;
 
 use fourstep::accounts::{Claim, Mirrored};
-use fourstep::{Context, Error, ErrorKind, Result};
+use fourstep::{Context, Error, Result};
 use serde_json::Map;
 
 use crate::account::{Entry, check_usable};
 use crate::clones::pair::Pair;
 use crate::clones::statement::{Statement, Writer};
 use crate::identifier::Account;
-use crate::mark::{half_made, has_mark, hashes, with_mark};
+use crate::mark::{half_made, has_mark, with_half_made, with_mark};
+use crate::ownership::{Entries, tell_of_others};
 use crate::rights::grants::Grants;
 use crate::session::{Product, Session};
 use crate::variables::Variables;
@@ -19,17 +20,18 @@ use crate::variables::Variables;
 /// How often somebody else may change the base while the clone is made equal to it.
 const ROUNDS: usize = 3;
 
-/// Makes the clone exist for each host of its base, marked, with the base's rights, roles, requirements and limits.
+/// Makes the clone exist for each host of its base, marked, with the base's rights, roles, requirements and limits. Entries of
+/// the base that are others' have no clone of ours.
 ///
 /// - What is right already is left alone, so that a rotation needs no more rights than it uses.
 /// - What the base lost, the clone loses, and what the clone has beyond it as well, each named in the log.
-/// - An entry for a host that the base no longer has is dropped: the server would prefer it to one for more hosts.
+/// - An entry for a host that the base does not have as ours is dropped: the server would prefer it to one for more hosts.
 /// - In the end the server is asked again whether the two are equal.
 ///
 /// # Errors
 ///
 /// `Invalid` if there is no base, or its plugin takes no verifier of ours; `Forbidden` if the base is locked, and with
-/// the statement that gives a missing right.
+/// the statement that gives a missing right; `Conflict` if nothing shows which of its entries are ours.
 pub(crate) async fn make_equal(
     session: &mut Session,
     base: &str,
@@ -37,16 +39,23 @@ pub(crate) async fn make_equal(
     claim: &Claim,
     cx: &Context<'_>,
 ) -> Result<Mirrored> {
-    let mut left = None;
-    for round in 0..ROUNDS {
-        let pair = Pair::read(session, base, clone).await?;
+    let (mut left, mut hosts) = (None, None);
+    for _ in 0..ROUNDS {
+        let first = hosts.is_none();
+        let pair = Pair::read(session, (base, clone), hosts, cx).await?;
         // What was made in the round before is ours.
-        if round == 0 {
-            match check(&pair, session, base, claim) {
-                Err(refusal) if refusal.kind() == ErrorKind::Conflict => return Ok(Mirrored::OfAnother(refusal)),
-                checked => checked?,
+        if first {
+            check_usable(session, base, pair.of_base.iter().map(|(entry, _)| entry))?;
+            if let Some(entry) = of_another(&pair, base, claim) {
+                return Ok(Mirrored::OfAnother(Error::conflict(format!(
+                    "the account {} of {} exists, and nothing shows that it is this secret's",
+                    entry.account,
+                    session.destination()
+                ))));
             }
+            tell_of_others(&pair.others, session);
         }
+        hosts = Some(pair.hosts());
         let statements = missing(&pair, session, base, clone, claim, cx).await?;
         if statements.is_empty() {
             return Ok(Mirrored::Equal);
@@ -63,40 +72,24 @@ pub(crate) async fn make_equal(
     )))
 }
 
-/// Refuses what must not be copied or taken over.
-fn check(pair: &Pair, session: &Session, base: &str, claim: &Claim) -> Result<()> {
-    let destination = session.destination();
-    if let Some((entry, _)) = pair.of_base.iter().find(|(entry, _)| entry.takes().is_none()) {
-        return Err(entry.no_verifier(session));
-    }
-    check_usable(session, base, pair.of_base.iter().map(|(entry, _)| entry))?;
-    let marked = |entry: &Entry| match session.product() {
-        Product::MySql => has_mark(&entry.attributes, base),
-        Product::MariaDb => hashes(claim).any(|hash| hash == entry.stored),
-    };
-    let theirs = |host: &str| !pair.of_base.iter().any(|(entry, _)| entry.account.host == host);
-    for (entry, _) in &pair.of_clone {
-        // One that the base has no host for is a clone's only by its mark, or where it has another one's password.
-        let same = || pair.of_clone.iter().filter(|(other, _)| other.stored == entry.stored).count() > 1;
-        let by_credential =
-            claim.known && (!theirs(&entry.account.host) || (session.product() == Product::MariaDb && same()));
-        if !(claim.adopted || by_credential || marked(entry)) {
-            return Err(Error::conflict(format!(
-                "the account {} of {destination} exists, and nothing shows that it is this secret's",
-                entry.account
-            )));
-        }
-    }
-    Ok(())
+/// Returns an entry of the clone that must not be taken over: nothing shows that it is this secret's.
+fn of_another<'p>(pair: &'p Pair, base: &str, claim: &Claim) -> Option<&'p Entry> {
+    let given = with_half_made(&claim.passwords);
+    let ours = |entry: &Entry| claim.adopted || has_mark(&entry.attributes, base) || entry.opened_by(&given);
+    pair.of_clone.iter().map(|(entry, _)| entry).find(|entry| !ours(entry))
 }
 
-/// Marks each entry of an account as the clone of a base, in place of another mark.
+/// Marks each entry of an account as the clone of a base, in place of another mark: but none for a host for which the base
+/// is another's.
 ///
 /// # Errors
 ///
-/// `Invalid` if there is no such account; `Forbidden` with the statement that gives the right.
-pub(crate) async fn adopt(session: &mut Session, base: &str, clone: &str) -> Result<()> {
-    let entries = Entry::read(session, &[clone]).await?;
+/// `Invalid` if there is no such account; `Forbidden` with the statement that gives the right; those of [`Entries::of`].
+pub(crate) async fn adopt(session: &mut Session, base: &str, clone: &str, cx: &Context<'_>) -> Result<()> {
+    let entries = Entry::read(session, &[base, clone]).await?;
+    let (of_base, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account.name == base);
+    let (_, others) = Entries::of(session, base, of_base, cx).await?.into_parts();
+    entries.retain(|entry| !others.iter().any(|other| other.host == entry.account.host));
     if entries.is_empty() {
         return Err(Error::invalid(format!("{} has no account `{clone}` to adopt", session.destination()))
             .next("Nothing was changed. The next rotation makes it: fourstep start"));

@@ -13,6 +13,7 @@
 //! password.rs           sets a password
 //! variables.rs          what the server's variables say of passwords
 //! policy.rs             the rules of validate_password
+//! ownership.rs          which entries of a user name are the secret's
 //! mark.rs               our mark on a clone
 //! rights.rs             proves that a clone may do what its base may
 //!   rights/read.rs        reads what an account may do
@@ -50,7 +51,9 @@
 //! An account of these servers is a user name and a host, as `'app'@'10.%'`, and one user name may have several.
 //!
 //! - An account that changes its own password changes the entry that the server matched at its login.
-//! - An administrator changes all entries of the user name, and each of them has its clone.
+//! - An administrator changes each entry of the user name that a password in one of the secret's versions opens, by what
+//!   the server stores for it, and each of them has its clone. Those of others, and those that no password opens, are left
+//!   alone and named in the log. A name with one entry needs no such look: the login itself shows whose it is.
 //!
 //! # What a statement says of the password
 //!
@@ -74,6 +77,7 @@ mod clones;
 mod error;
 mod identifier;
 mod mark;
+mod ownership;
 mod password;
 mod policy;
 mod rights;

@@ -1,6 +1,6 @@
 //! Our mark on a clone: an attribute of its account in MySQL. MariaDB has no place for one: there, its password tells.
 
-use fourstep::accounts::{Claim, Mark};
+use fourstep::accounts::Mark;
 use fourstep::{Result, Sensitive};
 use fourstep_server::Operation;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::account::Entry;
 use crate::identifier::hex;
 use crate::session::{Product, Session, optional};
-use crate::verifier::native;
 
 /// Reads our mark on an account: on the entry that the server matched in a session of its own, and on all of its entries in
 /// an administrator's.
@@ -29,21 +28,23 @@ async fn own(session: &mut Session) -> Result<Option<String>> {
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
-/// Returns the base that each entry of an account bears as its mark. One that another entry contradicts is none.
+/// Returns the base that the marks of an account's entries name. An entry without one may be another's; marks that differ
+/// tell nothing.
 async fn of_all(session: &mut Session, account: &str) -> Result<Option<String>> {
     let entries = Entry::read(session, &[account]).await?;
-    let Some(base) = entries.first().and_then(|entry| base_in(&entry.attributes)) else { return Ok(None) };
-    Ok(entries.iter().all(|entry| has_mark(&entry.attributes, &base)).then_some(base))
+    let mut bases: Vec<_> = entries.iter().filter_map(|entry| base_in(&entry.attributes)).collect();
+    bases.dedup();
+    Ok(bases.pop().filter(|_| bases.is_empty()))
 }
 
-/// Returns whether each entry of an account has one of these passwords, by the hash that MariaDB shows. MySQL shows none.
+/// Returns whether an entry of an account has one of these passwords, on MariaDB, which has no place for a mark.
 pub(crate) async fn was_given(session: &mut Session, account: &str, passwords: &[Sensitive]) -> Result<bool> {
     if session.product() == Product::MySql {
         return Ok(false);
     }
-    let known: Vec<_> = passwords.iter().flat_map(stored).collect();
+    let known = with_half_made(passwords);
     let entries = Entry::read(session, &[account]).await?;
-    Ok(!entries.is_empty() && entries.iter().all(|entry| known.contains(&entry.stored)))
+    Ok(entries.iter().any(|entry| entry.opened_by(&known)))
 }
 
 /// Returns whether the attributes have the mark of this base's clone.
@@ -66,14 +67,9 @@ fn base_in(attributes: &Map<String, Value>) -> Option<String> {
 const MARK: &str = "fourstep";
 const CLONE_OF: &str = "clone_of";
 
-/// Returns what MariaDB stores for an account that an attempt of this secret made or completed.
-pub(crate) fn hashes(claim: &Claim) -> impl Iterator<Item = Sensitive> + '_ {
-    claim.passwords.iter().flat_map(stored)
-}
-
-/// Returns what MariaDB stores for an account with this password, or with that of a clone that is not complete.
-fn stored(password: &Sensitive) -> [Sensitive; 2] {
-    [password.clone(), half_made(password)].map(|password| native(password.expose().as_bytes()))
+/// Returns passwords, and those that clones have which were not completed with them.
+pub(crate) fn with_half_made(passwords: &[Sensitive]) -> Vec<Sensitive> {
+    passwords.iter().cloned().chain(passwords.iter().map(half_made)).collect()
 }
 
 /// Returns a password that nobody has, which yet tells whose account it is: that of a clone that is not complete.
@@ -99,10 +95,8 @@ mod tests {
 
     #[test]
     fn a_clone_that_is_not_complete_has_a_password_of_its_own_for_each_attempt() {
-        let claim = |password: &str| Claim { adopted: false, known: false, passwords: vec![Sensitive::new(password)] };
-        let hashes = |claim: &Claim| super::hashes(claim).collect::<Vec<_>>();
-        let one = hashes(&claim("one"));
-        assert_eq!((one.len(), &one), (2, &hashes(&claim("one"))));
-        assert!(hashes(&claim("two")).iter().all(|hash| !one.contains(hash)));
+        let of = |password: &str| with_half_made(&[Sensitive::new(password)]);
+        assert_eq!((of("one").len(), of("one")), (2, of("one")));
+        assert!(of("two").iter().all(|password| !of("one").contains(password)));
     }
 }

@@ -6,21 +6,24 @@ use zeroize::Zeroizing;
 
 use crate::account::{Entry, check_usable};
 use crate::identifier::{Account, literal, quote};
+use crate::ownership::{Entries, tell_of_others};
 use crate::session::{Product, Session};
 use crate::variables::Variables;
 use crate::verifier::native;
 
-/// Sets the password of an account: the session's own, or by an administrator, all entries of a user name.
+/// Sets the password of an account: the session's own, or by an administrator, all entries of a user name that are this
+/// secret's.
 ///
 /// # Errors
 ///
 /// `Invalid` if there is no such account, a rule of the server forbids the password, or a plugin takes no verifier of ours;
-/// `Forbidden` if the account is locked, and with the statement that gives a missing right.
+/// `Forbidden` if the account is locked, and with the statement that gives a missing right; `Conflict` if nothing shows which
+/// of several entries are this secret's.
 pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     if account == session.account().name {
         set_own(session, password, cx).await
     } else {
-        set_of_all_hosts(session, account, password, cx).await
+        set_by_administrator(session, account, password, cx).await
     }
 }
 
@@ -58,16 +61,26 @@ async fn set_own(session: &mut Session, password: &Sensitive, cx: &Context<'_>) 
     .next(format!("Run: ALTER USER {} PASSWORD REQUIRE CURRENT OPTIONAL", session.account())))
 }
 
-/// Changes the password of all entries of a user name, by an administrator, who sends a verifier. Each plugin stays.
-async fn set_of_all_hosts(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
-    let entries = Entry::read(session, &[account]).await?;
-    let (destination, product) = (session.destination(), session.product());
-    if entries.is_empty() {
-        return Err(Error::invalid(format!("{destination} has no account `{account}`; a role of that name is none"))
-            .next("Create the account, or correct `username` in the secret's JSON"));
+/// Changes the password of the entries of a user name, by an administrator, who sends a verifier. Each plugin stays.
+async fn set_by_administrator(
+    session: &mut Session,
+    account: &str,
+    password: &Sensitive,
+    cx: &Context<'_>,
+) -> Result<()> {
+    let all = Entry::read(session, &[account]).await?;
+    if all.is_empty() {
+        return Err(Error::invalid(format!(
+            "{} has no account `{account}`; a role of that name is none",
+            session.destination()
+        ))
+        .next("Create the account, or correct `username` in the secret's JSON"));
     }
+    let (entries, others) = Entries::of(session, account, all, cx).await?.into_parts();
     // The server takes a password for an account that it does not let in.
     check_usable(session, account, &entries)?;
+    tell_of_others(&others, session);
+    let product = session.product();
     let right = match product {
         Product::MariaDb => {
             format!("GRANT CREATE USER ON *.* TO {0}; GRANT SELECT, UPDATE ON mysql.* TO {0}", session.account())

@@ -50,28 +50,55 @@ impl Plugin {
 
     /// Creates the verifier as SQL: a text in hexadecimal.
     pub(crate) fn verifier(self, password: &Sensitive, salt: &Salt, storage: Storage) -> Sensitive {
+        Sensitive::new(hex(&self.stored(password, salt.bytes(), storage)))
+    }
+
+    /// Returns whether a password opens an account for which the server stores this.
+    pub(crate) fn opens(self, stored: &Sensitive, password: &Sensitive) -> bool {
+        let stored = stored.expose().as_bytes();
+        let made = self.made_with(stored).map(|(salt, storage)| self.stored(password, salt, storage));
+        made.is_some_and(|made| *made == stored)
+    }
+
+    /// Reads with which salt, and how, what a server stores was made. `None`: no password opens it, or in an unknown way.
+    fn made_with(self, stored: &[u8]) -> Option<(&[u8], Storage)> {
+        let fixed = Storage { rounds: SHA256_ROUNDS, pbkdf2: false };
+        match self {
+            Self::Native => Some((&[], fixed)),
+            Self::Sha256 => Some((stored.strip_prefix(b"$5$")?.get(..SALT_LENGTH)?, fixed)),
+            Self::CachingSha2 => {
+                let thousands = std::str::from_utf8(stored.get(3..6)?).ok()?;
+                let rounds = u32::from_str_radix(thousands, 16).ok()? * 1000;
+                Some((stored.get(7..7 + SALT_LENGTH)?, Storage { rounds, pbkdf2: stored.starts_with(b"$B$") }))
+            }
+        }
+    }
+
+    fn stored(self, password: &Sensitive, salt: &[u8], storage: Storage) -> Zeroizing<Vec<u8>> {
         let password = password.expose().as_bytes();
-        let text = match self {
-            Self::Native => return Sensitive::new(hex(native(password).expose().as_bytes())),
+        Zeroizing::new(match self {
+            Self::Native => native(password).expose().as_bytes().to_vec(),
             Self::Sha256 => {
-                let digest = sha_crypt::digest(password, salt.bytes(), SHA256_ROUNDS);
-                [b"$5$", salt.bytes(), b"$", digest.as_bytes()].concat()
+                let digest = sha_crypt::digest(password, salt, SHA256_ROUNDS);
+                [b"$5$", salt, b"$", digest.as_bytes()].concat()
             }
             Self::CachingSha2 if storage.pbkdf2 => {
                 let mut key = Zeroizing::new([0; 64]);
-                pbkdf2::pbkdf2::<Hmac<Sha512>>(password, salt.bytes(), storage.rounds, &mut key[..])
+                pbkdf2::pbkdf2::<Hmac<Sha512>>(password, salt, storage.rounds, &mut key[..])
                     .expect("HMAC takes a key of any length");
                 let digest = Zeroizing::new(STANDARD.encode(&key[..]));
-                [storage.prefix("B").as_bytes(), salt.bytes(), digest.as_bytes()].concat()
+                [storage.prefix("B").as_bytes(), salt, digest.as_bytes()].concat()
             }
             Self::CachingSha2 => {
-                let digest = sha_crypt::digest(password, salt.bytes(), storage.rounds);
-                [storage.prefix("A").as_bytes(), salt.bytes(), digest.as_bytes()].concat()
+                let digest = sha_crypt::digest(password, salt, storage.rounds);
+                [storage.prefix("A").as_bytes(), salt, digest.as_bytes()].concat()
             }
-        };
-        Sensitive::new(hex(&Zeroizing::new(text)))
+        })
     }
 }
+
+/// The salt of either plugin with SHA-256, in bytes.
+const SALT_LENGTH: usize = 20;
 
 /// The rounds of `sha256_password`, which no variable changes.
 const SHA256_ROUNDS: u32 = 5000;
@@ -115,10 +142,45 @@ impl Salt {
             hash.update(part);
         }
         // Neither NUL nor `$`, which the server forbids.
-        Self(STANDARD.encode(hash.finalize())[..20].to_owned())
+        Self(STANDARD.encode(hash.finalize())[..SALT_LENGTH].to_owned())
     }
 
     fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_opens_what_was_made_of_it_and_nothing_else() {
+        let salt = Salt::of("arn", "token", "`app`@`%`");
+        let [word, other] = ["word", "other"].map(Sensitive::new);
+        for (plugin, pbkdf2) in [
+            (Plugin::Native, false),
+            (Plugin::Sha256, false),
+            (Plugin::CachingSha2, false),
+            (Plugin::CachingSha2, true),
+        ] {
+            let stored = plugin.stored(&word, salt.bytes(), Storage { rounds: 6000, pbkdf2 });
+            let stored = Sensitive::new(String::from_utf8(stored.to_vec()).unwrap());
+            assert!(plugin.opens(&stored, &word) && !plugin.opens(&stored, &other), "{plugin:?}");
+        }
+        // From MariaDB's documentation.
+        let stored = Sensitive::new("*54958E764CE10E50764C2EECBB71D01F08549980");
+        assert!(Plugin::Native.opens(&stored, &Sensitive::new("mariadb")));
+    }
+
+    #[test]
+    fn what_no_server_stores_for_a_password_is_opened_by_none() {
+        for plugin in [Plugin::Native, Plugin::Sha256, Plugin::CachingSha2] {
+            for stored in
+                ["", "invalid", "$", "$A$", "$A$0", "$A$00A$short", "$5$", "$B$zzz$01234567890123456789", "größe"]
+            {
+                assert!(!plugin.opens(&Sensitive::new(stored), &Sensitive::new("word")), "{plugin:?} {stored}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@ use fourstep::memory::SecretValue;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::mysql::{Flavour, MySql};
 
-use crate::world::{assert_error, consume, name, opens, pair_of, secret, server_with_admin, world_of};
+use crate::world::{FIRST, assert_error, consume, name, opens, pair_of, secret, server_with_admin, text, world_of};
 
 #[tokio::test]
 async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
@@ -53,9 +53,10 @@ async fn each_entry_of_the_base_has_its_clone_and_one_that_goes_takes_its_clone_
     for flavour in Flavour::ALL {
         let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
         server
-            .execute(
-                "CREATE USER <app>@'10.%' IDENTIFIED BY 'of another host'; GRANT DELETE ON <main>.* TO <app>@'10.%'",
-            )
+            .execute(&format!(
+                "CREATE USER <app>@'10.%' IDENTIFIED BY {}; GRANT DELETE ON <main>.* TO <app>@'10.%'",
+                text(FIRST)
+            ))
             .await;
         world.rotate().await.unwrap();
         let hosts =
@@ -64,7 +65,6 @@ async fn each_entry_of_the_base_has_its_clone_and_one_that_goes_takes_its_clone_
         let grants = server.rows("SHOW GRANTS FOR <app_clone>@'10.%'").await;
         assert!(grants.iter().any(|grant| grant.contains("GRANT DELETE ON `main`.*")), "{grants:?}");
         assert!(!grants.iter().any(|grant| grant.contains("SELECT")), "{grants:?}");
-        // The base has one password in all of its entries once its turn comes.
         world.rotate().await.unwrap();
         server.execute("DROP USER <app>@'10.%'").await;
         world.rotate().await.unwrap();

@@ -3,7 +3,7 @@
 use fourstep_test_servers::mysql::{Flavour, MySql, Options};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::world::{World, admin, app, make_admin, opens, pair_of, prepare, server_with_admin};
+use crate::world::{FIRST, World, admin, app, make_admin, opens, pair_of, prepare, server_with_admin, text};
 
 const ROTATIONS: usize = 10;
 const CHANGES: usize = 8;
@@ -155,10 +155,10 @@ async fn stays_equal(server: &MySql, mut world: World, seed: u64) -> usize {
         .execute(
             "CREATE USER <other>@'%'; CREATE ROLE <reader>; CREATE ROLE <writer>; GRANT SELECT ON <main>.* TO <reader>;
              CREATE PROCEDURE p() SELECT 1; CREATE FUNCTION f() RETURNS int DETERMINISTIC RETURN 1;
-             CREATE USER <app>@'10.%' IDENTIFIED BY 'of another host';
              GRANT ALL ON *.* TO <boss>@'%' WITH GRANT OPTION",
         )
         .await;
+    server.execute(&format!("CREATE USER <app>@'10.%' IDENTIFIED BY {}", text(FIRST))).await;
     server
         .execute("GRANT PROXY ON ''@'' TO <boss>@'%' WITH GRANT OPTION; CREATE USER <owner>@'%' IDENTIFIED BY 'owning'")
         .await;

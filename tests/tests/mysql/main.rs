@@ -9,6 +9,7 @@ mod alternating;
 mod codes;
 mod defects;
 mod dual;
+mod entries;
 mod equality;
 mod expiry;
 mod function;
