@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) proxies: Vec<(String, bool)>,
     /// GRANT OPTION on everything, where `SHOW GRANTS` does not say it readably.
     pub(crate) grants_all: bool,
+    /// Has MySQL's SYSTEM_USER by itself: only such an account may change it.
+    pub(crate) is_system: bool,
     /// MySQL's attributes of a user, where its comment is, too.
     pub(crate) attributes: Map<String, Value>,
 }
@@ -85,6 +87,7 @@ impl Entry {
             default_roles: default_role.iter().map(|role| quote(role)).collect(),
             proxies: Vec::new(),
             grants_all: column(6) == "Y",
+            is_system: column(26) == "1",
             attributes,
         }
     }
@@ -191,7 +194,8 @@ const OF_MYSQL: &str = "
            CAST(User_attributes->>'$.Password_locking.failed_login_attempts' AS CHAR),
            CAST(User_attributes->>'$.Password_locking.password_lock_time_days' AS CHAR),
            'mysql', CAST(User_attributes->'$.metadata' AS CHAR), NULL,
-           CAST(User_attributes->>'$.additional_password' AS CHAR)
+           CAST(User_attributes->>'$.additional_password' AS CHAR),
+           CAST((User, Host) IN (SELECT USER, HOST FROM mysql.global_grants WHERE PRIV = 'SYSTEM_USER') AS CHAR)
       FROM mysql.user WHERE User IN ($names);
     SELECT 'role', USER, HOST, DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST
       FROM mysql.default_roles WHERE USER IN ($names) ORDER BY 4, 5;

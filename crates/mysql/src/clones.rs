@@ -84,15 +84,25 @@ fn of_another<'p>(pair: &'p Pair, base: &str, claim: &Claim) -> Option<&'p Entry
 ///
 /// # Errors
 ///
-/// `Invalid` if there is no such account; `Forbidden` with the statement that gives the right; those of [`Entries::of`].
+/// `Invalid` if there is no such account; `Forbidden` with the statement that gives the right, also where a mark would tell
+/// nothing; those of [`Entries::of`].
 pub(crate) async fn adopt(session: &mut Session, base: &str, clone: &str, cx: &Context<'_>) -> Result<()> {
     let entries = Entry::read(session, &[base, clone]).await?;
     let (of_base, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account.name == base);
-    let (_, others) = Entries::of(session, base, of_base, cx).await?.into_parts();
+    let (of_base, others) = Entries::of(session, base, of_base, cx).await?.into_parts();
     entries.retain(|entry| !others.iter().any(|other| other.host == entry.account.host));
     if entries.is_empty() {
         return Err(Error::invalid(format!("{} has no account `{clone}` to adopt", session.destination()))
             .next("Nothing was changed. The next rotation makes it: fourstep start"));
+    }
+    let system = |account: &Account| of_base.iter().any(|base| base.is_system && base.account.host == account.host);
+    if let Some(entry) = entries.iter().find(|entry| system(&entry.account) && !entry.is_system) {
+        return Err(Error::forbidden(format!(
+            "the base `{base}` of {} has SYSTEM_USER, and {} has not: a mark on it tells nothing, since whoever may create accounts can write it",
+            session.destination(),
+            entry.account
+        ))
+        .next(format!("Nothing was changed. Run: GRANT SYSTEM_USER ON *.* TO {}", entry.account)));
     }
     let writer = Writer::new(session.account(), session.product());
     for entry in &entries {

@@ -1,6 +1,6 @@
 //! Our mark on a clone: an attribute of its account in MySQL. MariaDB has no place for one: there, its password tells.
 
-use fourstep::accounts::Mark;
+use fourstep::accounts::{Mark, base_by_name};
 use fourstep::{Result, Sensitive};
 use fourstep_server::Operation;
 use serde_json::{Map, Value, json};
@@ -28,13 +28,23 @@ async fn own(session: &mut Session) -> Result<Option<String>> {
     Ok(attributes.and_then(|text| base_in(&serde_json::from_str(&text).ok()?)))
 }
 
-/// Returns the base that the marks of an account's entries name. An entry without one may be another's; marks that differ
-/// tell nothing.
+/// Returns the base of an account, by the marks of its entries that count.
 async fn of_all(session: &mut Session, account: &str) -> Result<Option<String>> {
-    let entries = Entry::read(session, &[account]).await?;
-    let mut bases: Vec<_> = entries.iter().filter_map(|entry| base_in(&entry.attributes)).collect();
-    bases.dedup();
-    Ok(bases.pop().filter(|_| bases.is_empty()))
+    let Some(base) = base_by_name(account) else { return Ok(None) };
+    let entries = Entry::read(session, &[account, base]).await?;
+    let (bases, clones): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.account.name == base);
+    let counts = bases.iter().any(|base| clones.iter().any(|clone| counts(clone, base)));
+    Ok(counts.then(|| base.to_owned()))
+}
+
+/// Returns whether an entry of a clone bears a mark that tells whose the base's entry for the same host is.
+///
+/// Who may create accounts can write the mark, and set any password: but neither of an account that has SYSTEM_USER. So of
+/// a base that has it, only the mark of a clone that has it tells anything.
+pub(crate) fn counts(clone: &Entry, base: &Entry) -> bool {
+    has_mark(&clone.attributes, &base.account.name)
+        && clone.account.host == base.account.host
+        && (clone.is_system || !base.is_system)
 }
 
 /// Returns whether an entry of an account has one of these passwords, on MariaDB, which has no place for a mark.

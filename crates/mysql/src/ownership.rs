@@ -7,7 +7,7 @@ use fourstep::{Context, Error, Result, Sensitive};
 
 use crate::account::Entry;
 use crate::identifier::Account;
-use crate::mark::{has_mark, with_half_made};
+use crate::mark::{counts, with_half_made};
 use crate::session::Session;
 
 /// The entries of a user name: this secret's, and those of others.
@@ -104,10 +104,9 @@ async fn hosts_of_pair(
         let adopted = Held::by(cx).adopted(base).await?;
         let mut others = Entry::read(session, &[&other]).await?;
         others.retain(|other| {
-            let same = |entry: &&Entry| entry.account.host == other.account.host;
-            entries.iter().find(same).is_some_and(|entry| {
-                let clone = if base == name { other } else { entry };
-                adopted || has_mark(&clone.attributes, base)
+            entries.iter().any(|entry| {
+                let (clone, base) = if base == name { (other, entry) } else { (entry, other) };
+                clone.account.host == base.account.host && (adopted || counts(clone, base))
             })
         });
         if !others.is_empty() {

@@ -4,7 +4,7 @@ use fourstep::ErrorKind;
 use fourstep_test_servers::mysql::Flavour;
 use serde_json::Value;
 
-use crate::world::{FIRST, World, admin, assert_error, opens, pair_of, secret, server_with_admin};
+use crate::world::{FIRST, World, admin, assert_error, consume, is_code, opens, pair_of, secret, server_with_admin};
 
 const JUNK: &str = "junk-Pa55";
 
@@ -101,4 +101,59 @@ async fn a_blank_at_the_end_of_a_name_gets_around_no_limit() {
         assert_eq!(server.accounts().await, accounts, "{flavour}");
         assert!(opens(&server, &secret(&server, &server.name("app"), FIRST)).await, "{flavour}");
     }
+}
+
+/// Who may make accounts can write our mark on them. An account with SYSTEM_USER is beyond its reach, and stays so.
+#[tokio::test]
+async fn a_forged_mark_gives_no_account_that_its_forger_could_not_change_anyway() {
+    let Some((server, _)) = server_with_admin(Flavour::MySql).await else { return };
+    server
+        .execute(
+            "GRANT SYSTEM_USER ON *.* TO <boss>@'%' WITH GRANT OPTION; CREATE ROLE <system>;
+             GRANT SYSTEM_USER ON *.* TO <system>; CREATE USER <mallory>@'%' IDENTIFIED BY 'of-mallory';
+             GRANT CREATE USER ON *.* TO <mallory>@'%'; CREATE USER <dba>@'%' IDENTIFIED BY 'of-dba';
+             GRANT SYSTEM_USER ON *.* TO <dba>@'%'; CREATE USER <by_role>@'%' IDENTIFIED BY 'x';
+             GRANT <system> TO <by_role>@'%'; ALTER USER <by_role>@'%' DEFAULT ROLE <system>",
+        )
+        .await;
+    let mallory = |statement: &str| {
+        let statement = ["dba_clone", "dba", "by_role"]
+            .iter()
+            .fold(statement.to_owned(), |text, name| text.replace(&format!("<{name}>"), &server.name(name)));
+        let value = without_database(secret(&server, &server.name("mallory"), "of-mallory"));
+        let server = &server;
+        async move { consume(server, &value, &statement).await }
+    };
+    // What the server itself says of who may change whom.
+    assert!(is_code(&mallory("ALTER USER <dba>@'%' IDENTIFIED BY 'taken'").await, 1227));
+    mallory("ALTER USER <by_role>@'%' IDENTIFIED BY 'taken'").await.unwrap();
+    let mark = format!("{{\"fourstep\": {{\"clone_of\": \"{}\"}}}}", server.name("dba"));
+    mallory(&format!("CREATE USER <dba_clone>@'%' IDENTIFIED BY 'own' ATTRIBUTE '{mark}'")).await.unwrap();
+
+    let accounts = server.accounts().await;
+    let own = without_database(secret(&server, &server.name("dba_clone"), "own"));
+    let mut world = pair_of(&own, &admin(&server));
+    let error = world.failing_set().await;
+    assert_error(&error, ErrorKind::Conflict, &["nothing there says that", "fourstep adopt"]);
+    let error = world.adopt(server.name("dba")).await.unwrap_err();
+    assert_error(&error, ErrorKind::Forbidden, &["has SYSTEM_USER", "GRANT SYSTEM_USER ON *.* TO"]);
+    assert_eq!(server.accounts().await, accounts);
+}
+
+#[tokio::test]
+async fn the_mark_of_a_clone_with_system_user_counts_as_that_of_others() {
+    let Some((server, mut world)) = server_with_admin(Flavour::MySql).await else { return };
+    server
+        .execute("GRANT SYSTEM_USER ON *.* TO <boss>@'%' WITH GRANT OPTION; GRANT SYSTEM_USER ON *.* TO <app>@'%'")
+        .await;
+    world.rotate().await.unwrap();
+    // The base is known by the mark of its clone alone.
+    server.execute("ALTER USER <app>@'%' IDENTIFIED BY 'by-hand'").await;
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+}
+
+fn without_database(mut secret: Value) -> Value {
+    secret.as_object_mut().unwrap().remove("dbname");
+    secret
 }
