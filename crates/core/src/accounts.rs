@@ -35,7 +35,7 @@ use crate::error::Result;
 use crate::sensitive::Sensitive;
 use crate::settings::Groups;
 
-pub use clones::{Base, Claim, Clones, Mark, Mirrored, base_by_name, clone_of};
+pub use clones::{Claim, Clones, Mark, Mirrored, Other, base_by_name, clone_of};
 pub use held::Held;
 pub use lock::Lock;
 pub use lookup::{FoundServer, ServerLookup};

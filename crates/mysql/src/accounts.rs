@@ -1,5 +1,5 @@
 use fourstep::accounts::{
-    AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Old, Passwords, Strategies, Swapped,
+    AccountSecret, Accounts, Claim, Clones, Lock, Mark, Mirrored, Old, Other, Passwords, Strategies, Swapped,
     TwoPasswords,
 };
 use fourstep::settings::Groups;
@@ -107,13 +107,13 @@ impl Clones for Mysql {
         &self,
         session: &mut Session,
         _account: &str,
-        base: &Base<'_, Self>,
+        other: &Other<'_, Self>,
         _cx: &Context<'_>,
     ) -> Result<()> {
         // An account sees its own rights only.
-        let Some(mut of_base) = base.open().await? else { return Ok(()) };
-        let proof = rights::check_rights(session, &mut of_base).await;
-        of_base.close().await;
+        let Some(mut of_current) = other.open().await? else { return Ok(()) };
+        let proof = rights::check_rights(session, &mut of_current).await;
+        of_current.close().await;
         proof
     }
 }

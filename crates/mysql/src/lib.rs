@@ -15,7 +15,8 @@
 //! policy.rs             the rules of validate_password
 //! ownership.rs          which entries of a user name are the secret's
 //! mark.rs               our mark on a clone
-//! rights.rs             proves that a clone may do what its base may
+//! rights.rs             proves that an account may do what the other one of its pair may
+//!   rights/lacking.rs     what one lacks of what another may
 //!   rights/read.rs        reads what an account may do
 //!   rights/parse.rs       reads a row of SHOW GRANTS
 //!   rights/lexer.rs       splits a row into words, names and symbols

@@ -1,4 +1,4 @@
-use fourstep::accounts::{AccountSecret, Accounts, Base, Claim, Clones, Lock, Mark, Mirrored, Strategies};
+use fourstep::accounts::{AccountSecret, Accounts, Claim, Clones, Lock, Mark, Mirrored, Other, Strategies};
 use fourstep::settings::Groups;
 use fourstep::{Context, Result, Sensitive};
 use fourstep_server::{AddressSettings, TlsSettings};
@@ -113,7 +113,7 @@ impl Clones for Postgres {
         &self,
         session: &mut Session,
         account: &str,
-        _base: &Base<'_, Self>,
+        _other: &Other<'_, Self>,
         _cx: &Context<'_>,
     ) -> Result<()> {
         rights::check_rights(session, account).await

@@ -37,8 +37,9 @@ async fn d2_a_revoke_from_the_base_is_not_undone() {
     for flavour in Flavour::ALL {
         let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
         world.rotate().await.unwrap();
+        world.rotate().await.unwrap();
         server.execute("REVOKE INSERT ON <main>.* FROM <app>@'%'").await;
-        for _ in 0..2 {
+        for _ in 0..3 {
             world.rotate().await.unwrap();
             consume(&server, &world.current(), "SELECT * FROM t").await.unwrap();
             consume(&server, &world.current(), "INSERT INTO t VALUES (1, 2)").await.unwrap_err();

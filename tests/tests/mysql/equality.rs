@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, Connection};
 use crate::world::{FIRST, World, admin, app, make_admin, opens, pair_of, prepare, server_with_admin, text};
 
 const ROTATIONS: usize = 10;
-const CHANGES: usize = 8;
+/// Before each that makes the clone equal. A base that lost a right since then is not promoted.
+const CHANGES: usize = 16;
 
 /// What an owner does to the base on either server.
 const ON_BOTH: &[&str] = &[
@@ -178,7 +179,8 @@ async fn stays_equal(server: &MySql, mut world: World, seed: u64) -> usize {
     let (mut accepted, mut clone_turns, mut partly_revoked) = (0, 0, 0);
     for rotation in 0..ROTATIONS {
         let mut made = Vec::new();
-        for _ in 0..CHANGES {
+        let is_clones_turn = rotation % 2 == 0;
+        for _ in 0..if is_clones_turn { CHANGES } else { 0 } {
             let (change, host) = match numbers.below(4) {
                 0 => (REQUIREMENTS[numbers.below(REQUIREMENTS.len())], "10.%"),
                 1 => (changes[numbers.below(changes.len())], "10.%"),
@@ -200,7 +202,9 @@ async fn stays_equal(server: &MySql, mut world: World, seed: u64) -> usize {
         let base = [account(server, "app", "%").await, account(server, "app", "10.%").await];
         partly_revoked += usize::from(base[0].iter().any(|row| row.starts_with("REVOKE SELECT ON `mysql`.*")));
         // What a person gives the clone goes again.
-        server.execute(extra(&mut numbers, rotation)).await;
+        if is_clones_turn && rotation > 0 {
+            server.execute(extra(&mut numbers)).await;
+        }
         world.rotate().await.unwrap_or_else(|error| panic!("{at}: {error}"));
         assert_eq!([account(server, "app", "%").await, account(server, "app", "10.%").await], base, "{at}");
         if crate::world::name(server, &world.current()) == "app_clone" {
@@ -214,18 +218,15 @@ async fn stays_equal(server: &MySql, mut world: World, seed: u64) -> usize {
         assert!(opens(server, &world.current()).await && opens(server, &world.previous()).await, "{at}");
     }
     assert_eq!(clone_turns, ROTATIONS / 2);
-    assert!(accepted >= ROTATIONS * CHANGES / 3, "{accepted} changes were made");
+    assert!(accepted >= ROTATIONS / 2 * CHANGES / 3, "{accepted} changes were made");
     println!(
         "{flavour}, seed {seed}: {accepted} changes to the base in {ROTATIONS} rotations, the clone equal after each"
     );
     partly_revoked
 }
 
-/// What somebody gives the clone by hand, once there is one.
-fn extra(numbers: &mut Numbers, rotation: usize) -> &'static str {
-    if rotation == 0 {
-        return "DO 0";
-    }
+/// What somebody gives the clone by hand.
+fn extra(numbers: &mut Numbers) -> &'static str {
     [
         "GRANT DROP ON <main>.* TO <app_clone>@'%'",
         "GRANT PROCESS ON *.* TO <app_clone>@'%'",

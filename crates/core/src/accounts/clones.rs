@@ -46,16 +46,16 @@ pub trait Clones: Accounts {
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Proves that the session's account may do what its base may, if it is a clone.
+    /// Proves that the session's account may do what the other one of its pair may, which is current.
     ///
-    /// Where an account sees its own rights only, [`Base::open`] opens a session of the base.
+    /// Where an account sees its own rights only, [`Other::open`] opens a session of the other one.
     ///
     /// Errors: `Forbidden`, naming what is missing and both ways out.
     fn check_rights(
         &self,
         session: &mut Self::Session,
         account: &str,
-        base: &Base<'_, Self>,
+        other: &Other<'_, Self>,
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send;
 }
@@ -92,32 +92,29 @@ pub struct Claim {
     pub passwords: Vec<Sensitive>,
 }
 
-/// The base of a clone that is tested.
+/// The other account of the pair of one that is tested: the current one.
 #[derive(Debug)]
-pub struct Base<'a, A> {
+pub struct Other<'a, A> {
     accounts: &'a A,
-    clone: &'a str,
+    account: &'a str,
     cx: &'a Context<'a>,
 }
 
-impl<'a, A: Accounts> Base<'a, A> {
-    pub(crate) fn new(accounts: &'a A, clone: &'a str, cx: &'a Context<'a>) -> Self {
-        Self { accounts, clone, cx }
+impl<'a, A: Accounts> Other<'a, A> {
+    pub(crate) fn new(accounts: &'a A, account: &'a str, cx: &'a Context<'a>) -> Self {
+        Self { accounts, account, cx }
     }
 
-    /// Opens a session of the base by AWSCURRENT. `None`: the account that is tested is no clone of that, or the server
-    /// refuses its password, which was changed by hand; setSecret compared the two.
+    /// Opens its session by AWSCURRENT. `None`: AWSCURRENT is not of the other account of a pair, or the server refuses its
+    /// password, which was changed by hand; setSecret compared the two.
     ///
     /// # Errors
     ///
     /// Those of a login, but `Rejected`.
     pub async fn open(&self) -> Result<Option<A::Session>> {
-        if !self.clone.ends_with(SUFFIX) {
-            return Ok(None);
-        }
         let current = self.cx.current::<AccountSecret>().await?;
         let current = current.secret();
-        if base_of_pair(&current.username, self.clone) != Some(&current.username) {
+        if base_of_pair(&current.username, self.account).is_none() {
             return Ok(None);
         }
         match self.accounts.log_in(current, self.cx).await {

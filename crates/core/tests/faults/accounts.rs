@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fourstep::accounts::{
-    AccountSecret, Accounts, Base, Claim, Clones, Mark, Mirrored, Old, Passwords, Swapped, TwoPasswords,
+    AccountSecret, Accounts, Claim, Clones, Mark, Mirrored, Old, Other, Passwords, Swapped, TwoPasswords,
 };
 use fourstep::{Context, Error, Result, Sensitive};
 
@@ -224,7 +224,7 @@ impl Clones for ModelAccounts {
         &self,
         _session: &mut Session,
         account: &str,
-        _base: &Base<'_, Self>,
+        _other: &Other<'_, Self>,
         _cx: &Context<'_>,
     ) -> Result<()> {
         let check = |state: &mut State<Database>| {

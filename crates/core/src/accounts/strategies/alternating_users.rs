@@ -7,7 +7,7 @@ use crate::accounts::clones::{base_by_name, base_of_pair};
 use crate::accounts::probe::{opens, try_login};
 use crate::accounts::strategies::{own_account, pair};
 use crate::accounts::target::Target;
-use crate::accounts::{AccountSecret, AccountSettings, Base, Clones, Grants, Mark, ServerLookup, clone_of};
+use crate::accounts::{AccountSecret, AccountSettings, Clones, Grants, Mark, Other, ServerLookup, clone_of};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keep::Keep;
@@ -117,8 +117,8 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         let mut session = cx.tried(cx.token(), self.0.accounts.log_in(pending, cx).await)?;
         let proof = match cx.settings::<AccountSettings>().grants {
             Grants::Mirror => {
-                let base = Base::new(&self.0.accounts, &pending.username, cx);
-                self.0.accounts.check_rights(&mut session, &pending.username, &base, cx).await
+                let other = Other::new(&self.0.accounts, &pending.username, cx);
+                self.0.accounts.check_rights(&mut session, &pending.username, &other, cx).await
             }
             Grants::Leave => Ok(()),
         };
