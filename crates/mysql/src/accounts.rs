@@ -6,6 +6,7 @@ use fourstep::settings::Groups;
 use fourstep::{Context, Result, Sensitive};
 use fourstep_server::{AddressSettings, TlsSettings};
 
+use crate::error::read_only;
 use crate::identifier::{self, hex};
 use crate::session::Session;
 use crate::settings::MysqlSettings;
@@ -67,6 +68,10 @@ impl Accounts for Mysql {
         cx: &Context<'_>,
     ) -> Result<()> {
         password::set(session, account, password, cx).await
+    }
+
+    fn check_writable(&self, session: &Session) -> Result<()> {
+        if session.is_read_only() { Err(read_only(session.destination())) } else { Ok(()) }
     }
 
     async fn commit(&self, session: Session) -> Result<()> {

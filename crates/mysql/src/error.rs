@@ -49,6 +49,11 @@ pub(crate) fn explain(error: &sqlx::Error, destination: &Destination) -> Error {
     classify(error, destination, &Operation::log_in())
 }
 
+/// Reports a server that as a whole writes nothing.
+pub(crate) fn read_only(destination: &Destination) -> Error {
+    Error::unavailable(format!("{destination} is read only")).next(statement::USE_THE_WRITER)
+}
+
 /// Returns whether the server's answer has this code.
 pub(crate) fn has_code(error: &sqlx::Error, code: u16) -> bool {
     let sqlx::Error::Database(database) = error else { return false };
@@ -91,13 +96,13 @@ mod tests {
             ),
         ];
         let in_a_statement: [(ErrorKind, &[u16]); 4] = [
-            (Forbidden, &[1044, 1045, 1133, 1142, 1143, 1227, 1370, 1396, 1410, 1698, 1820, 1836, 1959, 3162, 3523]),
+            (Forbidden, &[1044, 1045, 1133, 1142, 1143, 1227, 1370, 1396, 1410, 1698, 1820, 1959, 3162, 3523]),
             (Invalid, &[1146, 1242, 1819, 3638, 4501]),
             (
                 Unavailable,
                 &[
-                    1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1290, 1317, 1927, 1969, 2003, 2013,
-                    3024, 3032, 3168, 9001, 9501,
+                    1036, 1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1290, 1317, 1836, 1874, 1927,
+                    1969, 2003, 2013, 3024, 3032, 3168, 9001, 9501,
                 ],
             ),
             (Other, &[1372, 1699, 1827, 3878, 3891, 3892, 3893, 3894, 3895, 1064]),
@@ -118,8 +123,8 @@ mod tests {
     #[test]
     fn one_code_for_several_options_is_told_apart_by_its_text() {
         for (option, kind, part) in [
-            ("--read-only", ErrorKind::Forbidden, "set it to the writer's"),
-            ("--super-read-only", ErrorKind::Forbidden, "set it to the writer's"),
+            ("--read-only", ErrorKind::Unavailable, "set it to the writer's"),
+            ("--super-read-only", ErrorKind::Unavailable, "set it to the writer's"),
             ("--strict-password-validation", ErrorKind::Invalid, "strict_password_validation = OFF"),
             ("--skip-grant-tables", ErrorKind::Unavailable, "an option that forbids it"),
         ] {

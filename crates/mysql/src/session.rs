@@ -22,6 +22,7 @@ const START: &str = "
 SET NAMES utf8mb4;
 SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%', 'STRICT_ALL_TABLES,NO_AUTO_CREATE_USER', 'STRICT_ALL_TABLES');
 SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5, wait_timeout = 30;
+SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only') AND Value <> 'OFF';
 SELECT CURRENT_USER(), VERSION(), CURRENT_ROLE()";
 
 /// Which of the two products a server is.
@@ -48,6 +49,7 @@ pub struct Session {
     product: Product,
     version: String,
     roles: Option<String>,
+    read_only: bool,
     account: Account,
     password: Sensitive,
     lock: Option<String>,
@@ -71,8 +73,9 @@ impl Session {
         let connection = destination.log_in(deadline, cx, connect).await?;
         let account = Account::new(&secret.username, "");
         let password = secret.password.clone();
-        let (version, roles, lock) = Default::default();
-        let mut session = Self { connection, destination, product, version, roles, account, password, lock, deadline };
+        let (version, roles, read_only, lock) = Default::default();
+        let mut session =
+            Self { connection, destination, product, version, roles, read_only, account, password, lock, deadline };
         session.start().await?;
         Ok(session)
     }
@@ -95,6 +98,8 @@ impl Session {
             )));
         }
         self.account = account;
+        // A row for each variable that forbids to write, and the last one.
+        self.read_only = rows.len() > 1;
         self.version = row.map(|row| text(row, 1)).unwrap_or_default();
         self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
         self.roles = row.and_then(|row| optional(row, 2)).filter(|roles| roles != "NONE");
@@ -202,6 +207,11 @@ impl Session {
     /// Returns the roles that are in force, as SQL.
     pub(crate) fn roles(&self) -> Option<&str> {
         self.roles.as_deref()
+    }
+
+    /// Returns whether the server as a whole writes nothing.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Returns the server, for messages.

@@ -19,6 +19,7 @@ mod names;
 mod network;
 mod overlap;
 mod proxy;
+mod read_only;
 mod refusals;
 mod secrecy;
 mod single;

@@ -77,23 +77,6 @@ async fn an_account_that_demands_tls_is_rejected_in_plaintext_and_the_message_sa
 }
 
 #[tokio::test]
-async fn a_server_that_is_read_only_is_named_with_the_writer() {
-    for flavour in Flavour::ALL {
-        let Some(server) = MySql::start(flavour).await else { continue };
-        prepare(&server).await;
-        let names: &[&str] = if flavour == Flavour::MySql { &["read_only", "super_read_only"] } else { &["read_only"] };
-        for name in names {
-            server.execute(&format!("SET GLOBAL {name} = ON")).await;
-            let mut world = world(&server, "single-user");
-            let error = world.failing_set().await;
-            assert_error(&error, ErrorKind::Forbidden, &["is read only", "set it to the writer's"]);
-            assert!(opens(&server, &world.current()).await);
-            server.execute("SET GLOBAL read_only = OFF").await;
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_anonymous_account_that_takes_the_place_of_the_account_is_named() {
     for flavour in Flavour::ALL {
         let Some(server) = MySql::start(flavour).await else { continue };

@@ -108,7 +108,7 @@ async fn no_password_is_in_what_the_function_writes_to_its_output_at_its_most_ta
             }
             // The statement itself is refused.
             server.execute("SET GLOBAL read_only = ON").await;
-            assert_eq!(function.rotate(strategy).await.unwrap_err().error_type, "Forbidden");
+            assert_eq!(function.rotate(strategy).await.unwrap_err().error_type, "Unavailable");
             server.execute("SET GLOBAL read_only = OFF").await;
             function.rotate(strategy).await.unwrap();
             // And so is each password.

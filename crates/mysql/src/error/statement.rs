@@ -15,7 +15,7 @@ pub(super) const USE_THE_WRITER: &str =
 /// | 1410 | GRANT would have to make the account | `Forbidden` |
 /// | 1396 | the account is absent, or is there already where it is made | `Forbidden` |
 /// | 1133, 3162, 1959, 3523 | an account or a role is absent | `Forbidden` |
-/// | 1290 `--read-only`, `--super-read-only`; 1836 | a replica, or a server that is being moved | `Forbidden`, as no retry in this step helps |
+/// | 1290 `--read-only`, `--super-read-only`; 1036, 1836, 1874 | it is read only: a replica, or a server that is being moved. After a failover this passes | `Unavailable` |
 /// | 1290 `--strict-password-validation` | MariaDB checks passwords, and a hash cannot be checked | `Invalid` |
 /// | 1290 `--skip-grant-tables` | the server keeps no accounts now | `Unavailable` |
 /// | 1819 | the password breaks `validate_password`, or a plugin of MariaDB | `Invalid` |
@@ -46,9 +46,8 @@ pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operatio
         }
         1133 | 1959 | 3162 | 3523 => Error::forbidden(format!("{destination} has no such account or role (error {code}): could not {what}"))
             .next("Create it, or take it from the base account"),
-        1290 | 1836 if code == 1836 || text.contains("read-only") || text.contains("read_only") => {
-            Error::forbidden(format!("{destination} is read only (error {code}): could not {what}")).next(USE_THE_WRITER)
-        }
+        1036 | 1836 | 1874 => later("is read only").next(USE_THE_WRITER),
+        1290 if text.contains("read-only") || text.contains("read_only") => later("is read only").next(USE_THE_WRITER),
         1290 if text.contains("strict-password-validation") => Error::invalid(format!(
             "{destination} checks passwords by a plugin, which it cannot do with a hash (error 1290): could not {what}"
         ))

@@ -56,6 +56,16 @@ impl<A: TwoPasswords> Rotator for DualOrSingle<A> {
         passwords.map(drop)
     }
 
+    async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        pending.check(A::ENGINES)?;
+        let mut session = cx.tried(cx.token(), self.0.accounts.log_in(pending, cx).await)?;
+        let passwords = self.passwords(&mut session, cx).await;
+        let writable = own_account::check_writable(&self.0.accounts, &session, pending);
+        self.0.accounts.close(session).await;
+        passwords?;
+        writable
+    }
+
     async fn retire(
         &self,
         keep: &Keep<'_, AccountSecret>,

@@ -74,6 +74,10 @@ impl<A: TwoPasswords> Rotator for DualPassword<A> {
         try_login(&self.0.accounts, secret, cx).await
     }
 
+    async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
+        own_account::test(&self.0.accounts, pending, cx).await
+    }
+
     async fn retire(
         &self,
         keep: &Keep<'_, AccountSecret>,

@@ -77,6 +77,31 @@ pub(super) async fn set<A: Accounts>(
     }
 }
 
+/// Proves that the pending password opens the server, and that it is one at which consumers can write.
+///
+/// The password itself proves that this is the server at which setSecret set it, though the name of the host may lead
+/// to another one by now: no other server accepts what was made a moment ago and stored in the secret alone, except a copy of
+/// that one. And a copy is no place for consumers who write.
+pub(super) async fn test<A: Accounts>(accounts: &A, pending: &AccountSecret, cx: &Context<'_>) -> Result<()> {
+    pending.check(A::ENGINES)?;
+    let session = cx.tried(cx.token(), accounts.log_in(pending, cx).await)?;
+    let writable = check_writable(accounts, &session, pending);
+    accounts.close(session).await;
+    writable
+}
+
+/// Refuses a session at a server that writes nothing, unless the administrator changes the password at another one.
+pub(super) fn check_writable<A: Accounts>(accounts: &A, session: &A::Session, pending: &AccountSecret) -> Result<()> {
+    match accounts.check_writable(session) {
+        // The administrator may have set it elsewhere, and the host be a replica on purpose.
+        Err(error) if pending.masterarn.is_some() => {
+            tracing::warn!(message = %error, "what field `host` of the secret names writes nothing");
+            Ok(())
+        }
+        writable => writable,
+    }
+}
+
 /// Names the operator's way out where the server refuses every version.
 pub(super) fn lost(refused: Error, cx: &Context<'_>) -> Error {
     refused.next(format!(

@@ -65,21 +65,7 @@ impl<A: Accounts> Rotator for SingleUser<A> {
         try_login(&self.0.accounts, secret, cx).await
     }
 
-    /// The password itself proves that this is the server at which setSecret set it, though the name of the host may lead
-    /// to another one by now: no other server accepts what was made a moment ago and stored in the secret alone, except
-    /// a copy of that one. And a copy is no place for consumers who write.
     async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
-        pending.check(A::ENGINES)?;
-        let session = cx.tried(cx.token(), self.0.accounts.log_in(pending, cx).await)?;
-        let writable = self.0.accounts.check_writable(&session);
-        self.0.accounts.close(session).await;
-        match writable {
-            // The administrator may have set it elsewhere, and the host be a replica on purpose.
-            Err(error) if pending.masterarn.is_some() => {
-                tracing::warn!(message = %error, "what field `host` of the secret names writes nothing");
-                Ok(())
-            }
-            writable => writable,
-        }
+        own_account::test(&self.0.accounts, pending, cx).await
     }
 }
