@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use sqlx::mysql::MySqlRow;
 
 use crate::identifier::{Account, literal, quote};
-use crate::session::{Product, Session, optional, text};
+use crate::session::{Session, optional, text};
 use crate::verifier::Plugin;
+use crate::version::Product;
 
 /// What the server knows of one account.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Reads the entries of some user names, by name and host. Leaves out roles that are not accounts.
     pub(crate) async fn read(session: &mut Session, names: &[&str]) -> Result<Vec<Self>> {
+        session.version().check_attributes(session.destination())?;
         let list = names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
         let query = match session.product() {
             Product::MySql => OF_MYSQL.replace("$names", &list),

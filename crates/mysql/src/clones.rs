@@ -14,8 +14,9 @@ use crate::identifier::Account;
 use crate::mark::{half_made, has_mark, with_half_made, with_mark};
 use crate::ownership::{Entries, tell_of_others};
 use crate::rights::grants::Grants;
-use crate::session::{Product, Session};
+use crate::session::Session;
 use crate::variables::Variables;
+use crate::version::Product;
 
 /// How often somebody else may change the base while the clone is made equal to it.
 const ROUNDS: usize = 3;

@@ -96,8 +96,8 @@ mod tests {
             ),
         ];
         let in_a_statement: [(ErrorKind, &[u16]); 4] = [
-            (Forbidden, &[1044, 1045, 1133, 1142, 1143, 1227, 1370, 1396, 1410, 1698, 1820, 1959, 3162, 3523]),
-            (Invalid, &[1146, 1242, 1819, 3638, 4501]),
+            (Forbidden, &[1044, 1045, 1133, 1142, 1143, 1227, 1370, 1396, 1410, 1698, 1820, 1959, 3162, 3523, 4006]),
+            (Invalid, &[1146, 1242, 1524, 1819, 3638, 4501]),
             (
                 Unavailable,
                 &[
@@ -122,6 +122,12 @@ mod tests {
 
     #[test]
     fn one_code_for_several_options_is_told_apart_by_its_text() {
+        let text =
+            format!("Percona-XtraDB-Cluster prohibits use of GET_LOCK with pxc_strict_mode = ENFORCING; {FOREIGN}");
+        let error = told(1105, &text, false);
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("pxc_strict_mode to PERMISSIVE"), "{error}");
+        assert_eq!(told(1105, FOREIGN, false).kind(), ErrorKind::Other);
         for (option, kind, part) in [
             ("--read-only", ErrorKind::Unavailable, "set it to the writer's"),
             ("--super-read-only", ErrorKind::Unavailable, "set it to the writer's"),

@@ -29,6 +29,7 @@
 //!   error/login.rs        the codes that refuse a login
 //!   error/statement.rs    the codes of a statement
 //!   error/pooler.rs       the answers of a proxy in the server's place
+//! version.rs            which server it is, and whether it is too old
 //! settings.rs           the setting USERNAME_CHARACTER_LIMIT
 //! identifier.rs         an account's name and host; quotes names and values
 //! ```
@@ -44,8 +45,14 @@
 //!
 //! # What it needs from the server
 //!
-//! MySQL 8.0 or later, or MariaDB 10.4 or later. It is tested with MySQL 9.7 and MariaDB 10.11. The server itself says
-//! which of the two it is: the secret's `engine` may name the other one.
+//! MySQL 8.0 or later (Aurora MySQL 3), and 8.0.21 or later where an administrator acts; or MariaDB 10.4 or later. It is
+//! tested with MySQL 9.7 and MariaDB 10.11. The server itself says which of the two it is: the secret's `engine` may name
+//! the other one.
+//!
+//! The lock of a secret is `GET_LOCK`, which holds at one node. Of a cluster with several nodes that write (Galera, Percona
+//! XtraDB Cluster, Group Replication with several primaries), let `host` or `fourstep:endpoint` name one, and not a balancer
+//! before all: two invocations at two nodes do not see each other. Percona XtraDB Cluster has to allow it, by
+//! `pxc_strict_mode=PERMISSIVE`. Aurora and Multi-AZ write at one node.
 //!
 //! # Which account is rotated
 //!
@@ -87,6 +94,7 @@ mod settings;
 mod two_passwords;
 mod variables;
 mod verifier;
+mod version;
 
 pub use accounts::Mysql;
 pub use session::Session;

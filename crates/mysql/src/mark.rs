@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::account::Entry;
 use crate::identifier::hex;
-use crate::session::{Product, Session, optional};
+use crate::session::{Session, optional};
+use crate::version::Product;
 
 /// Reads our mark on an account: on the entry that the server matched in a session of its own, and on all of its entries in
 /// an administrator's.
@@ -21,6 +22,7 @@ pub(crate) async fn read(session: &mut Session, account: &str) -> Result<Mark> {
 }
 
 async fn own(session: &mut Session) -> Result<Option<String>> {
+    session.version().check_attributes(session.destination())?;
     let query =
         "SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE CONCAT(USER, '@', HOST) = CURRENT_USER()";
     let rows = session.run(query, &Operation::new("read the attributes of the account")).await?;

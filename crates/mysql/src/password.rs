@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 use crate::account::{Entry, check_usable};
 use crate::identifier::{Account, literal, quote};
 use crate::ownership::{Entries, tell_of_others};
-use crate::session::{Product, Session};
+use crate::session::Session;
 use crate::variables::Variables;
 use crate::verifier::native;
+use crate::version::Product;
 
 /// Sets the password of an account: the session's own, or by an administrator, all entries of a user name that are this
 /// secret's.

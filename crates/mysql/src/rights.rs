@@ -10,7 +10,8 @@ use fourstep::accounts::clone_of;
 use fourstep::{Error, Result};
 
 use crate::rights::lacking::lacking;
-use crate::session::{Product, Session};
+use crate::session::Session;
+use crate::version::Product;
 
 /// Proves that the session's account may do what the other one of its pair may, which is current and whose session is the
 /// other one. Either way: consumers that get the new secret are those of the current one.

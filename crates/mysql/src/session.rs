@@ -11,43 +11,28 @@ use zeroize::Zeroize;
 
 use crate::error::{classify, explain, has_code};
 use crate::identifier::{Account, literal};
+use crate::version::{Product, Version};
 
 /// What every session does first, as one message:
 ///
 /// - A text means the same whatever the server's `sql_mode` is: backslashes are special, double quotes are no names.
 ///   MariaDB makes no account because a GRANT names it; MySQL never does.
 /// - Each look at the accounts is at the present ones.
+/// - The version is told by all of them, so it comes with what only some have: MySQL reads what stands in such a comment from
+///   8.0 on.
 /// - Nothing hangs, and a function that is frozen keeps the lock for 30 s at the most.
 const START: &str = "
 SET NAMES utf8mb4;
 SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%', 'STRICT_ALL_TABLES,NO_AUTO_CREATE_USER', 'STRICT_ALL_TABLES');
 SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5, wait_timeout = 30;
 SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only') AND Value <> 'OFF';
-SELECT CURRENT_USER(), VERSION(), CURRENT_ROLE()";
-
-/// Which of the two products a server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Product {
-    MySql,
-    MariaDb,
-}
-
-impl Product {
-    /// Returns the product's name, for messages.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::MySql => "MySQL",
-            Self::MariaDb => "MariaDB",
-        }
-    }
-}
+SELECT CURRENT_USER(), VERSION() /*!80000 , CURRENT_ROLE() */";
 
 /// A session at a MySQL or MariaDB server, as one account.
 pub struct Session {
     connection: MySqlConnection,
     destination: Destination,
-    product: Product,
-    version: String,
+    version: Version,
     roles: Option<String>,
     read_only: bool,
     account: Account,
@@ -62,6 +47,7 @@ impl Session {
     pub(crate) async fn open(secret: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<Self> {
         // Until the server says which it is.
         let product = if secret.engine.as_deref() == Some("mariadb") { Product::MariaDb } else { Product::MySql };
+        let version = Version::unknown(product);
         let destination = Destination::of(secret, product.name(), default_port, cx)?;
         let options = options(secret, &destination, cx)?;
         let deadline = Deadline::of(cx);
@@ -73,9 +59,9 @@ impl Session {
         let connection = destination.log_in(deadline, cx, connect).await?;
         let account = Account::new(&secret.username, "");
         let password = secret.password.clone();
-        let (version, roles, read_only, lock) = Default::default();
+        let (roles, read_only, lock) = Default::default();
         let mut session =
-            Self { connection, destination, product, version, roles, read_only, account, password, lock, deadline };
+            Self { connection, destination, version, roles, read_only, account, password, lock, deadline };
         session.start().await?;
         Ok(session)
     }
@@ -100,11 +86,10 @@ impl Session {
         self.account = account;
         // A row for each variable that forbids to write, and the last one.
         self.read_only = rows.len() > 1;
-        self.version = row.map(|row| text(row, 1)).unwrap_or_default();
-        self.product = if self.version.contains("MariaDB") { Product::MariaDb } else { Product::MySql };
+        self.version = Version::parse(&row.map(|row| text(row, 1)).unwrap_or_default());
         self.roles = row.and_then(|row| optional(row, 2)).filter(|roles| roles != "NONE");
-        self.destination.server = self.destination.server.clone().with_product(self.product.name());
-        Ok(())
+        self.destination.server = self.destination.server.clone().with_product(self.product().name());
+        self.version.check(&self.destination)
     }
 
     /// Takes the lock of this name, which ends with the session. `false`: another session has it.
@@ -196,12 +181,12 @@ impl Session {
 
     /// Returns which product the server is.
     pub(crate) fn product(&self) -> Product {
-        self.product
+        self.version.product
     }
 
-    /// Returns the server's version, as it says it.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
+    /// Returns the server's version.
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     /// Returns the roles that are in force, as SQL.

@@ -11,15 +11,14 @@ use crate::identifier::{Account, literal};
 use crate::password::{NOT_THE_PRIMARY, change_of};
 use crate::rights::grants::{Object, Rights};
 use crate::rights::read;
-use crate::session::{Product, Session};
+use crate::session::Session;
 
 /// Returns whether the server keeps two passwords for the session's account, and lets it say so: MySQL 8.0.14 and later
 /// do, with a right that the account holds itself or by a role that is in force.
 pub(crate) async fn passwords(session: &mut Session) -> Result<Passwords> {
-    let version = session.version().to_owned();
-    if session.product() == Product::MariaDb || !keeps_two(&version) {
-        let number: String = version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-        return Ok(Passwords::One { server: Cow::Owned(format!("{} {number}", session.product().name())) });
+    let version = session.version();
+    if !version.is_mysql_since(TWO_PASSWORDS) {
+        return Ok(Passwords::One { server: Cow::Owned(version.name()) });
     }
     let roles = session.roles().map(str::to_owned);
     let rights = read::own(session, roles.as_deref()).await?;
@@ -53,33 +52,9 @@ pub(crate) async fn discard(session: &mut Session) -> Result<()> {
     session.write(&Sensitive::new("ALTER USER USER() DISCARD OLD PASSWORD"), &operation).await
 }
 
-/// `RETAIN CURRENT PASSWORD` came with 8.0.14.
-fn keeps_two(version: &str) -> bool {
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    (next(), next(), next()) >= (8, 0, 14)
-}
-
 fn grant_of_two(account: &Account) -> String {
     format!("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {account}")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_passwords_came_with_mysql_8_0_14() {
-        for (version, keeps) in [
-            ("5.7.44-log", false),
-            ("8.0.13", false),
-            ("8.0.14", true),
-            ("8.0.39-0ubuntu0.22.04.1", true),
-            ("8.4.0", true),
-            ("9.7.4-2", true),
-            ("", false),
-        ] {
-            assert_eq!(keeps_two(version), keeps, "{version}");
-        }
-    }
-}
+/// `RETAIN CURRENT PASSWORD` came with it.
+const TWO_PASSWORDS: (u32, u32, u32) = (8, 0, 14);

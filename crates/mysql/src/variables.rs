@@ -3,8 +3,9 @@ use fourstep_server::Operation;
 
 use crate::account::Entry;
 use crate::policy::Policy;
-use crate::session::{Product, Session, optional};
+use crate::session::{Session, optional};
 use crate::verifier::{Plugin, Salt, Storage, native};
+use crate::version::Product;
 
 /// What the server's variables say of passwords.
 pub(crate) struct Variables {

@@ -25,4 +25,5 @@ mod secrecy;
 mod single;
 mod trust;
 mod unlisted;
+mod versions;
 mod world;

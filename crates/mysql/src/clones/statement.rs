@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::account::Entry;
 use crate::identifier::{Account, literal};
 use crate::rights::grants::{ALL, Grants, Object, Rights};
-use crate::session::{Product, Session};
+use crate::session::Session;
+use crate::version::Product;
 
 /// A statement that makes the clone more equal to its base.
 pub(super) struct Statement {

@@ -1,6 +1,7 @@
 use fourstep::Error;
 use fourstep_server::Operation;
 
+use crate::identifier::quote;
 use fourstep_server::Destination;
 
 pub(super) const USE_THE_WRITER: &str =
@@ -21,6 +22,9 @@ pub(super) const USE_THE_WRITER: &str =
 /// | 1819 | the password breaks `validate_password`, or a plugin of MariaDB | `Invalid` |
 /// | 3638 | the password was used before | `Invalid` |
 /// | 1820 | the password has expired | `Forbidden` |
+/// | 1105 `GET_LOCK` | Percona XtraDB Cluster with `pxc_strict_mode`: it has no lock for the whole cluster | `Invalid` |
+/// | 1524 | the account's plugin is not there any more: `mysql_native_password` since MySQL 8.4 | `Invalid` |
+/// | 4006 | the account that is dropped defines a view or a routine | `Forbidden` |
 /// | 1372, 1699, 1827 | the account's plugin takes no such hash | `Other` |
 /// | 3878, 3891 to 3895 | the rules of two passwords: the strategy asked for what it may not | `Other` |
 /// | 1242 | our look at the lock: this message came to another session than the one that has it | `Invalid` |
@@ -67,8 +71,20 @@ pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operatio
             "a proxy or pooler before {destination} gave the statements of one session to several (error 1242): could not {what}"
         ))
         .next("Nothing was changed. Name the server itself in `host` or fourstep:endpoint"),
+        1105 if text.contains("GET_LOCK") => Error::invalid(format!(
+            "{destination} is a Percona XtraDB Cluster that refuses GET_LOCK, by pxc_strict_mode (error 1105): could not {what}"
+        ))
+        .next("Set pxc_strict_mode to PERMISSIVE at one node, and name that node in `host` or fourstep:endpoint: a lock holds at one node"),
+        1524 => Error::invalid(format!(
+            "{destination} has no authentication plugin that an account of the pair logs in by (error 1524): could not {what}"
+        ))
+        .next("Give the base account the plugin caching_sha2_password, and drop its clone, which is made anew; or load the plugin"),
+        4006 => Error::forbidden(format!(
+            "{destination} does not drop an account that defines a view, a routine, a trigger or an event (error 4006): could not {what}"
+        ))
+        .next(format!("Give what it defines another DEFINER; or run: GRANT ALLOW_NONEXISTENT_DEFINER ON *.* TO {}", quote(account))),
         1146 => Error::invalid(format!("{destination} has no such table of accounts (error 1146): could not {what}"))
-            .next("Use MySQL 8.0 or later, or MariaDB 10.4 or later"),
+            .next("Use MySQL 8.0.21 or later, or MariaDB 10.4 or later"),
         1372 | 1699 | 1827 => defect("does not take the hash for the account's plugin"),
         3878 | 3891..=3895 => defect("does not take the change, by its rules for two passwords"),
         1205 | 1213 | 1317 | 1969 | 3024 => later("was held up by a lock or by its load"),
