@@ -21,6 +21,7 @@ mod overlap;
 mod proxy;
 mod read_only;
 mod refusals;
+mod rights;
 mod secrecy;
 mod single;
 mod trust;

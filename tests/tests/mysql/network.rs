@@ -4,7 +4,7 @@ use fourstep::{Error, ErrorKind};
 use fourstep_test_servers::mysql::{Certificate, Flavour, MySql, Options};
 use tokio::net::TcpListener;
 
-use crate::world::{FIRST, World, app, assert_error, prepare, secret, world_of};
+use crate::world::{FIRST, World, admin, app, assert_error, make_admin, pair_of, prepare, secret, world_of};
 
 async fn tls_server(flavour: Flavour, certificate: Certificate) -> Option<MySql> {
     let settings = vec!["--require-secure-transport=ON"];
@@ -40,6 +40,37 @@ async fn a_certificate_of_a_known_authority_is_accepted_and_plaintext_is_told_ap
             Flavour::MariaDb => (ErrorKind::Rejected, "it demands TLS"),
         };
         assert_error(&error, kind, &[part]);
+    }
+}
+
+/// Its owner removed `"ssl": false`, and mistyped the password on the way.
+#[tokio::test]
+async fn an_older_version_gives_its_credential_and_not_its_plaintext() {
+    for flavour in Flavour::ALL {
+        for strategy in ["single-user", "auto", "alternating-users"] {
+            let options = Options { certificate: Some(Certificate::Right), ..Options::default() };
+            let Some(server) = MySql::start_with(flavour, options).await else { continue };
+            prepare(&server).await;
+            make_admin(&server).await;
+            let mut older = app(&server);
+            older["host"] = "localhost".into();
+            let mut of_admin = admin(&server);
+            of_admin["host"] = "localhost".into();
+            of_admin["ssl"] = true.into();
+            let mut world = pair_of(&older, &of_admin);
+            world.tag("fourstep:strategy", strategy);
+            world.variable("TLS_CA_BUNDLE", server.authority().to_str().unwrap());
+            let mut current = world.current();
+            current.as_object_mut().unwrap().remove("ssl");
+            current["password"] = "mistyped".into();
+            world.put(&current);
+            world.rotate().await.unwrap_or_else(|error| panic!("{flavour}, {strategy}: {error}"));
+            assert_eq!(world.current().get("ssl"), None);
+            let log = server.general_log();
+            let of_app = log.lines().filter(|line| line.contains("Connect\tapp") && !line.contains("Access denied"));
+            let plain: Vec<_> = of_app.filter(|line| !line.contains("using SSL/TLS")).collect();
+            assert_eq!(plain, Vec::<&str>::new(), "{flavour}, {strategy}");
+        }
     }
 }
 

@@ -143,6 +143,21 @@ async fn d18_a_certificate_of_a_known_authority_is_accepted_by_name_and_by_addre
     assert_error(&error, ErrorKind::Invalid, &["admits no unencrypted connection", "Remove \"ssl\": false"]);
 }
 
+/// Its owner removed `"ssl": false`, and mistyped the password on the way.
+#[tokio::test]
+async fn an_older_version_gives_its_credential_and_not_its_plaintext() {
+    let Some(server) = tls_server(Certificate::Right).await else { return };
+    let mut world = tls_world(&server, "localhost");
+    let mut current = world.current();
+    let mut older = current.clone();
+    older["ssl"] = false.into();
+    current["password"] = "mistyped".into();
+    world.put(&older);
+    world.put(&current);
+    world.rotate().await.unwrap();
+    assert_eq!(world.current().get("ssl"), None);
+}
+
 #[tokio::test]
 async fn a_certificate_for_another_name_is_told_apart_and_an_endpoint_helps() {
     let Some(server) = tls_server(Certificate::OtherName).await else { return };

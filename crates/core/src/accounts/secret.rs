@@ -96,6 +96,12 @@ impl AccountSecret {
         self.ssl != Some(false)
     }
 
+    /// Returns this secret's credential, where and how another one says: host, port, TLS and every other field are that one's.
+    #[must_use]
+    pub(crate) fn at(&self, place: &Self) -> Self {
+        Self { username: self.username.clone(), password: self.password.clone(), ..place.clone() }
+    }
+
     /// Returns whether both secrets name the same server by `host` and `port`. See [`same_host`] for what does not count;
     /// a secret without a port means `default_port`.
     #[must_use]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::administrator::{self, Administrator};
 use crate::accounts::clones::{base_by_name, base_of_pair};
-use crate::accounts::probe::{opens, try_login};
+use crate::accounts::probe::{opens, placed, try_login};
 use crate::accounts::strategies::{own_account, pair};
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, AccountSettings, Clones, Grants, Mark, Other, ServerLookup, clone_of};
@@ -76,9 +76,9 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
                 && opens(&self.0.accounts, pending, cx).await?;
             return if left { Ok(()) } else { Err(not_a_pair(current, pending)) };
         };
-        if !pending.same_server(current, A::DEFAULT_PORT) {
+        if !pending.same_server(current, A::DEFAULT_PORT) || pending.tls() != current.tls() {
             return Err(Error::conflict(
-                "field `host` or `port` of the pending version differs from that of AWSCURRENT",
+                "field `host`, `port` or `ssl` of the pending version differs from that of AWSCURRENT",
             )
             .next(START_ANEW));
         }
@@ -108,7 +108,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
     }
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        try_login(&self.0.accounts, secret, cx).await
+        try_login(&self.0.accounts, &placed(secret, cx).await?, cx).await
     }
 
     /// As in [`SingleUser`](crate::accounts::SingleUser), the password itself proves that this is the server at which it was set.
@@ -145,7 +145,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
                 base_of_pair(&kept.username, &gone.username).is_some() && kept.same_server(gone, A::DEFAULT_PORT)
             };
             let Some(current) = keep.kept().find(other_of_pair) else { continue };
-            if !opens(&self.0.accounts, gone, cx).await? {
+            if !opens(&self.0.accounts, &gone.at(current), cx).await? {
                 continue;
             }
             // The administrator acts for one who holds a credential of both: labels can be moved by hand.
@@ -160,7 +160,7 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
             self.0.accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             // Once more under the lock: a rotation that began meanwhile may have given the account a new password.
-            if opens(&self.0.accounts, gone, cx).await? {
+            if opens(&self.0.accounts, &gone.at(current), cx).await? {
                 let retired = pair::retired(&gone.username, current, cx).password;
                 self.0.accounts.set_password(&mut session, &gone.username, &retired, cx).await?;
                 self.0.accounts.commit(session).await?;
@@ -279,7 +279,7 @@ impl<A: Clones> AlternatingUsers<A> {
             .open(async |version| {
                 let candidate = version.secret();
                 pair::check_of_pair(candidate, current, A::DEFAULT_PORT)?;
-                self.0.accounts.log_in(candidate, cx).await
+                self.0.accounts.log_in(&candidate.at(current), cx).await
             })
             .await
     }

@@ -1,3 +1,4 @@
+use crate::accounts::probe::placed;
 use crate::accounts::strategies::dual_password::DualPassword;
 use crate::accounts::strategies::own_account;
 use crate::accounts::strategies::single_user::SingleUser;
@@ -50,7 +51,7 @@ impl<A: TwoPasswords> Rotator for DualOrSingle<A> {
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
         secret.check(A::ENGINES)?;
-        let mut session = self.0.accounts.log_in(secret, cx).await?;
+        let mut session = self.0.accounts.log_in(&placed(secret, cx).await?, cx).await?;
         let passwords = self.passwords(&mut session, cx).await;
         self.0.accounts.close(session).await;
         passwords.map(drop)

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::accounts::probe::{opens, try_login};
+use crate::accounts::probe::{opens, placed, try_login};
 use crate::accounts::strategies::own_account::{self, Own};
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, Old, Passwords, ServerLookup, Swapped, TwoPasswords};
@@ -71,7 +71,7 @@ impl<A: TwoPasswords> Rotator for DualPassword<A> {
     }
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        try_login(&self.0.accounts, secret, cx).await
+        try_login(&self.0.accounts, &placed(secret, cx).await?, cx).await
     }
 
     async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {
@@ -120,7 +120,7 @@ impl<A: TwoPasswords> DualPassword<A> {
             self.0.accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             // The statement that discards names no password: it has to be this one that is the secondary one.
-            if !opens(&self.0.accounts, gone, cx).await? {
+            if !opens(&self.0.accounts, &gone.at(current), cx).await? {
                 self.0.accounts.close(session).await;
                 continue;
             }

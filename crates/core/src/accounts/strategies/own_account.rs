@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::administrator::{self, Administrator};
+use crate::accounts::probe::placed;
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, Accounts};
 use crate::context::Context;
@@ -40,13 +41,13 @@ pub(super) async fn open<A: Accounts>(
 ) -> Result<Option<Own<A>>> {
     let accounts = &target.accounts;
     pending.check(A::ENGINES)?;
-    match login.open(async |version| accounts.log_in(version.secret(), cx).await).await {
+    match login.open(async |version| accounts.log_in(&placed(version.secret(), cx).await?, cx).await).await {
         Ok((working, session)) if working.id() == cx.token() => {
             accounts.close(session).await;
             Ok(None)
         }
         Ok((working, mut session)) => {
-            same_account::<A>(pending, working.secret())?;
+            same_account::<A>(pending, &placed(working.secret(), cx).await?)?;
             accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             Ok(Some(Own { working, session }))
@@ -125,12 +126,14 @@ pub(super) async fn set_by_administrator<A: Accounts>(
     if ahead { administrator::wait_for_replica(accounts, pending, cx).await } else { Ok(()) }
 }
 
-/// Refuses to change another account, or one elsewhere, than the one that the secret opened.
+/// Refuses to change another account, or one elsewhere, than the one that the secret opened, or to reach it otherwise.
 pub(super) fn same_account<A: Accounts>(pending: &AccountSecret, working: &AccountSecret) -> Result<()> {
     let field = if pending.username != working.username {
         "`username`"
     } else if !pending.same_server(working, A::DEFAULT_PORT) {
         "`host` or `port`"
+    } else if pending.tls() != working.tls() {
+        "`ssl`"
     } else {
         return Ok(());
     };

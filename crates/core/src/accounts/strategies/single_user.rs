@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::accounts::probe::try_login;
+use crate::accounts::probe::{placed, try_login};
 use crate::accounts::strategies::own_account;
 use crate::accounts::target::Target;
 use crate::accounts::{AccountSecret, Accounts, ServerLookup};
@@ -62,7 +62,7 @@ impl<A: Accounts> Rotator for SingleUser<A> {
     }
 
     async fn probe(&self, secret: &AccountSecret, cx: &Context<'_>) -> Result<()> {
-        try_login(&self.0.accounts, secret, cx).await
+        try_login(&self.0.accounts, &placed(secret, cx).await?, cx).await
     }
 
     async fn test(&self, pending: &AccountSecret, _login: &Login<'_, AccountSecret>, cx: &Context<'_>) -> Result<()> {

@@ -45,7 +45,7 @@ impl<A: Clones> AlternatingUsers<A> {
             Mirrored::Equal => return Ok(()),
             Mirrored::OfAnother(refusal) => refusal,
         };
-        let candidates = previous.iter().map(|previous| previous.secret().clone());
+        let candidates = previous.iter().map(|previous| previous.secret().at(current));
         for candidate in candidates.chain([retired]) {
             if self.proves(&candidate, cx).await? {
                 claim.known = true;
@@ -108,7 +108,9 @@ impl<A: Clones> AlternatingUsers<A> {
         let mut held = Vec::new();
         for label in [AWSPREVIOUS, AWSPENDING] {
             let version = cx.older::<AccountSecret>(label).await?;
-            held.extend(version.filter(|version| of_account(version.secret())).map(|version| version.secret().clone()));
+            held.extend(
+                version.filter(|version| of_account(version.secret())).map(|version| version.secret().at(current)),
+            );
         }
         held.push(retired(account, current, cx));
         if self.shows_one_of(session, account, &mark, &held).await? {
@@ -117,7 +119,7 @@ impl<A: Clones> AlternatingUsers<A> {
         // Seldom: what rotations left that were given up.
         let mut left = Vec::new();
         for version in cx.abandoned::<AccountSecret>().await? {
-            left.extend(Some(version.secret().clone()).filter(&of_account));
+            left.extend(of_account(version.secret()).then(|| version.secret().at(current)));
         }
         if self.shows_one_of(session, account, &mark, &left).await? {
             return Ok(());
