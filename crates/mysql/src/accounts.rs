@@ -8,7 +8,7 @@ use fourstep_server::{AddressSettings, TlsSettings};
 
 use crate::error::read_only;
 use crate::identifier::{self, hex};
-use crate::session::Session;
+use crate::session::{DEFAULT_PORT, Session};
 use crate::settings::MysqlSettings;
 use crate::{clones, mark, password, rights, two_passwords};
 
@@ -37,7 +37,7 @@ impl From<Mysql> for Strategies<Mysql> {
 impl Accounts for Mysql {
     type Session = Session;
     const ENGINES: &'static [&'static str] = &["mysql", "aurora", "aurora-mysql", "mariadb"];
-    const DEFAULT_PORT: u16 = 3306;
+    const DEFAULT_PORT: u16 = DEFAULT_PORT;
     // As AWS's functions for MySQL and MariaDB: what shells and connection strings would have to escape.
     const EXCLUDE_CHARACTERS: &'static str = "/@\"'\\";
 

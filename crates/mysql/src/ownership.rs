@@ -8,7 +8,7 @@ use fourstep::{Context, Error, Result, Sensitive};
 use crate::account::Entry;
 use crate::identifier::Account;
 use crate::mark::{counts, with_half_made};
-use crate::session::Session;
+use crate::session::{DEFAULT_PORT, Session};
 
 /// The entries of a user name: this secret's, and those of others.
 pub(crate) struct Entries {
@@ -101,7 +101,7 @@ async fn hosts_of_pair(
     let mut hosts = BTreeSet::new();
     for base in [Some(name), base_by_name(name)].into_iter().flatten() {
         let other = if base == name { clone_of(base) } else { base.to_owned() };
-        let adopted = Held::by(cx).adopted(base).await?;
+        let adopted = Held::by(cx).adopted(base, DEFAULT_PORT).await?;
         let mut others = Entry::read(session, &[&other]).await?;
         others.retain(|other| {
             entries.iter().any(|entry| {

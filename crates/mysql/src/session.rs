@@ -28,6 +28,9 @@ SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5,
 SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only') AND Value <> 'OFF';
 SELECT CURRENT_USER(), VERSION() /*!80000 , CURRENT_ROLE() */";
 
+/// The port of a secret that names none.
+pub(crate) const DEFAULT_PORT: u16 = 3306;
+
 /// A session at a MySQL or MariaDB server, as one account.
 pub struct Session {
     connection: MySqlConnection,

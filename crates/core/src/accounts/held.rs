@@ -1,5 +1,5 @@
 use crate::accounts::strategies::pair::{is_adopted, retired};
-use crate::accounts::{AccountSecret, Accounts, clone_of};
+use crate::accounts::{AccountSecret, clone_of};
 use crate::context::Context;
 use crate::error::Result;
 use crate::sensitive::Sensitive;
@@ -55,9 +55,9 @@ impl<'a> Held<'a> {
     /// # Errors
     ///
     /// Those of the store, and `Invalid` if AWSCURRENT names no host.
-    pub async fn adopted<A: Accounts>(&self, base: &str) -> Result<bool> {
+    pub async fn adopted(&self, base: &str, default_port: u16) -> Result<bool> {
         match self.cx.older::<AccountSecret>(AWSCURRENT).await? {
-            Some(current) => is_adopted::<A>(&clone_of(base), current.secret(), self.cx),
+            Some(current) => is_adopted(&clone_of(base), current.secret(), default_port, self.cx),
             None => Ok(false),
         }
     }

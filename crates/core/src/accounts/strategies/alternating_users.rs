@@ -250,7 +250,7 @@ impl<A: Clones> AlternatingUsers<A> {
             {
                 return Ok(previous.secret().username.clone());
             }
-            if pair::is_adopted::<A>(name, current, cx)? {
+            if pair::is_adopted(name, current, A::DEFAULT_PORT, cx)? {
                 return Ok(base.to_owned());
             }
             let (version, mut session) = self.open_pair(current, login, cx).await?;

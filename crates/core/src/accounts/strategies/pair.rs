@@ -39,12 +39,12 @@ pub(super) fn no_place<A: Accounts>(base: &str, current: &AccountSecret, cx: &Co
 /// Returns whether the function's owner says that a clone and its base are one secret's.
 ///
 /// What counts is the server that is connected to, which the setting `endpoint` may name.
-pub(crate) fn is_adopted<A: Accounts>(clone: &str, current: &AccountSecret, cx: &Context<'_>) -> Result<bool> {
+pub(crate) fn is_adopted(clone: &str, current: &AccountSecret, default_port: u16, cx: &Context<'_>) -> Result<bool> {
     let settings = cx.settings::<AccountSettings>();
     if settings.adopted_clones.is_empty() {
         return Ok(false);
     }
-    let (host, port) = current.endpoint(settings, A::DEFAULT_PORT)?;
+    let (host, port) = current.endpoint(settings, default_port)?;
     let entry = format!("{clone}@{host}");
     Ok(settings.adopted_clones.list(&entry) || settings.adopted_clones.list(&format!("{entry}:{port}")))
 }

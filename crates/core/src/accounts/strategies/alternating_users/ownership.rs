@@ -22,7 +22,7 @@ impl<A: Clones> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<()> {
         let clone = &pending.username;
-        let adopted = is_adopted::<A>(clone, current, cx)?;
+        let adopted = is_adopted(clone, current, A::DEFAULT_PORT, cx)?;
         let mut claim = Claim { adopted, known: false, passwords: vec![pending.password.clone()] };
         if let Mirrored::Equal = self.0.accounts.mirror(session, base, clone, &claim, cx).await? {
             return Ok(());
@@ -96,7 +96,7 @@ impl<A: Clones> AlternatingUsers<A> {
         cx: &Context<'_>,
     ) -> Result<()> {
         let clone = clone_of(base);
-        if is_adopted::<A>(&clone, current, cx)? {
+        if is_adopted(&clone, current, A::DEFAULT_PORT, cx)? {
             return Ok(());
         }
         let mark = self.0.accounts.mark(session, &clone).await?;
