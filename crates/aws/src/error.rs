@@ -72,7 +72,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("MissingAuthenticationTokenException", Meaning::CredentialsRefused),
     ("SignatureDoesNotMatch", Meaning::CredentialsRefused),
     ("OptInRequired", Meaning::CredentialsRefused),
-    // No such secret. GetSecretValue says so of a version without a value too: see is_missing_value.
+    // No such secret. GetSecretValue says so of a version without a value too: see is_missing.
     ("ResourceNotFoundException", Meaning::Missing),
     // Marked for deletion, or managed by another AWS service.
     ("InvalidRequestException", Meaning::StateForbids),
@@ -109,11 +109,10 @@ where
     }
 }
 
-/// Returns whether GetSecretValue means that the secret exists and the version has no value, or none yet.
-pub(crate) fn is_missing_value<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    // "Secrets Manager can't find the specified secret value for VersionId: …", and without "value" for the secret.
+/// Returns whether GetSecretValue finds nothing: no such secret, or the version has no value, or none yet. One code stands for
+/// all of them.
+pub(crate) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.code() == Some("ResourceNotFoundException")
-        && error.message().is_some_and(|message| message.contains("secret value"))
 }
 
 fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: &Operation, subject: &str) -> Error {
@@ -151,8 +150,8 @@ fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: &Operati
             Error::forbidden(format!("{service} does not accept the function's credentials ({code})"))
                 .next("Look at the function's role and its trust policy, at its clock, and at variables that override its credentials")
         }
-        Some(Meaning::Missing) => Error::invalid(format!("secret {subject} does not exist in this account and region"))
-            .next("Correct SecretId, or the ARN that names the secret"),
+        Some(Meaning::Missing) => Error::invalid(format!("{} {subject} does not exist in this account and region", operation.service.noun))
+            .next(operation.service.found_by),
         Some(Meaning::StateForbids) if said.contains("deletion") || said.contains("was deleted") => {
             Error::invalid(format!("secret {subject} is scheduled for deletion"))
                 .next("Restore it with RestoreSecret, or turn its rotation off")
@@ -161,14 +160,14 @@ fn refused(refusal: &impl ProvideErrorMetadata, status: u16, operation: &Operati
             Error::forbidden(format!("{name} on {subject} asks for the rotation's own RotationToken{said}"))
                 .next("Let Secrets Manager itself invoke this function: its event brings RotationToken. If it does, compare the secret's RotationLambdaARN with this function")
         }
-        Some(Meaning::StateForbids) => Error::invalid(format!("the state of secret {subject} forbids {name}{said}"))
-            .next("Correct what Secrets Manager names; a secret that another AWS service manages is rotated by that service"),
+        Some(Meaning::StateForbids) => Error::invalid(format!("the state of {} {subject} forbids {name}{said}", operation.service.noun))
+            .next(format!("Correct what {service} names; a secret that another AWS service manages is rotated by that service")),
         Some(Meaning::Malformed) => {
-            Error::invalid(format!("Secrets Manager finds a parameter of {name} on {subject} invalid ({code})"))
-                .next("Look at SecretId and ClientRequestToken of the event")
+            Error::invalid(format!("{service} finds a parameter of {name} on {subject} invalid ({code})"))
+                .next(operation.service.found_by)
         }
         Some(Meaning::OverQuota) => {
-            Error::invalid(format!("{name} on {subject} would exceed a quota of Secrets Manager{said}"))
+            Error::invalid(format!("{name} on {subject} would exceed a quota of {service}{said}"))
                 .next("Remove labels that the secret does not need, or rotate it less often: versions without a label are deleted after 24 hours")
         }
         None => Error::new(

@@ -3,6 +3,10 @@
 pub struct Service {
     /// Its name for people, as `Amazon RDS`.
     pub name: &'static str,
+    /// What it keeps, as `secret`.
+    pub noun: &'static str,
+    /// What to correct where it does not find that, or not in a way that it understands: a sentence without its full stop.
+    pub found_by: &'static str,
     /// Its name in permissions and in the names of VPC endpoints, as `rds`.
     pub prefix: &'static str,
     /// The SDK's variable that names another end point, as `AWS_ENDPOINT_URL_RDS`.
@@ -28,6 +32,8 @@ pub struct Operation {
 
 pub(crate) const SECRETS_MANAGER: Service = Service {
     name: "Secrets Manager",
+    noun: "secret",
+    found_by: "Correct SecretId of the event, or the ARN that names the secret",
     prefix: "secretsmanager",
     endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     further_policy: "the secret, ",

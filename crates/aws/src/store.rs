@@ -11,7 +11,7 @@ use fourstep::store::{Description, Put, SecretStore, StoredContent, StoredValue,
 use fourstep::{AWSCURRENT, AWSPENDING, Error, Result, Sensitive};
 
 use crate::client;
-use crate::error::{classify, is_missing_value};
+use crate::error::{classify, is_missing};
 use crate::operation::{
     DESCRIBE_SECRET, GET_SECRET_VALUE, LIST_SECRET_VERSION_IDS, PUT_SECRET_VALUE, UPDATE_SECRET_VERSION_STAGE,
 };
@@ -60,7 +60,8 @@ impl SecretStore for SecretsManagerStore {
                 let created = answer.created_date.map_or(SystemTime::UNIX_EPOCH, time);
                 Ok(Some(StoredValue { content, created }))
             }
-            Err(error) if is_missing_value(&error) => Ok(None),
+            // Whether it is the value that is missing, or the secret, its description tells.
+            Err(error) if is_missing(&error) => self.describe(secret_id).await.map(|_| None),
             Err(error) => Err(classify(&error, &GET_SECRET_VALUE, secret_id)),
         }
     }

@@ -149,6 +149,8 @@ impl ServerLookup for RdsServers {
 
 const RDS: Service = Service {
     name: "Amazon RDS",
+    noun: "server",
+    found_by: "Correct `host` in the secret's JSON, or `masterarn`",
     prefix: "rds",
     endpoint_variable: "AWS_ENDPOINT_URL_RDS",
     further_policy: "",
