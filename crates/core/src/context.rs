@@ -54,6 +54,7 @@ impl<'a> Context<'a> {
         description: Description,
     ) -> Self {
         let secret_id = description.arn.clone();
+        notes.labels_are(&description.stages);
         let known = Mutex::new(Known { description, values: BTreeMap::new() });
         Self { services, notes, event, settings, by_operator, deadline, secret_id, known }
     }
@@ -136,6 +137,7 @@ impl<'a> Context<'a> {
         let now = self.store().describe(&self.secret_id).await?;
         let (before, after) = (Labels::of(&self.lock().description), Labels::of(&now));
         if before == after {
+            self.notes.writes();
             return Ok(());
         }
         Err(Error::conflict(format!(
@@ -273,6 +275,7 @@ impl<'a> Context<'a> {
     /// Reads the labels anew, after the step itself moved one.
     pub(crate) async fn describe_again(&self) -> Result<()> {
         let description = self.store().describe(&self.secret_id).await?;
+        self.notes.labels_are(&description.stages);
         self.lock().description = description;
         Ok(())
     }
@@ -309,9 +312,10 @@ impl<'a> Context<'a> {
         self.notes.has_opened(version_id)
     }
 
-    /// Describes which version opens the target, as far as this step learned it.
-    pub(crate) fn what_works(&self) -> String {
-        self.notes.what_works(|id| self.labels_of(id))
+    /// Adds to an error which version opens the target, as far as this step learned it.
+    pub(crate) fn with_what_works(&self, error: Error) -> Error {
+        let works = self.notes.what_works(error.kind());
+        error.still_works(works)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -113,8 +113,12 @@ impl Engine {
             strategy: notes.strategy(),
             attempts: notes.attempts(),
             duration: self.services.clock.now().duration_since(started).unwrap_or_default(),
-            result: result
-                .map_err(|error| error.filtered(|text| self.services.filter.apply(&notes.without_hidden(text)))),
+            result: result.map_err(|error| {
+                // What hung or was refused before a context was there has not said it.
+                let works = notes.what_works(error.kind());
+                let error = if notes.has_begun() { error.still_works(works) } else { error };
+                error.filtered(|text| self.services.filter.apply(&notes.without_hidden(text)))
+            }),
         }
     }
 }

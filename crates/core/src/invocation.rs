@@ -36,7 +36,7 @@ impl<'a> Invocation<'a> {
     /// Runs the step of a context.
     pub(crate) async fn run(&self, rotation: &impl Rotation, cx: &Context<'_>) -> Result<Done> {
         let result = async { choose(rotation, cx).await?.protocol().run(cx.step(), cx).await };
-        result.await.map_err(|error| error.still_works(cx.what_works()))
+        result.await.map_err(|error| cx.with_what_works(error))
     }
 
     /// Creates the context of a step, with the settings of the secret.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::slots::Slots;
 
 /// What is known of an invocation so far.
@@ -18,6 +18,10 @@ struct Noted {
     strategy: Option<(&'static str, Slots)>,
     repeated: u32,
     tried: BTreeMap<String, bool>,
+    /// Whether the step wrote to the target, or began to, after it tried them.
+    wrote: bool,
+    /// The labels of each version.
+    labels: BTreeMap<String, Vec<String>>,
     /// What errors do not repeat, and what they say instead.
     hidden: Vec<(String, String)>,
 }
@@ -75,6 +79,22 @@ impl Notes {
         let mut noted = self.lock();
         noted.repeated = 0;
         noted.tried.clear();
+        noted.wrote = false;
+    }
+
+    /// Returns whether a step began: it knows the labels of the secret.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.lock().labels.is_empty()
+    }
+
+    /// Notes which labels the versions have.
+    pub(crate) fn labels_are(&self, labels: &BTreeMap<String, Vec<String>>) {
+        self.lock().labels.clone_from(labels);
+    }
+
+    /// Notes that a write follows: what was tried before says nothing of the target if its answer is lost.
+    pub(crate) fn writes(&self) {
+        self.lock().wrote = true;
     }
 
     /// Counts one more attempt at what the target did not answer.
@@ -90,7 +110,9 @@ impl Notes {
     /// Notes whether the target accepted a version, and passes the answer on. A failed call counts as neither.
     pub(crate) fn tried<T>(&self, version_id: &str, answer: Result<T>) -> Result<T> {
         if answer.is_ok() || answer.as_ref().is_err_and(Error::is_rejected) {
-            self.lock().tried.insert(version_id.to_owned(), answer.is_ok());
+            let mut noted = self.lock();
+            noted.tried.insert(version_id.to_owned(), answer.is_ok());
+            noted.wrote = false;
         }
         answer
     }
@@ -100,15 +122,26 @@ impl Notes {
         self.lock().tried.get(version_id) == Some(&true)
     }
 
-    /// Describes which version opens the target, as far as that is known. `labels_of` returns a version's labels.
-    pub(crate) fn what_works(&self, labels_of: impl Fn(&str) -> Vec<String>) -> String {
-        let name = |id: &str| match labels_of(id).first() {
+    /// Describes which version opens the target, as far as that is known, where a step ended with an error of this kind.
+    pub(crate) fn what_works(&self, kind: ErrorKind) -> String {
+        let noted = self.lock();
+        let name = |id: &str| match noted.labels.get(id).and_then(|labels| labels.first()) {
             Some(label) => format!("{label} (version {id})"),
             None => format!("version {id}, which has no label,"),
         };
-        let tried = &self.lock().tried;
+        let tried = &noted.tried;
         if let Some((id, _)) = tried.iter().find(|(_, accepted)| **accepted) {
-            return format!("{} opened the target in this step", name(id));
+            let opened = format!("{} opened the target in this step", name(id));
+            return match noted.wrote && kind == ErrorKind::Unavailable {
+                true => format!(
+                    "{opened}, before a write there that may have taken place; whether it still does is not known"
+                ),
+                false => opened,
+            };
+        }
+        if tried.is_empty() && noted.wrote {
+            return "This step did not learn which version opens the target, and a write there may have taken place"
+                .to_owned();
         }
         if tried.is_empty() {
             return "This step changed nothing at the target, and did not learn which version opens it".to_owned();

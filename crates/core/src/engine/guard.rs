@@ -47,7 +47,6 @@ fn timed_out(given: Duration) -> Error {
         (seconds, tenth) => format!("{seconds}.{tenth}"),
     };
     Error::unavailable(format!("no answer within the function's time-out of {seconds} s"))
-        .still_works("What was done before stays, and the next attempt finds it")
         .next("Secrets Manager tries the rotation again by itself. If this goes on, look at the way to the target, or raise the function's time-out")
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn recover(
     // A dead pending version would stop the next rotation, or make it refuse.
     let dead = |id: &String| tried.iter().any(|(known, opens)| known == id && *opens == Some(false));
     if let Some(pending) = pending.filter(dead) {
-        cx.store().unstage(cx.secret_id(), &pending).await?;
+        cx.unstage(&pending).await?;
     }
     cx.describe_again().await?;
     let message = format!("AWSCURRENT is version {found} now, which opens the target. It was version {current}.");

@@ -82,8 +82,7 @@ async fn back_to_current(
         return stage_value(&current, cx).await;
     }
     cx.fence().await?;
-    cx.store().unstage(cx.secret_id(), pending).await?;
-    cx.describe_again().await?;
+    cx.unstage(pending).await?;
     let message = format!("The rotation to version {pending} is given up: AWSCURRENT opens the target, as before it.");
     let tried = vec![(current, Some(true)), (pending.to_owned(), None)];
     Ok(Rolled::Back(Reply::new(cx, true, message, None, tried)))
@@ -199,7 +198,7 @@ async fn unstage_refused(
     if (opens(AWSCURRENT), opens(AWSPENDING)) != (Some(true), Some(false)) {
         return Ok(false);
     }
-    invocation.services.store.unstage(secret, token).await.map(|()| true)
+    cx.unstage(token).await.map(|()| true)
 }
 
 pub(super) fn event(step: Step, secret_id: &str, token: &str) -> StepEvent {

@@ -166,3 +166,35 @@ fn a_replica_that_failed_asks_a_person_to_act() {
     let waited = world.state().now.duration_since(before).unwrap();
     assert!(waited < Duration::from_secs(2), "nothing is waited for: {waited:?}");
 }
+
+#[test]
+fn what_opened_before_a_write_without_an_answer_is_not_said_to_work() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &[Step::Create], &token);
+    // The password is set, and nothing is heard any more.
+    fault_at::<Single>(&world, 7, Fault::ReplyLost);
+    (8..60).for_each(|call| fault_at::<Single>(&world, call, Fault::Error));
+    let error = step::<Single>(&world, Step::Set, &token).unwrap_err();
+    assert_eq!(calls::<Single>(&world)[6], "set password");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("whether it still does is not known"), "{error}");
+}
+
+#[test]
+fn a_label_whose_removal_got_no_answer_is_looked_at_again() {
+    let mut at = 0;
+    let removal = loop {
+        at += 1;
+        let (world, token) = second::<Single>();
+        steps::<Single>(&world, &[Step::Create], &token);
+        world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+        fault_at::<Single>(&world, at, Fault::ReplyLost);
+        let rolled_back = operated::<Single>(&world, Action::Rollback { version: None, leaked_anyway: false }, false);
+        let calls = calls::<Single>(&world);
+        if calls.get(at - 1) == Some(&"UpdateSecretVersionStage") {
+            break (rolled_back, world.state().pending().to_owned());
+        }
+        assert!(at < 20, "{calls:?}");
+    };
+    assert_eq!((removal.0.unwrap().outcome, removal.1), (Outcome::Done, String::new()));
+}
