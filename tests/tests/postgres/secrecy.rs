@@ -49,7 +49,7 @@ async fn d4_a_statement_that_fails_is_not_repeated_in_the_error() {
         &server,
         &error,
         fourstep::ErrorKind::Forbidden,
-        &["change the password of role \"app_clone\"", "ALTER ROLE \"boss\" CREATEROLE"],
+        &["change the password of role \"app_clone\"", "ALTER ROLE \"<administrator>\" CREATEROLE"],
     );
     let text = format!("{error} {error:?} {}", captured.text());
     assert_clean("the error and our log", &text, &world.passwords());
