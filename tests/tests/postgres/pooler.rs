@@ -121,7 +121,7 @@ async fn a_pooler_that_knows_one_user_is_named_and_nothing_is_written() {
     let mut world = pair_of(&at(&pooler, "app", FIRST), &at(&pooler, "boss", "admin-password"));
     let roles = server.roles().await;
     let error = world.failing_set().await;
-    let said = not_let_in(&pooler, "boss", "AWSCURRENT (VERSION) opened the target in this step");
+    let said = not_let_in(&pooler, "<administrator>", "AWSCURRENT (VERSION) opened the target in this step");
     assert_said(&server, &error, ErrorKind::Invalid, &said);
     assert_eq!(server.roles().await, roles);
     // The way out that it names.
