@@ -9,7 +9,7 @@ pub(super) mod single_user;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::accounts::clones::base_of_pair;
+use crate::accounts::clones::{base_by_name, base_of_pair};
 use crate::accounts::strategies::alternating_users::AlternatingUsers;
 use crate::accounts::strategies::dual_or_single::DualOrSingle;
 use crate::accounts::strategies::dual_password::DualPassword;
@@ -105,7 +105,7 @@ impl<A: Accounts> Rotation for Strategies<A> {
                 Some(chosen) => Ok(chosen(target)),
                 None => Err(Passwords::none_of_this_kind().refusal()),
             },
-            (StrategyChoice::Auto, Some(chosen)) if alternates(cx).await? => Ok(chosen(target)),
+            (StrategyChoice::Auto, Some(chosen)) if alternates(A::DEFAULT_PORT, cx).await? => Ok(chosen(target)),
             (StrategyChoice::Auto, _) => Ok((self.one_account)(target)),
         }
     }
@@ -150,8 +150,18 @@ fn no_alternating_users() -> Error {
         .next("Set the tag fourstep:strategy to single-user")
 }
 
+fn cannot_tell(name: &str, base: &str) -> Error {
+    Error::conflict(format!(
+        "AWSCURRENT and AWSPREVIOUS hold the same credential, and no other version tells whether `{name}` is the clone of `{base}`"
+    ))
+    .still_works("Nothing was changed")
+    .next(format!(
+        "If both are this secret's accounts, set the tag fourstep:strategy to alternating-users; if `{name}` is its only one, set it to single-user"
+    ))
+}
+
 /// Returns whether the versions of the secret already take turns between an account and its clone.
-async fn alternates(cx: &Context<'_>) -> Result<bool> {
+async fn alternates(default_port: u16, cx: &Context<'_>) -> Result<bool> {
     let (newer, older) = match cx.step() {
         Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),
         Step::Set | Step::Test | Step::Finish => {
@@ -161,7 +171,15 @@ async fn alternates(cx: &Context<'_>) -> Result<bool> {
     // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.
     let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
     let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
-    let alternates = base_of_pair(&newer.secret().username, &older.secret().username).is_some();
+    let (newer, older) = (newer.secret(), older.secret());
+    let mut alternates = base_of_pair(&newer.username, &older.username).is_some();
+    // A person edited another field: both labels are on one account, and the other one's is on neither.
+    if !alternates && newer.username == older.username && newer.password == older.password {
+        alternates = pair::other_in_abandoned(newer, default_port, cx).await?.is_some();
+        if let Some(base) = base_by_name(&newer.username).filter(|_| !alternates) {
+            return Err(cannot_tell(&newer.username, base));
+        }
+    }
     if !alternates && cx.step() == Step::Create {
         tracing::info!(
             "the secret names an administrator by masterarn, and one account is rotated; the tag fourstep:strategy=alternating-users chooses two"

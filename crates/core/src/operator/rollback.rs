@@ -51,13 +51,9 @@ pub(super) async fn roll_back(
     // One of another shape would stay pending, and every rotation after it would be refused.
     rotator.made(&older, cx).await?.ok_or_else(|| no_value(&older))?;
     // A credential that these kinds revoked cannot be made to work again; the others install the value anew.
-    if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) {
-        if !rotator.opens(&older, cx).await? {
-            return Err(Error::conflict(format!(
-                "the target refuses the credential of version {older}: it is revoked"
-            ))
+    if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) && !rotator.opens(&older, cx).await? {
+        return Err(Error::conflict(format!("the target refuses the credential of version {older}: it is revoked"))
             .next("It cannot be made to work again: start a rotation, which makes a new one"));
-        }
     }
     stage_value(&older, cx).await
 }

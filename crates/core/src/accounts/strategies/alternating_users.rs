@@ -245,6 +245,7 @@ impl<A: Clones> AlternatingUsers<A> {
         // A name that ends in `_clone` may be a base account's own: the older version tells, or only our mark.
         if let Some(base) = base_by_name(name) {
             let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
+            let first = previous.is_none();
             if let Some(previous) = previous
                 && base_of_pair(name, &previous.secret().username).is_some()
             {
@@ -253,6 +254,9 @@ impl<A: Clones> AlternatingUsers<A> {
             if pair::is_adopted(name, current, A::DEFAULT_PORT, cx)? {
                 return Ok(base.to_owned());
             }
+            if let Some(other) = pair::other_in_abandoned(current, A::DEFAULT_PORT, cx).await? {
+                return Ok(other);
+            }
             let (version, mut session) = self.open_pair(current, login, cx).await?;
             let mark = match version.secret().username == *name {
                 true => self.0.accounts.mark(&mut session, name).await,
@@ -260,8 +264,14 @@ impl<A: Clones> AlternatingUsers<A> {
                 false => Ok(Mark::None),
             };
             self.0.accounts.close(session).await;
-            if mark? == Mark::Of(base.to_owned()) {
+            let mark = mark?;
+            if mark == Mark::Of(base.to_owned()) {
                 return Ok(base.to_owned());
+            }
+            // Its own clone would be another account than the one that consumers alternate with.
+            // Before a first rotation, nobody took turns yet.
+            if !first && mark == Mark::NoPlace && !pair::is_adopted(&clone_of(name), current, A::DEFAULT_PORT, cx)? {
+                return Err(pair::of_either::<A>(name, base, current, cx));
             }
         }
         Ok(clone_of(name))

@@ -18,6 +18,18 @@ pub(super) fn check_of_pair(candidate: &AccountSecret, current: &AccountSecret, 
     }
 }
 
+/// Returns the other account of AWSCURRENT's pair, as a version without a label names it. It is a choice, and proves nothing.
+pub(super) async fn other_in_abandoned(
+    current: &AccountSecret,
+    default_port: u16,
+    cx: &Context<'_>,
+) -> Result<Option<String>> {
+    let versions = cx.abandoned::<AccountSecret>().await?;
+    let others = versions.iter().map(|version| version.secret());
+    let mut others = others.filter(|other| base_of_pair(&other.username, &current.username).is_some());
+    Ok(others.find(|other| other.same_server(current, default_port)).map(|other| other.username.clone()))
+}
+
 /// Returns the secret of an account that was retired: nobody has its password, and whoever holds AWSCURRENT could compute it.
 /// So the next rotation knows the account for its own, where the server has no place for a mark.
 pub(crate) fn retired(account: &str, current: &AccountSecret, cx: &Context<'_>) -> AccountSecret {
@@ -34,6 +46,18 @@ pub(super) fn no_place<A: Accounts>(base: &str, current: &AccountSecret, cx: &Co
     Error::invalid(format!("a server of this kind has no place for a mark that `{clone}` is the clone of `{base}`"))
         .still_works("Nothing was changed")
         .next(format!("If both are accounts of this secret, {}", way_out::<A>(&Mark::NoPlace, base, current, cx)))
+}
+
+/// Refuses to choose between an account's base and its own clone, where the server has no place for a mark.
+pub(super) fn of_either<A: Accounts>(name: &str, base: &str, current: &AccountSecret, cx: &Context<'_>) -> Error {
+    let [clone, own] = [name, &*clone_of(name)].map(|clone| entry::<A>(clone, current, cx));
+    Error::conflict(format!(
+        "nothing tells whether `{name}` is the clone of `{base}`, or an account of which a clone is to be made"
+    ))
+    .still_works("Nothing was changed")
+    .next(format!(
+        "Let the function's owner add {clone} to the variable ADOPTED_CLONES in the first case, and {own} in the second; or set the tag fourstep:strategy=single-user"
+    ))
 }
 
 /// Returns whether the function's owner says that a clone and its base are one secret's.

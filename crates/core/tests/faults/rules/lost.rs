@@ -198,3 +198,48 @@ fn a_label_whose_removal_got_no_answer_is_looked_at_again() {
     };
     assert_eq!((removal.0.unwrap().outcome, removal.1), (Outcome::Done, String::new()));
 }
+
+/// A person adds a field: both labels are on one account then, and the other's is on none.
+#[test]
+fn an_edit_by_hand_does_not_end_the_turns_of_two_accounts() {
+    for rotations in 1..=2 {
+        let (world, mut token) = second::<Alternating>();
+        for rotation in 2..=rotations {
+            steps::<Alternating>(&world, &Step::ALL, &token);
+            token = start(&mut world.state(), rotation + 1, 0);
+        }
+        world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+        let (before, previous) =
+            (value::<Alternating>(&world, AWSCURRENT).unwrap(), value::<Alternating>(&world, AWSPREVIOUS));
+        let edited = before.replacen('{', r#"{"note":"by hand","#, 1);
+        put_by_hand::<Alternating>(&world, &edited);
+        drop(token);
+        let token = start(&mut world.state(), 9, 0);
+        for step in Step::ALL {
+            let report =
+                finish::<Auto>(&world, invoke::<Auto>(&world, step, &token, false)).expect("no crash is planned");
+            report.result.unwrap_or_else(|error| panic!("after {rotations} rotations: {error}"));
+            assert_eq!(report.strategy, Some("alternating-users"), "after {rotations} rotations");
+        }
+        let name = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap()["username"].clone();
+        let now = value::<Alternating>(&world, AWSCURRENT).unwrap();
+        assert_eq!(name(&now), name(&previous.unwrap()), "it is the other account's turn");
+        assert!(world.state().opens(AWSCURRENT) && world.state().opens(AWSPREVIOUS));
+    }
+}
+
+#[test]
+fn where_no_version_tells_whether_an_account_is_a_clone_a_tag_decides() {
+    let (world, _) = second::<Alternating>();
+    world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+    let clone = value::<Alternating>(&world, AWSCURRENT).unwrap();
+    assert!(clone.contains("app_clone"));
+    world.state().forbidden = Some("ListSecretVersionIds");
+    put_by_hand::<Alternating>(&world, &clone.replacen('{', r#"{"note":1,"#, 1));
+    let token = start(&mut world.state(), 9, 0);
+    let error = step::<Auto>(&world, Step::Create, &token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    for part in ["`app_clone` is the clone of `app`", "alternating-users", "single-user", "Nothing was changed"] {
+        assert!(error.to_string().contains(part), "no `{part}` in: {error}");
+    }
+}
