@@ -8,6 +8,8 @@
 mod answers;
 #[path = "api_key/bad_input.rs"]
 mod bad_input;
+#[path = "api_key/console.rs"]
+mod console;
 #[path = "api_key/exchanges.rs"]
 mod exchanges;
 #[path = "api_key/faults.rs"]

@@ -8,6 +8,8 @@ use crate::secret::Field;
 /// may be like that, with `*` for any characters. Of a list, each item has to be allowed; an object is compared as JSON
 /// without blanks.
 ///
+/// Where an entry is of `masterarn`, each secret needs one for the administrator that it names.
+///
 /// It is for the fields that no answer of the service proves to be the key's own. Without an entry there is none of them on
 /// which an administrator acts: whoever may write the secret chose its fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,11 @@ impl AdminParameters {
         value.split(',').map(|entry| Entry::parse(entry.trim())).collect::<Option<_>>().map(Self)
     }
 
+    /// Returns whether an entry says something of a field.
+    pub(crate) fn names(&self, parameter: &str) -> bool {
+        self.0.iter().any(|entry| entry.parameter == parameter)
+    }
+
     /// Returns whether an administrator may act on this value of a field, for the secret of this name.
     pub(crate) fn allow(&self, secret: &str, parameter: &str, value: &Field) -> bool {
         let entries: Vec<_> =
@@ -33,10 +40,12 @@ impl AdminParameters {
         let allowed = |text: &str| entries.iter().any(|entry| entry.values.list(text));
         match value {
             Field::Text(_) => allowed(&value.shown()),
-            Field::Other(serde_json::Value::Array(items)) => items.iter().all(|item| match item.as_str() {
-                Some(text) => allowed(text),
-                None => allowed(&item.to_string()),
-            }),
+            Field::Other(serde_json::Value::Array(items)) if !items.is_empty() => {
+                items.iter().all(|item| match item.as_str() {
+                    Some(text) => allowed(text),
+                    None => allowed(&item.to_string()),
+                })
+            }
             Field::Other(_) => allowed(&value.shown()),
         }
     }
@@ -95,8 +104,8 @@ mod tests {
             (r#"["read_api","api"]"#, true),
             (r#"["read_api","write"]"#, false),
             (r#"[["read_api"]]"#, false),
-            ("[]", true),
             (r#"{"read_x":1}"#, false),
+            ("[]", false),
             ("null", false),
         ] {
             assert_eq!(allows(entries, "a", "scopes", value), allowed, "{value}");

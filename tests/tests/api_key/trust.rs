@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use fourstep::memory::SecretValue;
+use fourstep::memory::{PutSecretValue, SecretValue};
 use fourstep::settings::Environment;
 use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
 use fourstep_api_key::ApiKeys;
-use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, Fault};
 use fourstep_test_servers::rabbitmq::{ADMINISTRATOR, RabbitMq};
 use fourstep_testkit::secret::RotatedSecret;
 use fourstep_testkit::world::{self, assert_error};
@@ -176,4 +176,135 @@ async fn a_lost_value_is_replaced_by_the_administrator_only_on_an_operators_word
     world.inner.abandon_pending();
     world.inner.reset("Values").await.unwrap();
     assert!(world.opens(AWSCURRENT));
+}
+
+/// Eve's key: `test` accepts it, and it may not make, list or delete a key. What is made, the administrator made.
+fn eves(note: Value) -> Value {
+    json!({"key": FIRST_VALUE, "key_id": "none", "note": note, "masterarn": "admin"})
+}
+
+async fn with_room(provider: &str, secret: &Value, variables: &[(&str, &str)]) -> World {
+    let world = World::with(provider, secret, variables).await;
+    world.service.state().limit = 5;
+    world
+}
+
+fn nothing_is_made(world: &World) {
+    let requests = world.service.requests();
+    assert!(requests.iter().all(|request| request == "GET /me" || request == "POST /me"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn an_administrator_that_only_an_older_version_names_does_nothing() {
+    // AWSPREVIOUS works and names the administrator; AWSCURRENT names none, and nothing of its fields would be looked at.
+    let mut world = with_room(&with_note(), &eves(json!("may-do-all")), &[]).await;
+    world.put_by_hand(&json!({"key": "junk", "key_id": "none", "note": "harmless"}));
+    world.begin();
+    let error = world.fails(Step::Create).await;
+    assert_error(&error, ErrorKind::Conflict, &["names an administrator", "Nothing was changed", "`masterarn`"]);
+    nothing_is_made(&world);
+
+    let provider = PUSHED
+        .replace(r#"secret = { value = "key" }"#, r#"secret = { value = "key", parameters = ["note"] }"#)
+        .replace(r#"value = "{{ new_key }}" }"#, r#"value = "{{ new_key }}", of = "{{ secret.note }}" }"#)
+        + ADMIN;
+    let mut world =
+        World::with(&provider, &json!({"key": FIRST_KEY, "note": "victim", "masterarn": "admin"}), &[]).await;
+    world.put_by_hand(&json!({"key": "junk", "note": "victim"}));
+    world.begin();
+    world.step(Step::Create).await.unwrap();
+    assert_error(&world.fails(Step::Set).await, ErrorKind::Conflict, &["names an administrator"]);
+    assert_eq!(world.service.state().value, FIRST_VALUE, "the victim's value is as it was");
+}
+
+#[tokio::test]
+async fn another_key_is_not_deleted_where_only_an_older_version_names_the_administrator() {
+    let secret = json!({"key": FIRST_VALUE, "key_id": "key-of-victim", "note": "x", "masterarn": "admin"});
+    let mut world = with_room(&with_note(), &secret, &[("RETIRE", "at-finish")]).await;
+    world.service.state().add("victim", "victims-key-1");
+    world.begin();
+    let pending = json!({"key": format!("token-of-{FIRST_VALUE}"), "key_id": "mine", "note": "x"}).to_string();
+    let token = world.token().to_owned();
+    let put = PutSecretValue::pending("app/key", &token, &pending);
+    world.inner.secret.store.with(|model| model.put_secret_value(put)).unwrap();
+    for step in [Step::Create, Step::Set, Step::Test] {
+        world.step(step).await.unwrap();
+    }
+    world.service.forget_requests();
+    // Eve ends her own new key between the two looks at it.
+    world.service.fault(2, Fault::Refuse(401, None));
+    world.step(Step::Finish).await.unwrap_err();
+    assert!(world.service.state().accepts("victims-key-1"), "another's key works on");
+}
+
+#[tokio::test]
+async fn a_field_that_is_an_object_proves_no_other_object() {
+    let provider = MINTED
+        .replace(r#"json = { name = "{{ name }}" }"#, r#"json = { name = "{{ name }}", user = "{{ secret.note }}" }"#)
+        .replace(
+            "method = \"GET\"\npath = \"/me\"\n",
+            "method = \"POST\"\npath = \"/me\"\njson = { as = \"{{ secret.note }}\" }\nanswers = [{ status = 403, means = \"success\" }]\n",
+        )
+        + ADMIN
+        + "test_proves = [\"note\"]\n";
+    for (own, victims) in [(json!("eve"), json!("victim")), (json!({"user": "eve"}), json!({"user": "victim"}))] {
+        let mut world = with_room(&provider, &eves(own), &[]).await;
+        world.put_by_hand(&json!({"key": "junk", "key_id": "none", "note": victims, "masterarn": "admin"}));
+        world.begin();
+        assert_error(&world.fails(Step::Create).await, ErrorKind::Conflict, &["field `note`"]);
+        nothing_is_made(&world);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_is_no_value_that_everybody_may_have() {
+    let mut world = with_room(&with_note(), &eves(json!([])), &[]).await;
+    world.begin();
+    assert_error(&world.fails(Step::Create).await, ErrorKind::Forbidden, &["field `note`", "API_ADMIN_PARAMETERS"]);
+    nothing_is_made(&world);
+}
+
+#[tokio::test]
+async fn a_reset_goes_no_further_than_the_owner_allows() {
+    let secret = json!({"key": "junk", "key_id": "none", "note": "may-do-all", "masterarn": "admin"});
+    let mut world = with_room(&with_note(), &secret, &[("API_ADMIN_PARAMETERS", "app/*:note=may-read")]).await;
+    world.begin();
+    assert_error(&world.attempt().await.unwrap_err(), ErrorKind::Forbidden, &["field `note`"]);
+    world.inner.abandon_pending();
+    let error = world.inner.reset("note=may-do-all").await.unwrap_err();
+    assert_error(&error, ErrorKind::Forbidden, &["field `note`", "API_ADMIN_PARAMETERS"]);
+    nothing_is_made(&world);
+}
+
+#[tokio::test]
+async fn a_reset_is_for_what_the_secret_names_now_whatever_key_of_another_works() {
+    let provider = MINTED
+        .replace(r#"json = { name = "{{ name }}" }"#, r#"json = { name = "{{ name }}", user = "{{ secret.note }}" }"#)
+        .replace("path = \"/me\"\n", "path = \"/me\"\nquery = { user = \"{{ secret.note }}\" }\n")
+        + ADMIN
+        + "test_proves = [\"note\"]\n";
+    let mut world = with_room(&provider, &eves(json!("old")), &[]).await;
+    world.put_by_hand(&json!({"key": "wrong", "key_id": "none", "note": "new", "masterarn": "admin"}));
+    world.begin();
+    assert_error(&world.fails(Step::Create).await, ErrorKind::Conflict, &["field `note`"]);
+    world.inner.abandon_pending();
+    world.inner.reset("note=new").await.unwrap();
+    assert!(world.opens(AWSCURRENT));
+}
+
+#[tokio::test]
+async fn an_administrator_is_for_the_secrets_that_the_owner_names() {
+    let mut world = with_room(
+        &(MINTED.to_owned() + ADMIN),
+        &json!({"key": FIRST_VALUE, "key_id": "none", "masterarn": "admin"}),
+        &[("API_ADMIN_PARAMETERS", "team-b/*:masterarn=admin, app/*:masterarn=admin-of-app")],
+    )
+    .await;
+    world.begin();
+    assert_error(
+        &world.fails(Step::Create).await,
+        ErrorKind::Forbidden,
+        &["field `masterarn`", "`app/key:masterarn=`"],
+    );
+    nothing_is_made(&world);
 }

@@ -74,6 +74,6 @@ impl Keys for ProviderKeys {
     }
 
     async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
-        self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
+        self.0.probe(secret, cx).await
     }
 }

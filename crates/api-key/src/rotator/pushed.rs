@@ -1,7 +1,7 @@
 use fourstep::{Context, Error, Login, Result, Rotator, Slots};
 use minijinja::value::Serde;
 
-use crate::secret::Secret;
+use crate::secret::{Field, Secret};
 use crate::service::Caller;
 
 /// Rotates a value that is ours, and that the service stores: it replaces the old one at once.
@@ -38,7 +38,7 @@ impl Rotator for Pushed {
     }
 
     async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
-        self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
+        self.0.probe(secret, cx).await
     }
 
     async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
@@ -50,7 +50,10 @@ impl Pushed {
     /// Refuses to store a value elsewhere than the secret that works says.
     fn same_place(&self, pending: &Secret, working: &Secret) -> Result<()> {
         let parameters = &self.0.provider().secret.parameters;
-        match parameters.iter().find(|name| pending.text(name) != working.text(name)) {
+        match parameters
+            .iter()
+            .find(|name| pending.field(name).map(Field::shown) != working.field(name).map(Field::shown))
+        {
             None => Ok(()),
             Some(name) => Err(Error::conflict(format!(
                 "field `{name}` of the pending version differs from that of the version that the service accepts"

@@ -41,7 +41,7 @@ impl Rotator for Rolled {
     }
 
     async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
-        self.0.perform("test", &self.0.provider().test, secret, &self.0.scope(secret), cx).await.map(drop)
+        self.0.probe(secret, cx).await
     }
 
     async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {

@@ -3,7 +3,7 @@
 use fourstep::{Context, Error, Login, Result};
 
 use crate::answer::text_in;
-use crate::secret::Secret;
+use crate::secret::{Field, Secret};
 use crate::service::Caller;
 use crate::settings::ApiKeySettings;
 
@@ -20,6 +20,9 @@ impl Caller {
         cx: &Context<'_>,
     ) -> Result<&'s Secret> {
         let administered = self.is_administered(target);
+        if administered {
+            self.is_allowed(target, cx)?;
+        }
         if administered && self.reset {
             return Ok(target);
         }
@@ -31,23 +34,52 @@ impl Caller {
             false => error,
         })?;
         if !administered {
+            if self.is_administered(working.secret()) {
+                return Err(Error::conflict(format!(
+                    "only version {} works, which names an administrator, and the secret as it is names none",
+                    working.id()
+                ))
+                .still_works("Nothing was changed")
+                .next("Store the key that works in the secret as AWSCURRENT, or add `masterarn` to it again"));
+            }
             return Ok(working.secret());
         }
-        let proven = &self.provider().admin.as_ref().expect("it is administered").test_proves;
-        let allowed = &cx.settings::<ApiKeySettings>().admin_parameters;
-        let secret = cx.secret_name();
-        for name in self.provider().administered() {
+        match self.differs(target, working.secret()) {
+            Some(name) => Err(another_account(name, working.id())),
+            None => Ok(target),
+        }
+    }
+
+    /// Tries the key of a secret. In a reset, only one that is of what AWSCURRENT names: that of another account is none.
+    pub(crate) async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {
+        if self.reset && self.differs(cx.current::<Secret>().await?.secret(), secret).is_some() {
+            return Err(Error::rejected("the version is of another account than AWSCURRENT"));
+        }
+        self.perform("test", &self.provider().test, secret, &self.scope(secret), cx).await.map(drop)
+    }
+
+    /// Refuses fields on which the function's owner does not let the administrator act, where no key proves them.
+    fn is_allowed(&self, target: &Secret, cx: &Context<'_>) -> Result<()> {
+        let (allowed, secret) = (&cx.settings::<ApiKeySettings>().admin_parameters, cx.secret_name());
+        let unproven = self.provider().administered().into_iter().filter(|name| !self.proves(name));
+        // Where the owner says which administrator is for whom, no other is.
+        for name in unproven.chain(allowed.names(ADMINISTRATOR).then_some(ADMINISTRATOR)) {
             // A template that asks for it is refused with the field's name.
-            let Some(value) = target.field(name) else { continue };
-            if proven.iter().any(|proven| proven == name) {
-                if working.secret().text(name) != target.text(name) {
-                    return Err(another_account(name, working.id()));
-                }
-            } else if !allowed.allow(&secret, name, value) {
+            if target.field(name).is_some_and(|value| !allowed.allow(&secret, name, value)) {
                 return Err(not_allowed(name, &secret));
             }
         }
-        Ok(target)
+        Ok(())
+    }
+
+    /// Returns the first field that a key proves, and that differs between two versions.
+    fn differs<'p>(&'p self, target: &Secret, working: &Secret) -> Option<&'p str> {
+        let proven = self.provider().administered().into_iter().filter(|name| self.proves(name));
+        proven.into_iter().find(|name| working.field(name).map(Field::shown) != target.field(name).map(Field::shown))
+    }
+
+    fn proves(&self, name: &str) -> bool {
+        self.provider().admin.as_ref().is_some_and(|admin| admin.test_proves.iter().any(|proven| proven == name))
     }
 
     /// Returns whether a version shows that the id that it gives is its own key's: by the answer to `test`.
@@ -63,8 +95,8 @@ impl Caller {
                 let own = answer.json.as_ref().and_then(|json| text_in(json, pointer).ok());
                 Ok(own.is_some() && own.as_deref() == id.as_ref().map(fourstep::Sensitive::expose))
             }
-            Err(error) if error.is_rejected() => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == fourstep::ErrorKind::Unavailable => Err(error),
+            Err(_) => Ok(false),
         }
     }
 
@@ -77,6 +109,9 @@ impl Caller {
         if named.is_empty() { self.provider().service.clone() } else { named.join(",") }
     }
 }
+
+/// The field that names the administrator's secret.
+const ADMINISTRATOR: &str = "masterarn";
 
 fn another_account(field: &str, working: &str) -> Error {
     Error::conflict(format!(
