@@ -135,14 +135,17 @@ impl KeyName {
     pub fn parse(name: &str, cx: &Context<'_>) -> Option<Self> {
         let rest = name.strip_prefix(PREFIX)?.strip_prefix(&mark_of(cx.secret_id()))?.strip_prefix('-')?;
         let (token, deadline) = rest.rsplit_once('-')?;
-        let deadline = deadline.parse().ok()?;
+        // Whoever makes keys there chooses their names. Ours end soon.
+        let latest = cx.now().duration_since(UNIX_EPOCH).unwrap_or_default() + LONGEST;
+        let deadline = deadline.parse().ok().filter(|deadline| *deadline <= latest.as_secs())?;
         Some(Self { secret: mark_of(cx.secret_id()), token: token.to_owned(), deadline })
     }
 
     /// Returns this name, with a deadline after that of another. A deadline that is later than true is a wait, no loss.
     #[must_use]
     pub(crate) fn unlike(self, other: &Self) -> Self {
-        let deadline = if self.token == other.token { self.deadline.max(other.deadline + 1) } else { self.deadline };
+        let deadline =
+            if self.token == other.token { self.deadline.max(other.deadline.saturating_add(1)) } else { self.deadline };
         Self { deadline, ..self }
     }
 
@@ -166,6 +169,9 @@ impl fmt::Display for KeyName {
 }
 
 const PREFIX: &str = "fourstep-";
+
+/// No function runs longer than a quarter of an hour, and clocks differ.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Returns what stands for the whole ARN, account and region included: a replica that was promoted has the last characters of
 /// its primary's.

@@ -8,12 +8,14 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::login::Login;
 use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
+use crate::sensitive::Sensitive;
 use crate::slots::Slots;
 use crate::step::Step;
+use crate::version::secrets_in;
 
 /// What the engine can do with a rotator, whatever its secret is: every rotator has it, and nothing else does.
 ///
@@ -32,6 +34,9 @@ pub(crate) trait Protocol: Send + Sync {
 
     /// Returns when a version was made. `None`: it has no value. `Invalid`: its value is of another shape.
     async fn made(&self, version: &str, cx: &Context<'_>) -> Result<Option<SystemTime>>;
+
+    /// Returns the secrets in a version: its credential. None where it has no value, or one of another shape.
+    async fn secrets(&self, version: &str, cx: &Context<'_>) -> Result<Vec<Sensitive>>;
 
     /// Refuses what is not needed any more, once AWSCURRENT is this rotation's version.
     async fn tidy(&self, cx: &Context<'_>) -> Result<()>;
@@ -77,6 +82,14 @@ impl<R: Rotator> Protocol for R {
 
     async fn made(&self, version: &str, cx: &Context<'_>) -> Result<Option<SystemTime>> {
         Ok(cx.version::<R::Secret>(version).await?.map(|version| version.created()))
+    }
+
+    async fn secrets(&self, version: &str, cx: &Context<'_>) -> Result<Vec<Sensitive>> {
+        match cx.version::<R::Secret>(version).await {
+            Ok(Some(version)) => secrets_in(version.secret()),
+            Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
+            Ok(None) | Err(_) => Ok(Vec::new()),
+        }
     }
 
     async fn tidy(&self, cx: &Context<'_>) -> Result<()> {

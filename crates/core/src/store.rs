@@ -15,6 +15,9 @@ pub const AWSPENDING: &str = "AWSPENDING";
 /// The label of the version that was current before.
 pub const AWSPREVIOUS: &str = "AWSPREVIOUS";
 
+/// What our labels of versions begin with whose credential was retired because others may know it. A number follows, since a
+/// label is on one version at a time.
+pub(crate) const LEAKED: &str = "fourstep:leaked:";
 /// Our label of a version that may be the only one that the target accepts, while a rollback takes AWSPENDING from it.
 pub(crate) const LIVE: &str = "fourstep:live";
 

@@ -103,10 +103,15 @@ impl<S: Serialize + DeserializeOwned> Version<S> {
 
 /// Teaches `filter` every secret in `value`.
 pub(crate) fn learn<S: Serialize>(value: &S, filter: &Filter) -> Result<()> {
+    secrets_in(value)?.iter().for_each(|secret| filter.learn(secret));
+    Ok(())
+}
+
+/// Returns every secret in `value`.
+pub(crate) fn secrets_in<S: Serialize>(value: &S) -> Result<Vec<Sensitive>> {
     let (written, found) = exposing(|| serde_json::to_string(value).map(Sensitive::new));
     written.map_err(|_| unserializable())?;
-    found.iter().for_each(|secret| filter.learn(secret));
-    Ok(())
+    Ok(found)
 }
 
 /// Reads a secret's JSON object, with an error that names the field and never repeats a value.

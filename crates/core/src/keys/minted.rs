@@ -1,6 +1,6 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keep::Keep;
+use crate::keep::{Keep, Strays};
 use crate::keys::{Key, KeyName, Keys, Mint};
 use crate::login::Login;
 use crate::rotator::Rotator;
@@ -112,13 +112,20 @@ impl<K: Keys> Rotator for Minted<K> {
 impl<K: Keys> Minted<K> {
     /// Returns the ids of the keys that may go: from a positive list, never "all but these".
     async fn doomed(&self, keep: &Keep<'_, K::Secret>, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<String>> {
-        let kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
+        let mut kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
         let listed = self.0.list(with, cx).await?;
         let is_ours = |key: &Key| KeyName::parse(&key.name, cx).is_some();
         let is_kept = |secret: &K::Secret| {
             let value = self.0.value(secret);
             value.is_some() && keep.kept().any(|kept| self.0.value(kept) == value)
         };
+        kept.extend(keep.gone.iter().filter(|gone| is_kept(gone)).filter_map(|gone| self.0.id(gone)));
+        // A key that is kept and that the list does not know by its version's id is one of the others there.
+        let unknown = keep.kept().any(|kept| {
+            let id = self.0.id(kept);
+            !listed.iter().flatten().any(|key| Some(&key.id) == id.as_ref())
+        });
+        let sweeps = !(unknown && matches!(keep.strays, Strays::Unlabelled { .. }));
         let mut gone = Vec::new();
         for secret in keep.gone(|secret| self.0.id(secret)) {
             let Some(id) = self.0.id(secret) else { continue };
@@ -145,7 +152,8 @@ impl<K: Keys> Minted<K> {
             let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
             !kept.contains(&key.id) && !gone.contains(&key.id) && stray()
         };
-        let strays: Vec<_> = listed.into_iter().flatten().filter(is_stray).map(|key| key.id).collect();
+        let strays: Vec<_> =
+            listed.into_iter().flatten().filter(|_| sweeps).filter(is_stray).map(|key| key.id).collect();
         Ok(gone.into_iter().chain(strays).collect())
     }
 

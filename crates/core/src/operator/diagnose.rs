@@ -12,13 +12,27 @@ use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE};
 pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Reply> {
     let mut tried: Vec<(String, Option<bool>)> = Vec::new();
     let mut works: Option<String> = None;
+    let mut unfit = None;
     for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE] {
         let Some(id) = cx.id_of(label).filter(|id| tried.iter().all(|(known, _)| known != id)) else { continue };
-        if !has_value(rotator, &id, label, cx).await? {
+        let Some(has_value) = has_value(rotator, &id, label, cx).await? else {
+            unfit = unfit.or_else(|| cx.under_way().filter(|pending| *pending == id));
+            tried.push((id, None));
+            continue;
+        };
+        if !has_value {
             tried.push((id, None));
             continue;
         }
-        let opens = rotator.opens(&id, cx).await?;
+        let opens = match rotator.opens(&id, cx).await {
+            Err(error) if error.kind() == ErrorKind::Invalid && label != AWSCURRENT => {
+                tracing::warn!(label, message = %error, "a version that cannot be tried is left out");
+                unfit = unfit.or_else(|| cx.under_way().filter(|pending| *pending == id));
+                tried.push((id, None));
+                continue;
+            }
+            opens => opens?,
+        };
         match &works {
             None if opens => works = Some(id.clone()),
             Some(works) if !opens => drop(rotator.opens(works, cx).await?),
@@ -32,12 +46,16 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
     };
     let secret = cx.secret_argument();
     let (message, next) = match (opens(AWSCURRENT), opens(AWSPENDING), works) {
+        (Some(true), None, _) if unfit.is_some() => (
+            "AWSCURRENT opens the target. The value of AWSPENDING is not one that can be tried.".to_owned(),
+            Some(format!("Give that version up: fourstep rollback {secret}.")),
+        ),
         (Some(true), _, _) => ("AWSCURRENT opens the target.".to_owned(), None),
         (_, Some(true), _) => (
             "AWSPENDING opens the target, and AWSCURRENT does not: setSecret ran, and finishSecret did not.".to_owned(),
             Some("Let the rotation go on: fourstep start.".to_owned()),
         ),
-        (_, _, Some(works)) if Leaked::read(cx).await?.has(&works, cx).await? => (
+        (_, _, Some(works)) if Leaked::read(rotator, cx).await?.has(&works, rotator, cx).await? => (
             format!(
                 "Only version {works} opens the target, and others may know its credential: it was retired for that."
             ),
@@ -58,13 +76,13 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
     Ok(Reply::new(cx, false, message, next, tried))
 }
 
-/// Returns whether a version has a value that can be tried. One of another shape has none.
-async fn has_value(rotator: &dyn Protocol, id: &str, label: &str, cx: &Context<'_>) -> Result<bool> {
+/// Returns whether a version has a value. `None`: it has one of another shape, which cannot be tried.
+async fn has_value(rotator: &dyn Protocol, id: &str, label: &str, cx: &Context<'_>) -> Result<Option<bool>> {
     match rotator.made(id, cx).await {
         Err(error) if error.kind() == ErrorKind::Invalid => {
             tracing::warn!(label, message = %error, "an older version is left out");
-            Ok(false)
+            Ok(None)
         }
-        made => Ok(made?.is_some()),
+        made => Ok(Some(made?.is_some())),
     }
 }

@@ -6,31 +6,32 @@ use std::time::SystemTime;
 use crate::argument::argument;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::store::{StoredContent, StoredValue};
-
-/// What our labels begin with. A number follows, since a label is on one version at a time.
-const LABEL: &str = "fourstep:leaked:";
+use crate::protocol::Protocol;
+use crate::sensitive::Sensitive;
+use crate::store::{LEAKED, StoredContent, StoredValue};
 
 /// How many versions are marked at the most. Secrets Manager keeps 20 labels for a secret.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 const MOST: usize = 8;
 
-/// The values of the versions that are marked.
-pub(super) struct Leaked(Vec<StoredContent>);
+/// What the versions hold that are marked: their values, and the secrets in them.
+pub(super) struct Leaked(Vec<(StoredContent, Vec<Sensitive>)>);
 
 impl Leaked {
     /// Reads them: at most as many as may be marked.
-    pub(super) async fn read(cx: &Context<'_>) -> Result<Self> {
+    pub(super) async fn read(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<Self> {
         let mut values = Vec::new();
         for id in cx.description().stages.into_keys().filter(|id| has_mark(id, cx)) {
-            values.extend(value_of(&id, cx).await?.map(|value| value.content));
+            if let Some(value) = value_of(&id, cx).await? {
+                values.push((value.content, rotator.secrets(&id, cx).await?));
+            }
         }
         Ok(Self(values))
     }
 
-    /// Returns whether a version is marked, or has the value of one that is: an operator who went back to it all the same
-    /// stored it under another id.
-    pub(super) async fn has(&self, version: &str, cx: &Context<'_>) -> Result<bool> {
+    /// Returns whether a version is marked, or has the credential of one that is: an operator who went back to it all the same
+    /// stored it under another id, or a person edited another field.
+    pub(super) async fn has(&self, version: &str, rotator: &dyn Protocol, cx: &Context<'_>) -> Result<bool> {
         if has_mark(version, cx) {
             return Ok(true);
         }
@@ -38,7 +39,14 @@ impl Leaked {
         if self.0.is_empty() {
             return Ok(false);
         }
-        Ok(value_of(version, cx).await?.is_some_and(|value| self.0.contains(&value.content)))
+        let Some(value) = value_of(version, cx).await? else { return Ok(false) };
+        let secrets = rotator.secrets(version, cx).await?;
+        let within =
+            |some: &[Sensitive], all: &[Sensitive]| !some.is_empty() && some.iter().all(|one| all.contains(one));
+        let is_alike = |(content, known): &(StoredContent, Vec<Sensitive>)| {
+            *content == value.content || within(known, &secrets) || within(&secrets, known)
+        };
+        Ok(self.0.iter().any(is_alike))
     }
 }
 
@@ -51,7 +59,7 @@ pub(super) async fn mark(version: &str, cx: &Context<'_>) -> Result<()> {
     let marked = |label: &str| stages.iter().find(|(_, labels)| labels.iter().any(|on| on == label)).map(|(id, _)| id);
     let mut oldest: Option<(SystemTime, String, &String)> = None;
     for number in 0..MOST {
-        let label = format!("{LABEL}{number}");
+        let label = format!("{LEAKED}{number}");
         let Some(id) = marked(&label) else {
             return put(&label, version, None, cx).await;
         };
@@ -79,7 +87,7 @@ pub(super) fn refusal(version: &str, command: &str, cx: &Context<'_>) -> Error {
 }
 
 fn has_mark(version: &str, cx: &Context<'_>) -> bool {
-    cx.labels_of(version).iter().any(|label| label.starts_with(LABEL))
+    cx.labels_of(version).iter().any(|label| label.starts_with(LEAKED))
 }
 
 async fn value_of(version: &str, cx: &Context<'_>) -> Result<Option<StoredValue>> {

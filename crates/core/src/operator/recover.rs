@@ -26,13 +26,13 @@ pub(super) async fn recover(
     let mut refused = 0;
     let mut found = None;
     let mut left_alone = None;
-    let leaked = Leaked::read(cx).await?;
+    let leaked = Leaked::read(rotator, cx).await?;
     for id in candidates(rotator, cx).await? {
         if only.is_some_and(|(version, _)| version != id) {
             continue;
         }
         let anyway = only.is_some_and(|(_, anyway)| anyway) || cx.id_of(AWSCURRENT).as_ref() == Some(&id);
-        if !anyway && leaked.has(&id, cx).await? {
+        if !anyway && leaked.has(&id, rotator, cx).await? {
             left_alone.get_or_insert(id);
             continue;
         }
@@ -40,7 +40,19 @@ pub(super) async fn recover(
             tried.push((id, None));
             continue;
         }
-        let opens = rotator.opens(&id, cx).await?;
+        let opens = match rotator.opens(&id, cx).await {
+            // A person stored what cannot even be tried; another version may work.
+            Err(error)
+                if error.kind() == ErrorKind::Invalid
+                    && only.is_none()
+                    && cx.id_of(AWSCURRENT).as_ref() != Some(&id) =>
+            {
+                tracing::warn!(version = id, message = %error, "a version that cannot be tried is left out");
+                tried.push((id, None));
+                continue;
+            }
+            opens => opens?,
+        };
         refused += u32::from(!opens);
         tried.push((id.clone(), Some(opens)));
         if opens {

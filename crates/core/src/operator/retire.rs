@@ -1,7 +1,7 @@
 //! retire: the target is made to refuse what AWSPREVIOUS opened.
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::operator::{Reply, current, leaked};
 use crate::protocol::Protocol;
 use crate::slots::Slots;
@@ -27,8 +27,24 @@ pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<R
         Slots::One | Slots::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
         Slots::Two | Slots::Many | Slots::List => {
             rotator.refuse_previous(cx).await?;
+            let still = is_tried(rotator, &previous, cx).await? && rotator.opens(&previous, cx).await?;
+            // After a refusal one that works logs in again, so that refusals do not add up.
+            if !rotator.opens(&current, cx).await? || still {
+                return Err(Error::conflict("the target still accepts what AWSPREVIOUS holds").next(format!(
+                    "If AWSCURRENT holds the same credential, rotate first: fourstep start {0}, then fourstep retire {0}. If not, end it at the target by hand",
+                    cx.secret_argument()
+                )));
+            }
             (true, "AWSCURRENT opens the target, and what AWSPREVIOUS opened is refused.")
         }
     };
     Ok(Reply::new(cx, changed, message.to_owned(), None, vec![(current, Some(true))]))
+}
+
+/// Returns whether a version has a value that can be tried.
+async fn is_tried(rotator: &dyn Protocol, version: &str, cx: &Context<'_>) -> Result<bool> {
+    match rotator.made(version, cx).await {
+        Err(error) if error.kind() == ErrorKind::Invalid => Ok(false),
+        made => Ok(made?.is_some()),
+    }
 }

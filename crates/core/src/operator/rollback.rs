@@ -45,7 +45,7 @@ pub(super) async fn roll_back(
     if current.as_ref() == Some(&older) {
         return Err(Error::conflict(format!("version {older} is AWSCURRENT already")).next("There is nothing to do"));
     }
-    if !(leaked_anyway && version.is_some()) && Leaked::read(cx).await?.has(&older, cx).await? {
+    if !(leaked_anyway && version.is_some()) && Leaked::read(rotator, cx).await?.has(&older, rotator, cx).await? {
         return Err(leaked::refusal(&older, "rollback", cx));
     }
     // One of another shape would stay pending, and every rotation after it would be refused.
@@ -75,6 +75,12 @@ async fn back_to_current(
         }
     }
     if !rotator.opens(&current, cx).await? {
+        if matches!(rotator.strategy().1, Slots::Many | Slots::InPlace) {
+            let secret = cx.secret_argument();
+            return Err(Error::conflict("the target refuses AWSCURRENT: it is revoked, and cannot be made to work again")
+                .still_works("Nothing was changed")
+                .next(format!("Let the rotation go on: fourstep start {secret}; or find the version that works: fourstep recover {secret}")));
+        }
         return stage_value(&current, cx).await;
     }
     cx.fence().await?;

@@ -13,7 +13,7 @@ use crate::rotator::Rotator;
 use crate::sensitive::Sensitive;
 use crate::settings::EngineSettings;
 use crate::slots::Slots;
-use crate::store::{AWSPREVIOUS, Put, StoredContent};
+use crate::store::{AWSPREVIOUS, LEAKED, Put, StoredContent};
 use crate::version::{Version, learn};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
@@ -74,12 +74,25 @@ async fn make_room<R: Rotator>(
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
     old.extend(cx.abandoned::<R::Secret>().await?);
     let description = cx.description();
+    // Our mark of a leak keeps nothing alive: it is on what has to go.
+    let only_leaked = |labels: &[String]| labels.iter().all(|label| label.starts_with(LEAKED));
+    for id in description.stages.iter().filter(|(_, labels)| only_leaked(labels)).map(|(id, _)| id) {
+        match cx.version::<R::Secret>(id).await {
+            Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
+            leaked => old.extend(leaked.ok().flatten()),
+        }
+    }
     let keep = Keep {
         kept: vec![current.secret()],
         gone: old.iter().map(|old| old.secret()).collect(),
         strays: Strays::Unlabelled {
             token: cx.token(),
-            labelled: description.stages.keys().map(String::as_str).collect(),
+            labelled: description
+                .stages
+                .iter()
+                .filter(|(_, labels)| !only_leaked(labels))
+                .map(|(id, _)| id.as_str())
+                .collect(),
         },
     };
     cx.retry(|| rotator.retire(&keep, login, cx)).await

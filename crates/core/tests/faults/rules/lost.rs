@@ -78,8 +78,8 @@ fn a_key_that_is_kept_is_deleted_by_no_other_versions_id() {
     let live: serde_json::Value = serde_json::from_str(&value::<Limited>(&world, AWSCURRENT).unwrap()).unwrap();
     for id in ["", "k77"] {
         put_by_hand::<Limited>(&world, &serde_json::json!({"id": id, "value": live["value"]}).to_string());
-        let at_finish = finish::<Limited>(&world, operate::<Limited>(&world, Action::Retire, FUNCTION, &[]));
-        at_finish.expect("no crash is planned").result.unwrap();
+        let error = operated::<Limited>(&world, Action::Retire, false).unwrap_err();
+        assert!(error.to_string().contains("still accepts what AWSPREVIOUS holds"), "{error}");
         assert!(world.state().opens(AWSCURRENT), "the key of AWSCURRENT works on, whatever its id says");
     }
 }
@@ -242,4 +242,36 @@ fn where_no_version_tells_whether_an_account_is_a_clone_a_tag_decides() {
     for part in ["`app_clone` is the clone of `app`", "alternating-users", "single-user", "Nothing was changed"] {
         assert!(error.to_string().contains(part), "no `{part}` in: {error}");
     }
+}
+
+#[test]
+fn a_leaked_password_does_not_come_back_by_a_version_that_differs_in_another_field() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &Step::ALL, &token);
+    let first = world.state().model.secret("app").unwrap().labelled(AWSCURRENT).unwrap().id.clone();
+    let leaked = value::<Single>(&world, AWSCURRENT).unwrap();
+    let password = world.state().target.accounts["app"].password.clone();
+    put_by_hand::<Single>(&world, &leaked.replacen('{', r#"{"note":"x","#, 1));
+    rotate::<Single>(&world, 3..=3, false, &mut |_, _, _| {}).unwrap();
+    operated::<Single>(&world, Action::Retire, false).unwrap();
+    for version in [None, Some(first)] {
+        let rollback = Action::Rollback { version, leaked_anyway: false };
+        let error = operated::<Single>(&world, rollback, false).unwrap_err();
+        assert!(error.to_string().contains("--leaked-anyway"), "{error}");
+    }
+    assert_ne!(world.state().target.accounts["app"].password, password);
+}
+
+#[test]
+fn the_version_that_works_is_found_beyond_one_that_does_not_fit() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &Step::ALL, &token);
+    world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+    let live = value::<Single>(&world, AWSCURRENT).unwrap();
+    put_by_hand::<Single>(&world, &live.replace(r#""engine":"model""#, r#""engine":"modle""#));
+    put_by_hand::<Single>(&world, TYPED_BY_HAND);
+    operated::<Single>(&world, Action::Diagnose, false).unwrap();
+    let recover = Action::Recover { attempts: 9, skip: vec![], version: None, leaked_anyway: false };
+    operated::<Single>(&world, recover, false).unwrap();
+    assert!(world.state().opens(AWSCURRENT));
 }
