@@ -179,7 +179,7 @@ async fn a_lost_value_is_replaced_by_the_administrator_only_on_an_operators_word
 }
 
 /// Eve's key: `test` accepts it, and it may not make, list or delete a key. What is made, the administrator made.
-fn eves(note: Value) -> Value {
+fn eves(note: &Value) -> Value {
     json!({"key": FIRST_VALUE, "key_id": "none", "note": note, "masterarn": "admin"})
 }
 
@@ -197,7 +197,7 @@ fn nothing_is_made(world: &World) {
 #[tokio::test]
 async fn an_administrator_that_only_an_older_version_names_does_nothing() {
     // AWSPREVIOUS works and names the administrator; AWSCURRENT names none, and nothing of its fields would be looked at.
-    let mut world = with_room(&with_note(), &eves(json!("may-do-all")), &[]).await;
+    let mut world = with_room(&with_note(), &eves(&json!("may-do-all")), &[]).await;
     world.put_by_hand(&json!({"key": "junk", "key_id": "none", "note": "harmless"}));
     world.begin();
     let error = world.fails(Step::Create).await;
@@ -248,7 +248,7 @@ async fn a_field_that_is_an_object_proves_no_other_object() {
         + ADMIN
         + "test_proves = [\"note\"]\n";
     for (own, victims) in [(json!("eve"), json!("victim")), (json!({"user": "eve"}), json!({"user": "victim"}))] {
-        let mut world = with_room(&provider, &eves(own), &[]).await;
+        let mut world = with_room(&provider, &eves(&own), &[]).await;
         world.put_by_hand(&json!({"key": "junk", "key_id": "none", "note": victims, "masterarn": "admin"}));
         world.begin();
         assert_error(&world.fails(Step::Create).await, ErrorKind::Conflict, &["field `note`"]);
@@ -258,7 +258,7 @@ async fn a_field_that_is_an_object_proves_no_other_object() {
 
 #[tokio::test]
 async fn an_empty_list_is_no_value_that_everybody_may_have() {
-    let mut world = with_room(&with_note(), &eves(json!([])), &[]).await;
+    let mut world = with_room(&with_note(), &eves(&json!([])), &[]).await;
     world.begin();
     assert_error(&world.fails(Step::Create).await, ErrorKind::Forbidden, &["field `note`", "API_ADMIN_PARAMETERS"]);
     nothing_is_made(&world);
@@ -283,7 +283,7 @@ async fn a_reset_is_for_what_the_secret_names_now_whatever_key_of_another_works(
         .replace("path = \"/me\"\n", "path = \"/me\"\nquery = { user = \"{{ secret.note }}\" }\n")
         + ADMIN
         + "test_proves = [\"note\"]\n";
-    let mut world = with_room(&provider, &eves(json!("old")), &[]).await;
+    let mut world = with_room(&provider, &eves(&json!("old")), &[]).await;
     world.put_by_hand(&json!({"key": "wrong", "key_id": "none", "note": "new", "masterarn": "admin"}));
     world.begin();
     assert_error(&world.fails(Step::Create).await, ErrorKind::Conflict, &["field `note`"]);
