@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -6,6 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -89,7 +91,7 @@ impl<S: Serialize + DeserializeOwned> Version<S> {
                 fields.insert(name, value);
             }
         }
-        let text = serde_json::to_string(&fields).map(Sensitive::new).map_err(|_| unserializable())?;
+        let text = written(&fields).map_err(|_| unserializable())?;
         let size = text.expose().len();
         if size > LARGEST {
             return Err(Error::invalid(format!(
@@ -109,7 +111,7 @@ pub(crate) fn learn<S: Serialize>(value: &S, filter: &Filter) -> Result<()> {
 
 /// Returns every secret in `value`.
 pub(crate) fn secrets_in<S: Serialize>(value: &S) -> Result<Vec<Sensitive>> {
-    let (written, found) = exposing(|| serde_json::to_string(value).map(Sensitive::new));
+    let (written, found) = exposing(|| serde_json::to_writer(Length::default(), value));
     written.map_err(|_| unserializable())?;
     Ok(found)
 }
@@ -154,8 +156,31 @@ fn invalid_field(id: &str, path: &str, error: &serde_json::Error) -> Error {
 }
 
 fn to_json<S: Serialize>(secret: &S) -> Result<Sensitive> {
-    let (json, _) = exposing(|| serde_json::to_string(secret).map(Sensitive::new));
-    json.map_err(|_| unserializable())
+    exposing(|| written(secret)).0.map_err(|_| unserializable())
+}
+
+/// Writes JSON into a buffer of its very length: one that grows leaves copies of the secret behind, which nobody wipes.
+fn written<S: Serialize>(value: &S) -> serde_json::Result<Sensitive> {
+    let mut length = Length::default();
+    serde_json::to_writer(&mut length, value)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, value)?;
+    Ok(Sensitive::new(String::from_utf8(std::mem::take(&mut *json)).expect("JSON is UTF-8")))
+}
+
+/// How long what is written is.
+#[derive(Default)]
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn object<'a>(id: &str, text: &'a str) -> Result<IndexMap<String, &'a RawValue>> {

@@ -1,5 +1,7 @@
 //! rollback: back to AWSCURRENT from a rotation that is under way, else forward to the value of an older version.
 
+use uuid::Uuid;
+
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::invocation::{Invocation, choose};
@@ -209,7 +211,5 @@ pub(super) fn event(step: Step, secret_id: &str, token: &str) -> StepEvent {
 
 /// Creates the id of a version: a random UUID, as the SDKs do.
 pub(super) fn new_token() -> String {
-    let random: u128 = rand::random();
-    let hex = format!("{random:032x}");
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    Uuid::new_v4().to_string()
 }

@@ -3,7 +3,7 @@ use std::fmt;
 
 /// A copy of environment variables, taken once, so that what a step does cannot change while it runs.
 ///
-/// Its `Debug` prints names only: Lambda keeps the credentials of the function's role in its environment.
+/// It leaves out the credentials of the function's role, which Lambda keeps there, and its `Debug` prints names only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -27,9 +27,14 @@ impl Environment {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        Self(variables.into_iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str())).collect())
     }
 }
+
+/// Where Lambda and containers keep the credentials of a role.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+const CREDENTIALS: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,9 +48,16 @@ mod tests {
 
     #[test]
     fn prints_names_only() {
+        let environment: Environment = [("STRATEGY".to_owned(), "hunter22".to_owned())].into_iter().collect();
+        assert_eq!(format!("{environment:?}"), r#"{"STRATEGY"}"#);
+    }
+
+    #[test]
+    fn the_credentials_of_the_role_are_left_out() {
+        let variables = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
         let environment: Environment =
-            [("AWS_SECRET_ACCESS_KEY".to_owned(), "hunter22".to_owned())].into_iter().collect();
-        assert_eq!(format!("{environment:?}"), r#"{"AWS_SECRET_ACCESS_KEY"}"#);
+            variables.map(|name| (name.to_owned(), "value".to_owned())).into_iter().collect();
+        assert_eq!(format!("{environment:?}"), r#"{"AWS_REGION"}"#);
     }
 
     #[test]
