@@ -95,12 +95,12 @@ pub(crate) fn check_usable(session: &Session, account: &str, logs_in: bool, end:
 pub(crate) fn acts_as(base: &str, database: &str, memberships_have_options: bool) -> String {
     let right = if memberships_have_options { "SET" } else { "MEMBER" };
     format!(
-        "coalesce((SELECT other.rolname::text FROM pg_catalog.pg_roles base
+        "coalesce((SELECT coalesce(other.rolname, base.rolname)::text FROM pg_catalog.pg_roles base
                      JOIN pg_catalog.pg_db_role_setting place ON place.setrole IN (0, base.oid)
                     CROSS JOIN LATERAL pg_catalog.unnest(place.setconfig) entry
-                     JOIN pg_catalog.pg_roles other ON entry = 'role=' || other.rolname
+                     LEFT JOIN pg_catalog.pg_roles other ON entry = 'role=' || other.rolname
                     WHERE base.rolname = {base} AND place.setdatabase IN (0, {database})
-                      AND pg_catalog.pg_has_role(base.oid, other.oid, '{right}')
+                      AND (entry = 'role=none' OR pg_catalog.pg_has_role(base.oid, other.oid, '{right}'))
                     ORDER BY place.setrole <> 0 DESC, place.setdatabase <> 0 DESC LIMIT 1), {base})"
     )
 }

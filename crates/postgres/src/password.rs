@@ -29,8 +29,9 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
     };
     cx.learn(&verifier);
     let own = account == session.account();
-    // As its base, a clone may not change its own password. An administrator may be one only as another role.
-    let as_itself = if own && session.acts_as() != account { "SET ROLE NONE; " } else { "" };
+    // As its base, a clone may not change its own password. An administrator may be one only as another role. For this
+    // transaction alone: a pooler hands the session on to others as it is.
+    let as_itself = if own && session.acts_as() != account { "SET LOCAL ROLE NONE; " } else { "" };
     // The server takes a password for a role that it does not let in. It says so at a login only of NOLOGIN, and
     // calls an expired role's password wrong.
     let statement = Sensitive::new(format!(
@@ -67,7 +68,8 @@ async fn stores_md5(session: &mut Session, account: &str) -> Result<bool> {
     if !session.encrypts_by_md5() {
         return Ok(false);
     }
-    if !session.is_at_least(16) {
+    // Each account has a line of pg_hba.conf of its own.
+    if account != session.account() || !session.is_at_least(16) {
         return Ok(!session.is_asked_for_scram(account).await?);
     }
     // Since 16, the server tells by which method of pg_hba.conf we came in. Of these, only SCRAM refuses MD5.

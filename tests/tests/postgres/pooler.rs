@@ -192,3 +192,27 @@ async fn what_rds_proxy_says_is_read_by_its_documented_texts() {
         assert!(!error.to_string().contains(text), "the text is foreign: {error}");
     }
 }
+
+/// An account whose sessions begin as another role: changing its own password is done as itself, for one transaction.
+#[tokio::test]
+async fn the_change_of_ones_own_password_leaves_the_pooled_session_as_its_role() {
+    let Some((server, _)) = server_with_admin().await else { return };
+    server
+        .execute("CREATE ROLE owner_role NOLOGIN; GRANT owner_role TO <app>; ALTER ROLE <app> SET role = 'owner_role'")
+        .await;
+    let lookup = look_up_at(&server).await;
+    let Some(pooler) = PgBouncer::start(server.port(), "transaction", &lookup).await else { return };
+    let mut world = world_of(&at(&pooler, "app", FIRST));
+    world.tag("fourstep:strategy", "single-user");
+    let acting = async |secret: &Value| {
+        let (user, password) = (secret["username"].as_str().unwrap(), secret["password"].as_str().unwrap());
+        let mut client = pooler.connect(user, password).await.unwrap();
+        let row = client.fetch_one("SELECT pg_backend_pid(), current_user::text").await.unwrap();
+        client.close().await.unwrap();
+        (row.get::<i32, _>(0), row.get::<String, _>(1))
+    };
+    let before = acting(&world.current()).await;
+    assert_eq!(before.1, "owner_role");
+    world.rotate().await.unwrap();
+    assert_eq!(acting(&world.current()).await, before, "the next client has the same session, as the same role");
+}
