@@ -99,6 +99,11 @@ impl Entry {
         Plugin::parse(&self.plugin)
     }
 
+    /// Returns whether MySQL keeps a secondary password for it.
+    pub(crate) fn has_second(&self) -> bool {
+        !self.second.is_empty()
+    }
+
     /// Returns whether one of these passwords opens it, by what the server stores.
     pub(crate) fn opened_by<'p>(&self, passwords: impl IntoIterator<Item = &'p Sensitive>) -> bool {
         let Some(plugin) = self.takes() else { return false };

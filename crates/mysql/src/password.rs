@@ -105,9 +105,16 @@ async fn set_by_administrator(
     let join = |separator| parts.iter().map(|part| part.as_str()).collect::<Vec<_>>().join(separator);
     let statement = match product {
         Product::MariaDb => join("; "),
-        Product::MySql => format!("ALTER USER {}", join(", ")),
+        Product::MySql => format!("ALTER USER {}{}", join(", "), discarded(&entries)),
     };
     session.write(&Sensitive::new(statement), &operation).await
+}
+
+/// Returns what ends the second passwords of these entries. A new one leaves it as it is, and no version holds it any more.
+fn discarded(entries: &[Entry]) -> String {
+    let with_second = entries.iter().filter(|entry| entry.has_second());
+    let parts: Vec<_> = with_second.map(|entry| format!("{} DISCARD OLD PASSWORD", entry.account)).collect();
+    if parts.is_empty() { String::new() } else { format!("; ALTER USER {}", parts.join(", ")) }
 }
 
 /// Names the change of an account's own password.

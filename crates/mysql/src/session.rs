@@ -17,14 +17,17 @@ use crate::version::{Product, Version};
 ///
 /// - A text means the same whatever the server's `sql_mode` is: backslashes are special, double quotes are no names.
 ///   MariaDB makes no account because a GRANT names it; MySQL never does.
-/// - Each look at the accounts is at the present ones.
+/// - Each look at the accounts is at the present ones, and at all of them; names in the server's answers are quoted.
+/// - What the server sets for sessions that only read does not stop a write. A server that is read only still does.
 /// - The version is told by all of them, so it comes with what only some have: MySQL reads what stands in such a comment from
 ///   8.0 on.
 /// - Nothing hangs, and a function that is frozen keeps the lock for 30 s at the most.
 const START: &str = "
 SET NAMES utf8mb4;
 SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%', 'STRICT_ALL_TABLES,NO_AUTO_CREATE_USER', 'STRICT_ALL_TABLES');
-SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5, wait_timeout = 30;
+SET SESSION autocommit = 1, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5, wait_timeout = 30,
+    sql_quote_show_create = 1, sql_select_limit = 18446744073709551615;
+SET SESSION TRANSACTION READ WRITE;
 SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only') AND Value <> 'OFF';
 SELECT CURRENT_USER(), VERSION() /*!80000 , CURRENT_ROLE() */";
 

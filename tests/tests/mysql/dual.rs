@@ -1,8 +1,9 @@
+use fourstep::operator::Action;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::mysql::{Flavour, MySql};
 use fourstep_testkit::captured::capture;
 
-use crate::world::{World, assert_error, opens, server, world};
+use crate::world::{World, assert_error, opens, server, server_with_admin, world};
 
 const GRANT: &str = "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO <app>@'%'";
 
@@ -135,4 +136,35 @@ async fn mariadb_keeps_one_password_and_says_so() {
     let mut auto = world(&server, "auto");
     auto.rotate().await.unwrap();
     assert!(opens(&server, &auto.current()).await && !opens(&server, &auto.previous()).await);
+}
+
+/// What another strategy left: its word for the old password would be false.
+#[tokio::test]
+async fn retire_does_not_say_that_a_second_password_is_refused_which_opens() {
+    let Some((server, mut world)) = dual_server().await else { return };
+    world.rotate().await.unwrap();
+    let old = world.previous();
+    world.tag("fourstep:strategy", "single-user");
+    let error = world.operate(Action::Retire).await.unwrap_err();
+    assert_error(&error, ErrorKind::Conflict, &["still accepts what AWSPREVIOUS holds"]);
+    assert!(opens(&server, &old).await);
+    world.tag("fourstep:strategy", "dual-password");
+    world.operate(Action::Retire).await.unwrap();
+    assert!(!opens(&server, &old).await && opens(&server, &world.current()).await);
+}
+
+#[tokio::test]
+async fn a_new_password_by_an_administrator_leaves_no_second_one() {
+    let Some((server, mut world)) = server_with_admin(Flavour::MySql).await else { return };
+    server.execute(GRANT).await;
+    world.tag("fourstep:strategy", "dual-password");
+    let first = world.current();
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &first).await, "it is the second one now");
+    world.tag("fourstep:strategy", "alternating-users");
+    for _ in 0..2 {
+        world.rotate().await.unwrap();
+    }
+    assert!(!opens(&server, &first).await, "no version with a label holds it");
+    assert!(opens(&server, &world.current()).await && opens(&server, &world.previous()).await);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::mysql::{Flavour, MySql};
 
-use crate::world::{admin, app, assert_error, make_admin, opens, pair_of, prepare, world};
+use crate::world::{FIRST, admin, app, assert_error, make_admin, opens, pair_of, prepare, text, world};
 
 /// A setting of the whole server, so it is the test's own.
 async fn own_server(flavour: Flavour) -> Option<MySql> {
@@ -101,5 +101,31 @@ async fn a_pair_whose_host_is_read_only_for_both_is_promoted() {
         world.step(Step::Test, &token).await.unwrap_or_else(|error| panic!("{flavour}: {error}"));
         world.step(Step::Finish, &token).await.unwrap();
         assert!(opens(&server, &world.current()).await);
+    }
+}
+
+/// What an owner sets for the sessions of all is not for ours.
+#[tokio::test]
+async fn what_the_server_sets_for_all_sessions_stops_no_rotation() {
+    for flavour in Flavour::ALL {
+        let Some(server) = own_server(flavour).await else { continue };
+        let read_only = if flavour == Flavour::MySql { "transaction_read_only" } else { "tx_read_only" };
+        for setting in [&format!("{read_only} = 1"), "sql_quote_show_create = 0", "sql_select_limit = 1"] {
+            server.execute(&format!("SET GLOBAL {setting}")).await;
+        }
+        for strategy in ["single-user", "alternating-users"] {
+            let mut world = pair_of(&app(&server), &admin(&server));
+            world.tag("fourstep:strategy", strategy);
+            for _ in 0..2 {
+                world.rotate().await.unwrap_or_else(|error| panic!("{flavour}, {strategy}: {error}"));
+                assert!(opens(&server, &world.current()).await);
+            }
+            server
+                .execute(&format!(
+                    "SET SESSION TRANSACTION READ WRITE; ALTER USER <app>@'%' IDENTIFIED BY {}",
+                    text(FIRST)
+                ))
+                .await;
+        }
     }
 }

@@ -30,7 +30,9 @@ pub(super) const USE_THE_WRITER: &str =
 /// | 1242 | our look at the lock: this message came to another session than the one that has it | `Invalid` |
 /// | 1146 | a table of accounts is absent: MariaDB before 10.4 | `Invalid` |
 /// | 1205, 1213, 1317, 1969, 3024 | a lock or a statement took too long | `Unavailable` |
-/// | 1040, 1053, 1158 to 1161, 1203, 1226, 1927, 2013, 3032, 3168 | the server stops, is full, or ended the session | `Unavailable` |
+/// | 1040, 1053, 1158 to 1161, 1203, 1226, 1927, 2013, 3032, 3168, 4031 | the server stops, is full, or ended the session | `Unavailable` |
+/// | 1047, 4165 | a node of a Galera cluster that has no quorum, or is not there yet | `Unavailable` |
+/// | 3628 | a role is to be revoked that all accounts have | `Forbidden` |
 /// | others | not foreseen | `Other` |
 pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operation: &Operation) -> Error {
     let (account, what) = (&destination.account, &operation.what);
@@ -89,7 +91,10 @@ pub(super) fn by_code(code: u16, text: &str, destination: &Destination, operatio
         3878 | 3891..=3895 => defect("does not take the change, by its rules for two passwords"),
         1205 | 1213 | 1317 | 1969 | 3024 => later("was held up by a lock or by its load"),
         1040 | 1203 | 1226 => later("allows no more requests now"),
-        1053 | 1158..=1161 | 1927 | 2013 | 3032 | 3168 => later("stops, or ended the session"),
+        1053 | 1158..=1161 | 1927 | 2013 | 3032 | 3168 | 4031 => later("stops, or ended the session"),
+        1047 | 4165 => later("is a node of a cluster that is not ready"),
+        3628 => Error::forbidden(format!("{destination} has that role among its mandatory ones (error 3628): could not {what}"))
+            .next("Take it out of mandatory_roles, or grant it to the base account too"),
         _ => Error::other(format!("{destination} refused with error {code}: could not {what}")),
     }
 }
