@@ -24,20 +24,27 @@ pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<R
     // First: a credential that is refused and not marked would come back by the next rollback.
     leaked::mark(&previous, cx).await?;
     let (changed, message) = match rotator.strategy().1 {
-        Slots::One | Slots::InPlace => (false, "The target keeps one credential, and that is AWSCURRENT's."),
+        Slots::One | Slots::InPlace => {
+            (false, "The target keeps one credential: AWSCURRENT opens it, and what AWSPREVIOUS opened is refused.")
+        }
         Slots::Two | Slots::Many | Slots::List => {
             rotator.refuse_previous(cx).await?;
-            let still = is_tried(rotator, &previous, cx).await? && rotator.opens(&previous, cx).await?;
-            // After a refusal one that works logs in again, so that refusals do not add up.
-            if !rotator.opens(&current, cx).await? || still {
-                return Err(Error::conflict("the target still accepts what AWSPREVIOUS holds").next(format!(
-                    "If AWSCURRENT holds the same credential, rotate first: fourstep start {0}, then fourstep retire {0}. If not, end it at the target by hand",
-                    cx.secret_argument()
-                )));
-            }
             (true, "AWSCURRENT opens the target, and what AWSPREVIOUS opened is refused.")
         }
     };
+    // Also where the strategy knows of one: MySQL may keep a second from a time of another strategy.
+    let still = is_tried(rotator, &previous, cx).await? && rotator.opens(&previous, cx).await?;
+    // After a refusal one that works logs in again, so that refusals do not add up.
+    if !rotator.opens(&current, cx).await? {
+        return Err(Error::conflict("the target refuses AWSCURRENT, which it accepted a moment ago")
+            .next(format!("Find the version that works: fourstep recover {}", cx.secret_argument())));
+    }
+    if still {
+        return Err(Error::conflict("the target still accepts what AWSPREVIOUS holds").next(format!(
+            "If AWSCURRENT holds the same credential, rotate first: fourstep start {0}, then fourstep retire {0}. If not, end it at the target by hand",
+            cx.secret_argument()
+        )));
+    }
     Ok(Reply::new(cx, changed, message.to_owned(), None, vec![(current, Some(true))]))
 }
 
