@@ -75,3 +75,23 @@ async fn a_server_that_admits_by_scram_alone_gets_a_verifier_of_scram_whatever_i
         assert!(verifier(&server, role).await.starts_with("SCRAM-SHA-256$"));
     }
 }
+
+/// Each account has a line of `pg_hba.conf` of its own, and the administrator's says nothing of the others'.
+#[tokio::test]
+async fn an_administrator_who_comes_in_by_md5_locks_nobody_out_who_is_asked_for_scram() {
+    let hba = vec!["host all boss 127.0.0.1/32 md5", "host all all 127.0.0.1/32 scram-sha-256"];
+    let options = Options { settings: vec![("password_encryption", "md5")], hba, ..Options::default() };
+    let Some(server) = Postgres::start_with(options).await else { return };
+    server
+        .execute(
+            "CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'admin-password';
+             SET password_encryption = 'scram-sha-256'; CREATE ROLE app LOGIN PASSWORD 'first-password'",
+        )
+        .await;
+    let mut world = pair_of(&secret(&server, "app", FIRST), &secret(&server, "boss", "admin-password"));
+    for role in ["app_clone", "app"] {
+        world.rotate().await.unwrap();
+        assert_eq!(world.current()["username"], role);
+        assert!(opens(&server, &world.current()).await && opens(&server, &world.previous()).await);
+    }
+}
