@@ -60,8 +60,8 @@ impl SecretStore for SecretsManagerStore {
                 let created = answer.created_date.map_or(SystemTime::UNIX_EPOCH, time);
                 Ok(Some(StoredValue { content, created }))
             }
-            // Whether it is the value that is missing, or the secret, its description tells.
-            Err(error) if is_missing(&error) => self.describe(secret_id).await.map(|_| None),
+            // The secret is there, since it was described.
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(classify(&error, &GET_SECRET_VALUE, secret_id)),
         }
     }

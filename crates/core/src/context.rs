@@ -1,5 +1,6 @@
 mod command;
 mod labels;
+mod stages;
 pub(crate) mod versions;
 
 use std::collections::BTreeMap;

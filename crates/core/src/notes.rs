@@ -133,15 +133,12 @@ impl Notes {
         if let Some((id, _)) = tried.iter().find(|(_, accepted)| **accepted) {
             let opened = format!("{} opened the target in this step", name(id));
             return match noted.wrote && kind == ErrorKind::Unavailable {
-                true => format!(
-                    "{opened}, before a write there that may have taken place; whether it still does is not known"
-                ),
+                true => format!("{opened}, before it began to write there"),
                 false => opened,
             };
         }
         if tried.is_empty() && noted.wrote {
-            return "This step did not learn which version opens the target, and a write there may have taken place"
-                .to_owned();
+            return "This step began to write to the target, and did not learn which version opens it".to_owned();
         }
         if tried.is_empty() {
             return "This step changed nothing at the target, and did not learn which version opens it".to_owned();

@@ -31,7 +31,8 @@ pub trait SecretStore: Send + Sync {
     /// Describes a secret: labels, tags, rotation. `secret_id` is an ARN or a name.
     async fn describe(&self, secret_id: &str) -> Result<Description>;
 
-    /// Reads the value of one version. `None`: the version has no value, or none that is visible yet.
+    /// Reads the value of one version of a secret that was described. `None`: the version has no value, or none that is
+    /// visible yet.
     async fn read(&self, secret_id: &str, version_id: &str) -> Result<Option<StoredValue>>;
 
     /// Stores `value` as the version `token` and labels it AWSPENDING, which it takes from any other version.

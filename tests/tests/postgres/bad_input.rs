@@ -147,7 +147,7 @@ async fn a_statement_that_is_held_up_or_cancelled_is_tried_again() {
         &server,
         &error,
         ErrorKind::Unavailable,
-        &["AWSCURRENT (version ", ") opened the target in this step."],
+        &["AWSCURRENT (version ", ") opened the target in this step, before it began to write there."],
     );
     assert!(server.log().contains("canceling statement due to lock timeout"), "nothing waits for ever");
     // A statement that took too long is cancelled with the same code.

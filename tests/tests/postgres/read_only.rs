@@ -101,7 +101,7 @@ async fn a_primary_that_fails_over_in_mid_step_is_waited_for_and_the_next_attemp
     world.limit = Duration::from_secs(10);
     let error = world.step(Step::Set, &token).await.unwrap_err();
     let said = format!(
-        "setSecret: PostgreSQL at 127.0.0.1:{} is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step.{WRITER}",
+        "setSecret: PostgreSQL at 127.0.0.1:{} is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step, before it began to write there.{WRITER}",
         proxy.port()
     );
     assert_said(&server, &error, ErrorKind::Unavailable, &said);

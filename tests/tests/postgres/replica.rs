@@ -31,7 +31,7 @@ async fn a_host_that_is_a_replica_is_named_and_nothing_is_written_until_it_is_pr
     let token = world.start();
     world.step(Step::Create, &token).await.unwrap();
     let error = world.step(Step::Set, &token).await.unwrap_err();
-    let said = "setSecret: PostgreSQL at SERVER is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step. After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's.";
+    let said = "setSecret: PostgreSQL at SERVER is read only (SQLSTATE 25006): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step, before it began to write there. After a failover this passes. If it stays, `host` names a replica or a reader endpoint: set it to the writer's.";
     assert_said(&replica, &error, ErrorKind::Unavailable, said);
     assert_eq!(primary.roles().await, roles);
     assert_eq!(replica.roles().await, roles);

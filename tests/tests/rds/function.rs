@@ -131,7 +131,7 @@ async fn a_master_secret_that_rds_manages_rotates_two_accounts() {
     let Some(world) = World::start("127.0.0.1").await else { return };
     world.rotates().await;
     assert_eq!(world.aws.asked_instances(), ["arn:aws:rds:us-east-1:123456789012:db:127"], "once, in setSecret");
-    assert_eq!(world.aws.calls().len(), 15, "13, and two for the administrator's secret");
+    assert_eq!(world.aws.calls().len(), 16, "14, and two for the administrator's secret");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_replica_is_rotated_at_its_primary() {
     });
     world.rotates().await;
     assert_eq!(world.aws.asked_instances(), ["arn:aws:rds:us-east-1:123456789012:db:127", "127", "localhost"]);
-    assert_eq!(world.aws.calls().len(), 15);
+    assert_eq!(world.aws.calls().len(), 16);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn rds_is_not_asked_where_the_secrets_tell_all() {
     });
     world.change_admin(|secret| secret.versions[0].value = Some(SecretValue::text(admin.to_string())));
     world.rotates().await;
-    assert_eq!(world.aws.calls().len(), 15);
+    assert_eq!(world.aws.calls().len(), 16);
 }
 
 #[tokio::test]

@@ -169,7 +169,6 @@ async fn the_store_lists_and_reads_unlabelled_versions(scene: &Scene<'_>) -> Res
 async fn the_store_reports_an_absent_secret_as_invalid(scene: &Scene<'_>) -> Result<(), String> {
     let (store, id, kind) = (scene.store()?, scene.name.as_str(), ErrorKind::Invalid);
     is(kind, "describe", store.describe(id).await)?;
-    is(kind, "read", store.read(id, T1).await)?;
     is(kind, "put_pending", store.put_pending(id, T2, &Sensitive::new("v2"), None).await)?;
     is(kind, "promote", store.promote(id, T2, T1).await)
 }

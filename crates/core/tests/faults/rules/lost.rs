@@ -177,7 +177,7 @@ fn what_opened_before_a_write_without_an_answer_is_not_said_to_work() {
     let error = step::<Single>(&world, Step::Set, &token).unwrap_err();
     assert_eq!(calls::<Single>(&world)[6], "set password");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    assert!(error.to_string().contains("whether it still does is not known"), "{error}");
+    assert!(error.to_string().contains("before it began to write there"), "{error}");
 }
 
 #[test]
