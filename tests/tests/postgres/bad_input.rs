@@ -162,7 +162,7 @@ async fn a_statement_that_is_held_up_or_cancelled_is_tried_again() {
         error = world.step(Step::Set, &token) => error.unwrap_err(),
         () = cancel => unreachable!("it goes on"),
     };
-    let said = "setSecret: PostgreSQL at SERVER was held up by a lock or by its load (SQLSTATE 57014): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step. Secrets Manager tries again by itself. If this goes on, look in pg_stat_activity for a session that changed the role and has not committed.";
+    let said = "setSecret: PostgreSQL at SERVER was held up by a lock or by its load (SQLSTATE 57014): could not change the password of role \"app\". AWSCURRENT (VERSION) opened the target in this step, before it began to write there. Secrets Manager tries again by itself. If this goes on, look in pg_stat_activity for a session that changed the role and has not committed.";
     assert_said(&server, &error, ErrorKind::Unavailable, said);
     world.limit = Duration::from_secs(30);
     let (set, ()) = tokio::join!(world.step(Step::Set, &token), async {
