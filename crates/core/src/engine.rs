@@ -86,8 +86,8 @@ impl Engine {
     /// Does what an operator asks for. `function_arn` is the ARN by which this function was invoked, and `ends` when the
     /// process ends.
     ///
-    /// The report's result is an error of kind `Forbidden` for an action that `OPERATOR_EVENTS` does not name, `Invalid` for a secret that
-    /// another function rotates, and otherwise what the action's description says.
+    /// The report's result is an error of kind `Forbidden` for an action that `OPERATOR_EVENTS` does not name, `Invalid` for
+    /// a secret that another function rotates, and otherwise what the action's description says.
     pub async fn operate(
         &self,
         rotation: &impl Rotation,
@@ -114,7 +114,6 @@ impl Engine {
             attempts: notes.attempts(),
             duration: self.services.clock.now().duration_since(started).unwrap_or_default(),
             result: result.map_err(|error| {
-                // What hung or was refused before a context was there has not said it.
                 let works = notes.what_works(error.kind());
                 let error = if notes.has_begun() { error.still_works(works) } else { error };
                 error.filtered(|text| self.services.filter.apply(&notes.without_hidden(text)))

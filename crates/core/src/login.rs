@@ -100,10 +100,7 @@ impl<'a, S: Serialize + DeserializeOwned + Send + Sync> Login<'a, S> {
 
     /// Reads a version to try. An older one of another shape is no candidate; the current one has to be right.
     async fn candidate(&self, id: &str, current: bool) -> Result<Option<Arc<Version<S>>>> {
-        match self.cx.version(id).await {
-            Err(error) if !current && error.kind() == ErrorKind::Invalid => Ok(None),
-            version => version,
-        }
+        if current { self.cx.version(id).await } else { self.cx.fitting(id).await }
     }
 
     async fn attempt<T, F, A>(

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::Protocol;
 use crate::report::{Done, Report};
 use crate::store::AWSCURRENT;
@@ -117,6 +117,17 @@ impl Report<Answer> {
             answer.extend(more);
         }
         answer
+    }
+}
+
+/// Returns whether a version has a value. `None`: it has one of another shape, which cannot be tried.
+pub(crate) async fn has_value(rotator: &dyn Protocol, version: &str, cx: &Context<'_>) -> Result<Option<bool>> {
+    match rotator.made(version, cx).await {
+        Err(error) if error.kind() == ErrorKind::Invalid => {
+            tracing::warn!(version, message = %error, "an older version is left out");
+            Ok(None)
+        }
+        made => Ok(Some(made?.is_some())),
     }
 }
 

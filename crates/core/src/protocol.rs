@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::login::Login;
 use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
@@ -85,10 +85,9 @@ impl<R: Rotator> Protocol for R {
     }
 
     async fn secrets(&self, version: &str, cx: &Context<'_>) -> Result<Vec<Sensitive>> {
-        match cx.version::<R::Secret>(version).await {
-            Ok(Some(version)) => secrets_in(version.secret()),
-            Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
-            Ok(None) | Err(_) => Ok(Vec::new()),
+        match cx.fitting::<R::Secret>(version).await? {
+            Some(version) => secrets_in(version.secret()),
+            None => Ok(Vec::new()),
         }
     }
 

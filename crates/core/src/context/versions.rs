@@ -127,6 +127,14 @@ impl Context<'_> {
         Ok(Some(version))
     }
 
+    /// Reads a version by its id where one of another shape is as good as none.
+    pub(crate) async fn fitting<S: Serialize + DeserializeOwned>(&self, id: &str) -> Result<Option<Arc<Version<S>>>> {
+        match self.version(id).await {
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(None),
+            version => version,
+        }
+    }
+
     /// Reads this rotation's version; waits a moment where its value is not visible yet.
     pub(crate) async fn pending<S: Serialize + DeserializeOwned>(&self) -> Result<Option<Arc<Version<S>>>> {
         let mut backoff = Backoff::for_visibility();
@@ -165,10 +173,7 @@ impl Context<'_> {
     pub async fn abandoned<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
         let mut abandoned = Vec::new();
         for unlabelled in self.unlabelled(YOUNGEST).await? {
-            match self.version(&unlabelled.id).await {
-                Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
-                version => abandoned.extend(version.ok().flatten()),
-            }
+            abandoned.extend(self.fitting(&unlabelled.id).await?);
         }
         Ok(abandoned)
     }

@@ -36,8 +36,7 @@ pub(crate) async fn act(
     if let Action::Reset { account, .. } = &event.action {
         return reset(invocation, rotation, account.as_deref(), &cx).await;
     }
-    let done = perform(rotation, &event.action, &cx).await.map_err(|error| cx.with_what_works(error))?;
-    match done {
+    match perform(rotation, &event.action, &cx).await? {
         Performed::Answered(answer) => Ok(answer),
         Performed::Staged(token) => install(invocation, rotation, cx.secret_id(), &token).await,
     }

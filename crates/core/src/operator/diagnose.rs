@@ -3,8 +3,8 @@
 use crate::argument::argument;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
-use crate::operator::Reply;
 use crate::operator::leaked::Leaked;
+use crate::operator::{Reply, has_value};
 use crate::protocol::Protocol;
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE};
 
@@ -15,7 +15,7 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
     let mut unfit = None;
     for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE] {
         let Some(id) = cx.id_of(label).filter(|id| tried.iter().all(|(known, _)| known != id)) else { continue };
-        let Some(has_value) = has_value(rotator, &id, label, cx).await? else {
+        let Some(has_value) = has_value(rotator, &id, cx).await? else {
             unfit = unfit.or_else(|| cx.under_way().filter(|pending| *pending == id));
             tried.push((id, None));
             continue;
@@ -74,15 +74,4 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
         ),
     };
     Ok(Reply::new(cx, false, message, next, tried))
-}
-
-/// Returns whether a version has a value. `None`: it has one of another shape, which cannot be tried.
-async fn has_value(rotator: &dyn Protocol, id: &str, label: &str, cx: &Context<'_>) -> Result<Option<bool>> {
-    match rotator.made(id, cx).await {
-        Err(error) if error.kind() == ErrorKind::Invalid => {
-            tracing::warn!(label, message = %error, "an older version is left out");
-            Ok(None)
-        }
-        made => Ok(Some(made?.is_some())),
-    }
 }

@@ -40,7 +40,7 @@ pub(super) async fn reset(
             let chosen = if lost { rotation.choose_reset(account, &cx).await? } else { rotation.choose(&cx).await? };
             noted(chosen, &cx).protocol().run(step, &cx).await
         };
-        done = Some(result.await.map_err(|error| cx.with_what_works(error).at(step))?);
+        done = Some(result.await.map_err(|error| error.at(step))?);
     }
     let reply = Reply {
         changed: true,

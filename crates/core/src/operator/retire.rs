@@ -1,8 +1,8 @@
 //! retire: the target is made to refuse what AWSPREVIOUS opened.
 
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
-use crate::operator::{Reply, current, leaked};
+use crate::error::{Error, Result};
+use crate::operator::{Reply, current, has_value, leaked};
 use crate::protocol::Protocol;
 use crate::slots::Slots;
 use crate::store::AWSPREVIOUS;
@@ -33,7 +33,8 @@ pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<R
         }
     };
     // Also where the strategy knows of one: MySQL may keep a second from a time of another strategy.
-    let still = is_tried(rotator, &previous, cx).await? && rotator.opens(&previous, cx).await?;
+    let can_be_tried = has_value(rotator, &previous, cx).await? == Some(true);
+    let still = can_be_tried && rotator.opens(&previous, cx).await?;
     // After a refusal one that works logs in again, so that refusals do not add up.
     if !rotator.opens(&current, cx).await? {
         return Err(Error::conflict("the target refuses AWSCURRENT, which it accepted a moment ago")
@@ -46,12 +47,4 @@ pub(super) async fn retire(rotator: &dyn Protocol, cx: &Context<'_>) -> Result<R
         )));
     }
     Ok(Reply::new(cx, changed, message.to_owned(), None, vec![(current, Some(true))]))
-}
-
-/// Returns whether a version has a value that can be tried.
-async fn is_tried(rotator: &dyn Protocol, version: &str, cx: &Context<'_>) -> Result<bool> {
-    match rotator.made(version, cx).await {
-        Err(error) if error.kind() == ErrorKind::Invalid => Ok(false),
-        made => Ok(made?.is_some()),
-    }
 }

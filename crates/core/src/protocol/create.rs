@@ -77,10 +77,7 @@ async fn make_room<R: Rotator>(
     // Our mark of a leak keeps nothing alive: it is on what has to go.
     let only_leaked = |labels: &[String]| labels.iter().all(|label| label.starts_with(LEAKED));
     for id in description.stages.iter().filter(|(_, labels)| only_leaked(labels)).map(|(id, _)| id) {
-        match cx.version::<R::Secret>(id).await {
-            Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
-            leaked => old.extend(leaked.ok().flatten()),
-        }
+        old.extend(cx.fitting::<R::Secret>(id).await?);
     }
     let keep = Keep {
         kept: vec![current.secret()],
