@@ -54,8 +54,13 @@ fn may(given: &Grants, object: &Object, privilege: &Privilege) -> bool {
     if covering(given, object).any(|rights| has(rights, privilege)) {
         return true;
     }
-    let parts = if privilege.0 == ALL { all_of(object) } else { &[] };
-    !parts.is_empty() && parts.iter().all(|part| may(given, object, &((*part).to_owned(), None)))
+    let may_each = |parts: &[&str]| parts.iter().all(|part| may(given, object, &((*part).to_owned(), None)));
+    match object {
+        _ if privilege.0 != ALL => false,
+        Object::Table(..) => may_each(&OF_TABLE),
+        Object::Database(_) => may_each(&OF_TABLE) && may_each(&OF_DATABASE_TOO),
+        _ => false,
+    }
 }
 
 fn has(rights: &Rights, (name, column): &Privilege) -> bool {
@@ -82,46 +87,25 @@ fn covering<'g>(given: &'g Grants, object: &'g Object) -> impl Iterator<Item = &
         .map(|(_, rights)| rights)
 }
 
-/// Returns what all privileges on an object are, where a server names each of those on everything.
-fn all_of(object: &Object) -> &'static [&'static str] {
-    match object {
-        Object::Database(_) => &[
-            "SELECT",
-            "INSERT",
-            "UPDATE",
-            "DELETE",
-            "CREATE",
-            "DROP",
-            "REFERENCES",
-            "INDEX",
-            "ALTER",
-            "CREATE VIEW",
-            "SHOW VIEW",
-            "TRIGGER",
-            "CREATE TEMPORARY TABLES",
-            "LOCK TABLES",
-            "EXECUTE",
-            "CREATE ROUTINE",
-            "ALTER ROUTINE",
-            "EVENT",
-        ],
-        Object::Table(..) => &[
-            "SELECT",
-            "INSERT",
-            "UPDATE",
-            "DELETE",
-            "CREATE",
-            "DROP",
-            "REFERENCES",
-            "INDEX",
-            "ALTER",
-            "CREATE VIEW",
-            "SHOW VIEW",
-            "TRIGGER",
-        ],
-        _ => &[],
-    }
-}
+/// What all privileges on a table are, where a server names each of those on everything.
+const OF_TABLE: [&str; 12] = [
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "REFERENCES",
+    "INDEX",
+    "ALTER",
+    "CREATE VIEW",
+    "SHOW VIEW",
+    "TRIGGER",
+];
+
+/// What all privileges on a database are beside those on its tables.
+const OF_DATABASE_TOO: [&str; 6] =
+    ["CREATE TEMPORARY TABLES", "LOCK TABLES", "EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "EVENT"];
 
 #[cfg(test)]
 mod tests {
