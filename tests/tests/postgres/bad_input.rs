@@ -5,11 +5,10 @@ use std::time::Duration;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::postgres::Postgres;
 use sqlx::{Connection, Executor};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use crate::world::{
-    FIRST, assert_error, assert_said, has_grantors, opens, secret, secret_at, shared, shared_with_admin, world_of,
+    FIRST, answering_with, assert_error, assert_said, has_grantors, opens, secret, secret_at, shared,
+    shared_with_admin, world_of,
 };
 
 #[tokio::test]
@@ -70,20 +69,12 @@ async fn a_database_that_is_absent_is_named_with_its_field() {
 
 /// Lets everybody in as a server of this version does, and then has nothing more to say.
 async fn of_version(version: &str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let parameter = format!("server_version\0{version}\0");
     let length = u32::try_from(parameter.len() + 4).unwrap();
-    let message =
-        [b"R\0\0\0\x08\0\0\0\0S".as_slice(), &length.to_be_bytes(), parameter.as_bytes(), b"Z\0\0\0\x05I"].concat();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut startup = [0; 1024];
-            let _ = client.read(&mut startup).await;
-            let _ = client.write_all(&message).await;
-        }
-    });
-    port
+    answering_with(
+        [b"R\0\0\0\x08\0\0\0\0S".as_slice(), &length.to_be_bytes(), parameter.as_bytes(), b"Z\0\0\0\x05I"].concat(),
+    )
+    .await
 }
 
 #[tokio::test]

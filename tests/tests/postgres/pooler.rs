@@ -8,10 +8,10 @@ use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::world::assert_error;
 use serde_json::Value;
 use sqlx::{Connection, Executor, Row};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
-use crate::world::{FIRST, assert_said, opens, pair_of, secret_at, server, server_with_admin, world_of};
+use crate::world::{
+    FIRST, answering_with, assert_said, opens, pair_of, secret_at, server, server_with_admin, world_of,
+};
 
 /// A server whose pooler looks passwords up at the server, and hands each transaction to any session.
 async fn pooled() -> Option<(Postgres, PgBouncer)> {
@@ -151,19 +151,9 @@ async fn a_pooler_of_statements_and_one_without_the_database_are_named() {
 
 /// Answers each login with one error, as RDS Proxy does.
 async fn answering(code: &str, text: &str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let fields = format!("SFATAL\0VFATAL\0C{code}\0M{text}\0\0");
     let length = u32::try_from(fields.len() + 4).unwrap();
-    let message = [b"E".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut startup = [0; 1024];
-            let _ = client.read(&mut startup).await;
-            let _ = client.write_all(&message).await;
-        }
-    });
-    port
+    answering_with([b"E".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat()).await
 }
 
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html>

@@ -5,6 +5,8 @@ use fourstep_test_servers::postgres::Postgres;
 use fourstep_testkit::proxy::Proxy;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 pub(crate) type World = fourstep_testkit::world::World<Strategies<Accounts>>;
 
@@ -174,4 +176,18 @@ pub(crate) async fn let_administer(server: &Postgres, role: &str) {
 
 pub(crate) async fn proxy(server: &Postgres) -> Proxy {
     Proxy::before(server.port()).await
+}
+
+/// Answers whatever a client begins with by these bytes, in a server's place. Returns its port.
+pub(crate) async fn answering_with(message: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut startup = [0; 1024];
+            let _ = client.read(&mut startup).await;
+            let _ = client.write_all(&message).await;
+        }
+    });
+    port
 }
