@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     pub(crate) account: Account,
     /// The name of the plugin by which it logs in. MariaDB may name several: then one that takes a hash, if there is one.
     pub(crate) plugin: String,
+    /// The names of all plugins by which MariaDB lets it log in, where there are several.
+    pub(crate) plugins: Vec<String>,
     /// What the server stores in place of the password.
     pub(crate) stored: Sensitive,
     /// The same of MySQL's secondary password; empty where there is none.
@@ -80,6 +82,7 @@ impl Entry {
         Self {
             account,
             plugin: column(3),
+            plugins: serde_json::from_str(&column(27)).unwrap_or_default(),
             stored: Sensitive::new(column(4)),
             second: Sensitive::new(column(25)),
             locked: column(5) == "Y",
@@ -218,7 +221,9 @@ const OF_MARIADB: &str = "
            u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject, CAST(u.max_questions AS CHAR),
            CAST(u.max_updates AS CHAR), CAST(u.max_connections AS CHAR), CAST(u.max_user_connections AS CHAR),
            CAST(u.max_statement_time AS CHAR), JSON_VALUE(g.Priv, '$.password_lifetime'), NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, u.default_role, NULL
+           NULL, NULL, u.default_role, NULL, NULL,
+           IF(JSON_LENGTH(g.Priv, '$.auth_or') > 1,
+              JSON_MERGE_PRESERVE(JSON_ARRAY(u.plugin), JSON_EXTRACT(g.Priv, '$.auth_or[*].plugin')), NULL)
       FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host
      WHERE u.User IN ($names) AND u.is_role = 'N';
     SELECT 'proxy', User, Host, Proxied_user, Proxied_host, CAST(With_grant AS CHAR)

@@ -29,6 +29,7 @@
 //!   error/login.rs        the codes that refuse a login
 //!   error/statement.rs    the codes of a statement
 //!   error/pooler.rs       the answers of a proxy in the server's place
+//! plugins.rs            refuses an account of MariaDB that has several passwords
 //! version.rs            which server it is, and whether it is too old
 //! settings.rs           the setting USERNAME_CHARACTER_LIMIT
 //! identifier.rs         an account's name and host; quotes names and values
@@ -87,6 +88,7 @@ mod identifier;
 mod mark;
 mod ownership;
 mod password;
+mod plugins;
 mod policy;
 mod rights;
 mod session;

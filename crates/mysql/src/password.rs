@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::account::{Entry, check_usable};
 use crate::identifier::{Account, literal, quote};
 use crate::ownership::{Entries, tell_of_others};
+use crate::plugins;
 use crate::session::Session;
 use crate::variables::Variables;
 use crate::verifier::native;
@@ -34,6 +35,8 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
 /// a hash, and would log a password.
 async fn set_own(session: &mut Session, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     if session.product() == Product::MariaDb {
+        let plugins = plugins::of_own(session).await?;
+        plugins::check(session.account(), plugins.iter().map(String::as_str), session)?;
         let hash = native(password.expose().as_bytes());
         cx.learn(&hash);
         let statement = Sensitive::new(format!("SET PASSWORD = {}", literal(hash.expose())));
@@ -80,6 +83,9 @@ async fn set_by_administrator(
     let (entries, others) = Entries::of(session, account, all, cx).await?.into_parts();
     // The server takes a password for an account that it does not let in.
     check_usable(session, account, &entries)?;
+    for entry in &entries {
+        plugins::check(&entry.account, entry.plugins.iter().map(String::as_str), session)?;
+    }
     tell_of_others(&others, session);
     let product = session.product();
     let right = match product {

@@ -282,6 +282,36 @@ async fn a_base_with_a_plugin_that_takes_no_hash_is_refused_by_its_name() {
     assert_eq!(server.accounts().await, accounts);
 }
 
+/// MariaDB changes the password of one plugin, and what the other one has would open the account for ever.
+#[tokio::test]
+async fn an_account_of_mariadb_with_two_passwords_is_refused_by_its_plugins() {
+    let settings = vec!["--plugin-load-add=auth_ed25519"];
+    let options = fourstep_test_servers::mysql::Options { settings, ..Default::default() };
+    let Some(server) = MySql::start_with(Flavour::MariaDb, options).await else { return };
+    crate::world::prepare(&server).await;
+    crate::world::make_admin(&server).await;
+    let first = FIRST.replace('\\', r"\\").replace('\'', "''");
+    let by = |second: &str| {
+        format!("ALTER USER app@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('{first}') OR {second}")
+    };
+    let mut base = world_of(&crate::world::app(&server));
+    let mut pair = pair_of(&crate::world::app(&server), &crate::world::admin(&server));
+    pair.rotate().await.unwrap();
+    server.execute(&by("ed25519 USING PASSWORD('of the owner')")).await;
+    let accounts = server.accounts().await;
+    // By itself, and by an administrator, since it is the base's turn.
+    for world in [&mut base, &mut pair] {
+        let error = world.failing_set().await;
+        assert_error(&error, ErrorKind::Invalid, &["mysql_native_password or ed25519", "would work on", "ALTER USER"]);
+    }
+    assert_eq!(server.accounts().await, accounts);
+    // By the socket nobody logs in with a password.
+    server.execute(&by("unix_socket")).await;
+    let mut world = world_of(&crate::world::app(&server));
+    world.rotate().await.unwrap();
+    assert!(opens(&server, &world.current()).await);
+}
+
 #[tokio::test]
 async fn a_hash_has_the_form_in_which_the_server_stores_passwords() {
     let Some(server) = MySql::start(Flavour::MySql).await else { return };
