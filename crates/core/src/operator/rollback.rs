@@ -69,9 +69,10 @@ async fn back_to_current(
 ) -> Result<Rolled> {
     let current = current(rotator, cx).await?;
     // An earlier call of this may have got that far. What it stored is what would be stored now.
-    if let Some(stored) = value_of(pending, cx).await? {
+    let stored = value_of(pending, cx).await?;
+    if let Some(stored) = &stored {
         for older in [Some(current.as_str()), previous].into_iter().flatten() {
-            if value_of(older, cx).await?.as_ref() == Some(&stored) {
+            if value_of(older, cx).await?.as_ref() == Some(stored) {
                 return Ok(Rolled::Staged(pending.to_owned()));
             }
         }
@@ -82,6 +83,10 @@ async fn back_to_current(
             return Err(Error::conflict("the target refuses AWSCURRENT: it is revoked, and cannot be made to work again")
                 .still_works("Nothing was changed")
                 .next(format!("Let the rotation go on: fourstep start {secret}; or find the version that works: fourstep recover {secret}")));
+        }
+        // What one read shows, a later one may not show yet.
+        if stored.is_some() || value_of(pending, cx).await?.is_some() {
+            keep_findable(pending, cx).await?;
         }
         return stage_value(&current, cx).await;
     }
@@ -96,9 +101,6 @@ async fn back_to_current(
 async fn stage_value(version: &str, cx: &Context<'_>) -> Result<Rolled> {
     let value = value_of(version, cx).await?.ok_or_else(|| no_value(version))?;
     let token = new_token();
-    if let Some(pending) = cx.under_way() {
-        keep_findable(&pending, cx).await?;
-    }
     // PutSecretValue takes AWSPENDING from whichever version has it, without comparing.
     cx.fence().await?;
     match cx.store().put_pending(cx.secret_id(), &token, &value, None).await? {
@@ -109,10 +111,11 @@ async fn stage_value(version: &str, cx: &Context<'_>) -> Result<Rolled> {
 
 /// Marks the version that loses AWSPENDING: the target may accept no other, and where the function may not list versions, one
 /// without a label is found by nobody. finishSecret takes the mark away.
+///
+/// One without a value needs none: createSecret never came to its end, and the target knows nothing of it.
 async fn keep_findable(pending: &str, cx: &Context<'_>) -> Result<()> {
     let marked = cx.id_of(LIVE);
-    // Without a value, createSecret never came to its end, and the target knows nothing of it.
-    if marked.as_deref() == Some(pending) || value_of(pending, cx).await?.is_none() {
+    if marked.as_deref() == Some(pending) {
         return Ok(());
     }
     cx.fence().await?;
