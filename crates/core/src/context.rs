@@ -313,6 +313,11 @@ impl<'a> Context<'a> {
         self.notes.has_opened(version_id)
     }
 
+    /// Returns whether the target refused a version in this step.
+    pub(crate) fn has_refused(&self, version_id: &str) -> bool {
+        self.notes.has_refused(version_id)
+    }
+
     /// Adds to an error which version opens the target, as far as this step learned it.
     pub(crate) fn with_what_works(&self, error: Error) -> Error {
         let works = self.notes.what_works(error.kind());

@@ -18,6 +18,8 @@ struct Noted {
     strategy: Option<(&'static str, Slots)>,
     repeated: u32,
     tried: BTreeMap<String, bool>,
+    /// Whether the function's role may not list versions.
+    unlisted: bool,
     /// Whether the step wrote to the target, or began to, after it tried them.
     wrote: bool,
     /// The labels of each version.
@@ -97,6 +99,11 @@ impl Notes {
         self.lock().wrote = true;
     }
 
+    /// Notes that the function's role may not list versions.
+    pub(crate) fn may_not_list(&self) {
+        self.lock().unlisted = true;
+    }
+
     /// Counts one more attempt at what the target did not answer.
     pub(crate) fn attempted_again(&self) {
         self.lock().repeated += 1;
@@ -122,6 +129,11 @@ impl Notes {
         self.lock().tried.get(version_id) == Some(&true)
     }
 
+    /// Returns whether the target refused a version in this step.
+    pub(crate) fn has_refused(&self, version_id: &str) -> bool {
+        self.lock().tried.get(version_id) == Some(&false)
+    }
+
     /// Describes which version opens the target, as far as that is known, where a step ended with an error of this kind.
     pub(crate) fn what_works(&self, kind: ErrorKind) -> String {
         let noted = self.lock();
@@ -144,7 +156,13 @@ impl Notes {
             return "This step changed nothing at the target, and did not learn which version opens it".to_owned();
         }
         let refused: Vec<_> = tried.keys().map(|id| name(id)).collect();
-        format!("Of the versions that were tried, none opened the target: {}", refused.join(", "))
+        let tried = format!("Of the versions that were tried, none opened the target: {}", refused.join(", "));
+        match noted.unlisted {
+            true => format!(
+                "{tried}. Those without a label were not: the function's role does not allow secretsmanager:ListSecretVersionIds"
+            ),
+            false => tried,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Noted> {

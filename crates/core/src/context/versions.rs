@@ -9,7 +9,7 @@ use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::EngineSettings;
-use crate::store::{AWSCURRENT, UnlabelledVersion};
+use crate::store::{AWSCURRENT, LEAKED, UnlabelledVersion};
 use crate::version::{OtherSecret, Version};
 
 /// How many versions without a label are looked at, youngest first. Older ones were retired by the rotations before, and
@@ -154,6 +154,7 @@ impl Context<'_> {
         match self.store().unlabelled(self.secret_id()).await {
             Err(error) if error.kind() == ErrorKind::Forbidden => {
                 tracing::warn!(message = %error, "versions without a label are left out");
+                self.notes.may_not_list();
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
@@ -177,6 +178,20 @@ impl Context<'_> {
         }
         Ok(abandoned)
     }
+
+    /// Reads the versions that have no label but our mark of a leak. Those of another shape are left out.
+    pub(crate) async fn marked_as_leaked<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
+        let mut marked = Vec::new();
+        for id in self.description().stages.iter().filter(|(_, labels)| only_leaked(labels)).map(|(id, _)| id) {
+            marked.extend(self.fitting(id).await?);
+        }
+        Ok(marked)
+    }
+}
+
+/// Returns whether labels are none but our mark of a leak.
+pub(crate) fn only_leaked(labels: &[String]) -> bool {
+    labels.iter().all(|label| label.starts_with(LEAKED))
 }
 
 /// How many characters Secrets Manager adds to a name in its ARN. An ARN without them leads to the secret, too.

@@ -6,6 +6,7 @@ use crate::login::Login;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
+use crate::store::AWSCURRENT;
 
 /// Rotates keys that the service makes: mint, store, and refuse the old one later.
 ///
@@ -63,6 +64,12 @@ impl<K: Keys> Rotator for Minted<K> {
                     "the service allows no more keys, and one of them, `{name}`, may still be stored by another invocation"
                 ))
                 .next("Secrets Manager tries again by itself; the key is deleted when its time is over"),
+                // What makes room needs AWSCURRENT's word for what may go.
+                None if cx.id_of(AWSCURRENT).is_some_and(|current| cx.has_refused(&current)) => {
+                    let secret = cx.secret_argument();
+                    Error::conflict("the service allows no more keys, and refuses AWSCURRENT, so that none of the others may be deleted")
+                        .next(format!("Let the version that works be AWSCURRENT first: fourstep cancel {secret}, then fourstep recover {secret}, then fourstep start {secret}"))
+                }
                 None => Error::conflict("the service allows no more keys, and none that is left is known to be unused")
                     .next(format!("Look at the service's list of keys and delete one that nobody uses{unnamed}, then start the rotation again")),
             }),
