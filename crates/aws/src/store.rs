@@ -152,6 +152,7 @@ fn description(answer: DescribeSecretOutput) -> Description {
         name: answer.name.unwrap_or_default(),
         rotation_enabled: answer.rotation_enabled.unwrap_or(false),
         rotation_lambda_arn: answer.rotation_lambda_arn,
+        last_rotated: answer.last_rotated_date.map(time),
         stages: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
         tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         deleted: answer.deleted_date.map(time),

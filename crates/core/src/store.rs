@@ -68,6 +68,8 @@ pub struct Description {
     pub rotation_enabled: bool,
     /// ARN of the function that rotates the secret.
     pub rotation_lambda_arn: Option<String>,
+    /// When Secrets Manager last rotated the secret: its LastRotatedDate.
+    pub last_rotated: Option<SystemTime>,
     /// Labels by version id. Versions without a label are not in it.
     pub stages: BTreeMap<String, Vec<String>>,
     /// Tags by key.

@@ -158,7 +158,7 @@ async fn an_answer_that_is_not_secrets_managers_is_unavailable() {
 async fn a_description_is_read_whole() {
     let body = serde_json::json!({
         "ARN": ARN, "Name": "app/db", "RotationEnabled": true, "RotationLambdaARN": "arn:aws:lambda:x",
-        "DeletedDate": 1_700_000_000.5, "PrimaryRegion": "eu-central-1",
+        "DeletedDate": 1_700_000_000.5, "LastRotatedDate": 1_600_000_000.25, "PrimaryRegion": "eu-central-1",
         "Tags": [{ "Key": "fourstep:retire", "Value": "at-finish" }],
         "VersionIdsToStages": { TOKEN: ["AWSPENDING"], "old": ["AWSCURRENT"] },
         "ReplicationStatus": [
@@ -172,6 +172,7 @@ async fn a_description_is_read_whole() {
         name: text("app/db"),
         rotation_enabled: true,
         rotation_lambda_arn: Some(text("arn:aws:lambda:x")),
+        last_rotated: Some(std::time::UNIX_EPOCH + Duration::from_millis(1_600_000_000_250)),
         stages: [(text(TOKEN), vec![text("AWSPENDING")]), (text("old"), vec![text("AWSCURRENT")])].into(),
         tags: [(text("fourstep:retire"), text("at-finish"))].into(),
         deleted: Some(std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500)),

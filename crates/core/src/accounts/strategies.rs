@@ -152,7 +152,7 @@ fn no_alternating_users() -> Error {
 
 fn cannot_tell(name: &str, base: &str) -> Error {
     Error::conflict(format!(
-        "AWSCURRENT and AWSPREVIOUS hold the same credential, and no other version tells whether `{name}` is the clone of `{base}`"
+        "AWSCURRENT and AWSPREVIOUS are of the same account since an edit by hand, and no other version tells whether `{name}` is the clone of `{base}`"
     ))
     .still_works("Nothing was changed")
     .next(format!(
@@ -171,10 +171,12 @@ async fn alternates(default_port: u16, cx: &Context<'_>) -> Result<bool> {
     // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.
     let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
     let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
+    // What a rotation makes, it makes before it ends; whose turn it is, createSecret decides.
+    let by_hand = cx.step() == Step::Create && cx.description().last_rotated.is_none_or(|last| newer.created() > last);
     let (newer, older) = (newer.secret(), older.secret());
     let mut alternates = base_of_pair(&newer.username, &older.username).is_some();
-    // A person edited another field: both labels are on one account, and the other one's is on neither.
-    if !alternates && newer.username == older.username && newer.password == older.password {
+    // A person edited the value: both labels are on one account, and the other one's is on neither.
+    if !alternates && newer.username == older.username && (newer.password == older.password || by_hand) {
         alternates = pair::other_in_abandoned(newer, default_port, cx).await?.is_some();
         if let Some(base) = base_by_name(&newer.username).filter(|_| !alternates) {
             return Err(cannot_tell(&newer.username, base));

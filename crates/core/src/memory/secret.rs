@@ -147,6 +147,7 @@ impl Secret {
             name: self.name.clone(),
             rotation_enabled: self.rotation.as_ref().is_some_and(|rotation| rotation.enabled),
             rotation_lambda_arn: self.rotation.as_ref().and_then(|rotation| rotation.lambda_arn.clone()),
+            last_rotated: self.rotation.as_ref().and_then(|rotation| rotation.last_rotated),
             stages: labelled.map(|version| (version.id.clone(), version.labels.clone())).collect(),
             tags: self.tags.clone(),
             deleted: self.deleted,

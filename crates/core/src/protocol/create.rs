@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::context::Context;
+use crate::context::versions::only_leaked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keep::{Keep, Strays};
 use crate::login::Login;
@@ -13,7 +14,7 @@ use crate::rotator::Rotator;
 use crate::sensitive::Sensitive;
 use crate::settings::EngineSettings;
 use crate::slots::Slots;
-use crate::store::{AWSPREVIOUS, LEAKED, Put, StoredContent};
+use crate::store::{AWSPREVIOUS, Put, StoredContent};
 use crate::version::{Version, learn};
 
 pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<Done> {
@@ -73,24 +74,14 @@ async fn make_room<R: Rotator>(
     let mut old = Vec::from_iter(cx.older::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
     old.extend(cx.abandoned::<R::Secret>().await?);
-    let description = cx.description();
     // Our mark of a leak keeps nothing alive: it is on what has to go.
-    let only_leaked = |labels: &[String]| labels.iter().all(|label| label.starts_with(LEAKED));
-    for id in description.stages.iter().filter(|(_, labels)| only_leaked(labels)).map(|(id, _)| id) {
-        old.extend(cx.fitting::<R::Secret>(id).await?);
-    }
+    old.extend(cx.marked_as_leaked::<R::Secret>().await?);
+    let description = cx.description();
+    let labelled = description.stages.iter().filter(|(_, labels)| !only_leaked(labels)).map(|(id, _)| id.as_str());
     let keep = Keep {
         kept: vec![current.secret()],
         gone: old.iter().map(|old| old.secret()).collect(),
-        strays: Strays::Unlabelled {
-            token: cx.token(),
-            labelled: description
-                .stages
-                .iter()
-                .filter(|(_, labels)| !only_leaked(labels))
-                .map(|(id, _)| id.as_str())
-                .collect(),
-        },
+        strays: Strays::Unlabelled { token: cx.token(), labelled: labelled.collect() },
     };
     cx.retry(|| rotator.retire(&keep, login, cx)).await
 }

@@ -24,7 +24,8 @@ pub(super) async fn other_in_abandoned(
     default_port: u16,
     cx: &Context<'_>,
 ) -> Result<Option<String>> {
-    let versions = cx.abandoned::<AccountSecret>().await?;
+    let mut versions = cx.abandoned::<AccountSecret>().await?;
+    versions.extend(cx.marked_as_leaked().await?);
     let others = versions.iter().map(|version| version.secret());
     let mut others = others.filter(|other| base_of_pair(&other.username, &current.username).is_some());
     Ok(others.find(|other| other.same_server(current, default_port)).map(|other| other.username.clone()))
