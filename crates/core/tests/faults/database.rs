@@ -34,17 +34,22 @@ pub struct Account {
 
 impl Database {
     pub fn new() -> Self {
-        let account =
-            |password: &str| Account { password: password.into(), secondary: None, rights: 7, clone_of: None };
-        let accounts = [("app".into(), account("first")), ("admin".into(), account("admin-password"))];
-        Self {
-            accounts: accounts.into(),
+        let database = Self {
+            accounts: BTreeMap::new(),
             holder: None,
             sessions: 0,
             replica: None,
             own_password: true,
             passwords: Passwords::Two,
-        }
+        };
+        database.with_account("app", "first").with_account("admin", "admin-password")
+    }
+
+    /// Adds an account that was made by hand.
+    pub fn with_account(mut self, name: &str, password: &str) -> Self {
+        let account = Account { password: password.into(), secondary: None, rights: 7, clone_of: None };
+        self.accounts.insert(name.into(), account);
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fourstep::memory::RotateSecret;
+use fourstep::memory::{RotateSecret, UpdateSecretVersionStage};
 use fourstep::operator::{Action, OperatorEvent};
 use fourstep::settings::Environment;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Engine, Error, ErrorKind, Report, Step, StepEvent};
@@ -18,7 +18,7 @@ pub type Running = std::pin::Pin<Box<dyn Future<Output = Report> + Send>>;
 /// Starts one invocation of the function.
 pub fn invoke<K: Kind>(world: &Arc<World<K::Target>>, step: Step, token: &str, at_finish: bool) -> Running {
     let (engine, rotator) = (engine::<K>(world, &[("RETIRE", retire(at_finish))]), K::rotator(world));
-    let event = StepEvent { step, secret_id: "app".into(), token: token.into(), rotation_token: None };
+    let event = StepEvent { step, secret_id: world.state().secret.into(), token: token.into(), rotation_token: None };
     let deadline = world.state().now + Duration::from_secs(30);
     Box::pin(async move { engine.run(&rotator, &event, FUNCTION, deadline).await })
 }
@@ -31,7 +31,7 @@ pub fn operate<K: Kind>(
     variables: &[(&str, &str)],
 ) -> Running {
     let (engine, rotator) = (engine::<K>(world, variables), K::rotator(world));
-    let event = OperatorEvent { action, secret_id: "app".into() };
+    let event = OperatorEvent { action, secret_id: world.state().secret.into() };
     let deadline = world.state().now + Duration::from_secs(30);
     Box::pin(async move { engine.operate(&rotator, &event, function, deadline).await.map(|answer| answer.done) })
 }
@@ -77,7 +77,9 @@ pub fn rotate<K: Kind>(
 ) -> Result<(), String> {
     for rotation in rotations {
         // I8: AWSPREVIOUS works until the rotation that needs its place.
-        if rotation > 1 && K::OVERLAPS && !at_finish && !world.state().opens(AWSPREVIOUS) {
+        let mistyped = std::mem::take(&mut world.state().mistyped);
+        let promised = rotation > K::SECRETS.len() && K::OVERLAPS && !at_finish && !mistyped;
+        if promised && !world.state().opens(AWSPREVIOUS) {
             return Err(format!("I8: AWSPREVIOUS does not open the target before rotation {rotation}"));
         }
         let token = start(&mut world.state(), rotation, 0);
@@ -90,8 +92,9 @@ pub fn rotate<K: Kind>(
 pub fn start<T: crate::world::Target>(state: &mut State<T>, rotation: usize, again: usize) -> String {
     state.remember();
     let token = format!("rotation-{rotation}-{again}-{:032}", 0);
-    let request = RotateSecret { token: Some(&token), ..RotateSecret::now("app") };
+    let request = RotateSecret { token: Some(&token), ..RotateSecret::now(state.secret) };
     state.model.rotate_secret(request).answer.expect("no rotation is under way");
+    state.date();
     state.now += Duration::from_secs(86_400);
     token
 }
@@ -127,15 +130,24 @@ pub fn converge<K: Kind>(
                 if error.to_string().contains("emove AWSPENDING") =>
             {
                 let mut state = world.state();
-                state.remember();
-                let remove = fourstep::memory::UpdateSecretVersionStage {
-                    secret_id: "app",
-                    stage: AWSPENDING,
-                    move_to: None,
-                    remove_from: Some(&token),
-                };
-                state.model.update_secret_version_stage(remove).map_err(|exception| format!("{exception}"))?;
+                drop_pending(&mut state, &token)?;
                 token = start(&mut state, rotation, attempt + 1);
+                clean = 0;
+            }
+            // Advice is followed as it is printed.
+            (Remedy::RemovePending, ErrorKind::Conflict) if error.to_string().contains("then fourstep recover app") => {
+                drop_pending(&mut world.state(), &token)?;
+                let recover = Action::Recover { attempts: 9, skip: vec![], version: None, leaked_anyway: false };
+                let recovered = finish::<K>(world, operate::<K>(world, recover, FUNCTION, &[]));
+                recovered
+                    .ok_or("it crashes without a fault")?
+                    .result
+                    .map_err(|error| format!("no recovery: {error}"))?;
+                token = start(&mut world.state(), rotation, attempt + 1);
+                clean = 0;
+            }
+            (_, ErrorKind::Rejected) if error.to_string().contains("allow secretsmanager:ListSecretVersionIds") => {
+                world.state().forbidden = None;
                 clean = 0;
             }
             (Remedy::Grant, ErrorKind::Forbidden) if error.to_string().contains(GRANT) => {
@@ -147,6 +159,13 @@ pub fn converge<K: Kind>(
         }
     }
     Err("I3: it does not end".into())
+}
+
+fn drop_pending<T: crate::world::Target>(state: &mut State<T>, token: &str) -> Result<(), String> {
+    state.remember();
+    let (secret_id, stage) = (state.secret, AWSPENDING);
+    let remove = UpdateSecretVersionStage { secret_id, stage, move_to: None, remove_from: Some(token) };
+    state.model.update_secret_version_stage(remove).map(drop).map_err(|exception| format!("{exception}"))
 }
 
 /// The end of a schedule in which the one credential was lost, which a rolled key allows.
@@ -182,23 +201,22 @@ pub fn converged<K: Kind>(world: &Arc<World<K::Target>>, token: &str, at_finish:
     {
         let mut state = world.state();
         // Secrets Manager's own clean-up.
-        let current =
-            state.model.secret("app").and_then(|secret| secret.labelled(AWSCURRENT)).map(|version| version.id.clone());
+        let current = state.rotated().labelled(AWSCURRENT).map(|version| version.id.clone());
         if current.as_deref() != Some(token) {
             return Err(format!("it ended without an error, and AWSCURRENT is on {current:?}, not {token}"));
         }
         if !state.opens(AWSCURRENT) {
             return Err("I1: AWSCURRENT does not open the target after the rotation".into());
         }
-        let promised = K::OVERLAPS && !at_finish;
+        let promised = K::OVERLAPS && !at_finish && !state.mistyped;
         if promised && !state.opens(AWSPREVIOUS) {
             return Err("I8: AWSPREVIOUS does not open the target after the rotation".into());
         }
         if at_finish && state.opens(AWSPREVIOUS) && state.labelled(AWSPREVIOUS) != state.labelled(AWSCURRENT) {
             return Err("AWSPREVIOUS opens the target though it is to be retired at finish".into());
         }
-        let (live, most) = (state.target.live(), if promised { 2 } else { K::AT_REST });
-        if live > most {
+        let (live, most) = (state.target.live(), if promised { 2 } else { K::AT_REST } * K::SECRETS.len());
+        if live > most && !state.mistyped {
             return Err(format!("I4: {live} credentials live after the rotation, and at most {most} are needed"));
         }
         // What was written is visible by the next rotation.

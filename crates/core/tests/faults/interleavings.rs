@@ -37,6 +37,29 @@ pub fn interleave<K: Kind>(at_finish: bool) -> Vec<String> {
     broken
 }
 
+/// Runs three invocations of one token at the same time, in the second of three rotations: in many orders, drawn at random.
+pub fn interleave_three<K: Kind>(at_finish: bool) -> Vec<String> {
+    let mut count = 0;
+    let mut broken = Vec::new();
+    for latest in 0..Step::ALL.len() {
+        for (second, third) in (0..=latest).flat_map(|second| (0..=second).map(move |third| (second, third))) {
+            let before = second_rotation::<K>(Step::ALL[third], at_finish);
+            for number in 1..=AT_RANDOM / 2 {
+                count += 1;
+                let steps = [latest, second, third].map(|position| Step::ALL[position]);
+                let world = World::new(before.clone());
+                let three = steps.map(|step| invoke::<K>(&world, step, &token(), at_finish));
+                let mut order = Order::at_random(number);
+                if let Err(end) = run::<K>(&world, three, &mut order, at_finish).filter_by_hand() {
+                    broken.push(format!("{end}: {steps:?}, in the order {order:?}"));
+                }
+            }
+        }
+    }
+    println!("{count} interleavings of three");
+    broken
+}
+
 /// Runs each step of the second of three rotations at the same time as an operator's reconcile.
 pub fn beside_reconcile<K: Kind>(at_finish: bool) -> Vec<String> {
     let mut count = 0;
@@ -102,22 +125,25 @@ fn token() -> String {
 
 fn run<K: Kind>(
     world: &Arc<World<K::Target>>,
-    both: [Running; 2],
+    running: impl Into<Vec<Running>>,
     order: &mut Order,
     at_finish: bool,
 ) -> Result<(), String> {
-    let mut running = both.map(Some);
+    take_turns(world, running.into(), order);
+    check(world)?;
+    go_on::<K>(world, at_finish)
+}
+
+/// Runs invocations to their ends, each call in the order's turn.
+pub fn take_turns<T: crate::world::Target>(world: &World<T>, mut running: Vec<Running>, order: &mut Order) {
     world.take_turns(true);
-    while running.iter().any(Option::is_some) {
-        let both = running.iter().all(Option::is_some);
-        let turn = if both { order.choose() } else { usize::from(running[0].is_none()) };
-        if poll(running[turn].as_mut().expect("the one that is chosen still runs")) {
-            running[turn] = None;
+    while !running.is_empty() {
+        let turn = if running.len() == 1 { 0 } else { order.choose(running.len()) };
+        if poll(&mut running[turn]) {
+            drop(running.remove(turn));
         }
     }
     world.take_turns(false);
-    check(world)?;
-    go_on::<K>(world, at_finish)
 }
 
 fn late<K: Kind>(
@@ -190,41 +216,45 @@ impl FilterByHand for Result<(), String> {
     }
 }
 
-/// One order of the turns of two invocations.
+/// One order of the turns of invocations.
 #[derive(Debug, Default)]
-struct Order {
+pub struct Order {
     turns: Vec<usize>,
     at: usize,
     random: Option<u64>,
 }
 
 impl Order {
-    fn choose(&mut self) -> usize {
+    fn choose(&mut self, among: usize) -> usize {
         if self.at == self.turns.len() {
             let turn = self.random.as_mut().map_or(0, |random| {
                 // Xorshift, so that an order that breaks a rule comes again.
                 *random ^= *random << 13;
                 *random ^= *random >> 7;
                 *random ^= *random << 17;
-                (*random % 2) as usize
+                (*random % among as u64) as usize
             });
             self.turns.push(turn);
         }
         self.at += 1;
         self.turns[self.at - 1]
     }
+
+    pub fn at_random(number: usize) -> Self {
+        Self { random: Some(0x9E37_79B9_7F4A_7C15 ^ number as u64), ..Self::default() }
+    }
 }
 
 /// All orders depth first, up to a number; then some at random.
 #[derive(Default)]
-struct Orders {
+pub struct Orders {
     given: usize,
     order: Order,
     exhausted: bool,
 }
 
 impl Orders {
-    fn next(&mut self) -> Option<&mut Order> {
+    pub fn next(&mut self) -> Option<&mut Order> {
         self.given += 1;
         if self.given > 1 && self.given <= IN_ORDER && !self.exhausted {
             // The next order: the last turn that was the first one's becomes the second one's.
@@ -240,8 +270,7 @@ impl Orders {
             return None;
         }
         if self.given > IN_ORDER {
-            let random = Some(0x9E37_79B9_7F4A_7C15 ^ self.given as u64);
-            self.order = Order { random, ..Order::default() };
+            self.order = Order::at_random(self.given);
         }
         self.order.at = 0;
         Some(&mut self.order)

@@ -23,9 +23,15 @@ pub struct ServiceKey {
 
 impl KeyService {
     pub fn new(limit: usize) -> Self {
-        let first =
-            ServiceKey { key: Key { id: "k0".into(), name: "by hand".into(), created: None }, value: "value-0".into() };
-        Self { keys: vec![first], limit, made: 0 }
+        let service = Self { keys: Vec::new(), limit, made: 0 };
+        service.with_key("k0", "value-0")
+    }
+
+    /// Adds a key that was made by hand.
+    pub fn with_key(mut self, id: &str, value: &str) -> Self {
+        let key = Key { id: id.into(), name: "by hand".into(), created: None };
+        self.keys.push(ServiceKey { key, value: value.into() });
+        self
     }
 
     fn knows(&self, secret: &KeySecret) -> Result<()> {

@@ -1,11 +1,14 @@
 //! The modelled targets, one or more of each way in which credentials live together.
 
+mod auto;
+mod with;
+
 use std::sync::Arc;
 
-use fourstep::accounts::{AlternatingUsers, DualPassword, ServerLookup, SingleUser, Strategies};
+use fourstep::accounts::{AlternatingUsers, DualPassword, ServerLookup, SingleUser};
 use fourstep::keys::Minted;
 use fourstep::memory::{CreateSecret, Model, RotateSecret, SecretValue};
-use fourstep::{AWSCURRENT, AWSPENDING, Rotation};
+use fourstep::{AWSCURRENT, Rotation};
 
 use crate::accounts::{ModelAccounts, Writes};
 use crate::database::Database;
@@ -13,6 +16,9 @@ use crate::fleet::{Fleet, ModelFleet};
 use crate::keys::{KeyService, ModelKeys};
 use crate::slot::{Pushed, Rolled, Slot};
 use crate::world::{Fault, State, Target, World};
+
+pub use auto::{Auto, AutoOfTwo, AutoWithoutRight, RightThatComesAndGoes};
+pub use with::{Blind, MinAge};
 
 /// The function that rotates the secret.
 pub const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
@@ -25,7 +31,9 @@ pub trait Kind: 'static {
     fn start() -> State<Self::Target>;
     fn rotator(world: &Arc<World<Self::Target>>) -> Self::Rotator;
 
-    /// How many credentials may be alive at a time.
+    /// The secrets on the target, which are rotated in turns.
+    const SECRETS: &'static [&'static str] = &["app"];
+    /// How many credentials of each may be alive at a time.
     const MOST: usize = 2;
     /// How many credentials may be alive after a rotation, where AWSPREVIOUS is promised nothing.
     const AT_REST: usize = 1;
@@ -57,9 +65,6 @@ pub struct SingleAtOnce;
 pub struct Alternating;
 pub struct AlternatingAtOnce;
 pub struct Dual;
-pub struct Auto;
-pub struct AutoWithoutRight;
-pub struct RightThatComesAndGoes;
 pub struct Limited;
 pub struct Unlimited;
 pub struct Ssh;
@@ -146,63 +151,6 @@ impl Kind for Dual {
     }
 }
 
-impl Kind for Auto {
-    type Target = Database;
-    type Rotator = Strategies<ModelAccounts>;
-    const OVERLAPS: bool = true;
-
-    fn start() -> State<Database> {
-        Dual::start()
-    }
-    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        Strategies::new(ModelAccounts { world: Arc::clone(world), writes: Writes::AtOnce, locks: true })
-            .with_alternating_users()
-            .with_dual_password()
-            .with_servers(servers(world))
-    }
-}
-
-impl Kind for AutoWithoutRight {
-    type Target = Database;
-    type Rotator = Strategies<ModelAccounts>;
-    const OVERLAPS: bool = false;
-    const MOST: usize = 1;
-
-    fn start() -> State<Database> {
-        let mut state = State::new(model(ACCOUNT), Database::new(), Self::MOST, one_slot);
-        state.target.change_rights();
-        state
-    }
-    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        Auto::rotator(world)
-    }
-}
-
-impl Kind for RightThatComesAndGoes {
-    type Target = Database;
-    type Rotator = Strategies<ModelAccounts>;
-    const OVERLAPS: bool = false;
-    // Without the right the account cannot discard the password that it retained before.
-    const AT_REST: usize = 2;
-    const ROTATIONS: usize = 2;
-    const CHANGES: &'static [Fault] = &[Fault::Rights];
-    // At finish a password may be left that only the right can discard.
-    const REMEDY: Remedy = Remedy::Grant;
-
-    fn start() -> State<Database> {
-        State::new(model(ACCOUNT), Database::new(), Self::MOST, |state| {
-            // Without the right the rotation is single-user's.
-            match state.plan.iter().any(|(_, fault)| *fault == Fault::Rights) {
-                true => one_slot(state),
-                false => current_opens(state),
-            }
-        })
-    }
-    fn rotator(world: &Arc<World<Database>>) -> Self::Rotator {
-        Auto::rotator(world)
-    }
-}
-
 impl Kind for Limited {
     type Target = KeyService;
     type Rotator = Minted<ModelKeys>;
@@ -284,19 +232,26 @@ pub fn servers(world: &Arc<World<Database>>) -> Arc<dyn ServerLookup> {
 
 fn model(value: &str) -> Model {
     let mut model = Model::default();
-    for (name, value) in [("admin", ADMIN), ("app", value)] {
-        let request = CreateSecret { name, value: Some(SecretValue::text(value)), ..CreateSecret::default() };
-        model.create_secret(request).expect("the secret can be made");
-    }
-    // Rotation is turned on, and the run that only tests is over.
+    create(&mut model, "admin", ADMIN);
+    add_rotated(&mut model, "app", value);
+    model
+}
+
+fn create(model: &mut Model, name: &str, value: &str) {
+    let request = CreateSecret { name, value: Some(SecretValue::text(value)), ..CreateSecret::default() };
+    model.create_secret(request).expect("the secret can be made");
+}
+
+/// Adds a secret whose rotation is turned on, and whose run that only tests is over.
+pub fn add_rotated(model: &mut Model, name: &str, value: &str) {
+    create(model, name, value);
     let turned_on = model.rotate_secret(RotateSecret {
         lambda_arn: Some(FUNCTION),
         rotate_immediately: false,
-        ..RotateSecret::now("app")
+        ..RotateSecret::now(name)
     });
     let token = turned_on.answer.expect("rotation can be turned on");
-    model.remove_test_version("app", &token);
-    model
+    model.remove_test_version(name, &token);
 }
 
 /// I1 for kinds in which old and new overlap.
@@ -307,9 +262,10 @@ fn current_opens<T: Target>(state: &State<T>) -> Result<(), String> {
     }
 }
 
-/// I1 and I2 for one slot: between set and finish it is AWSPENDING that opens.
+/// I1 and I2 for one slot: between set and finish it is AWSPENDING that opens, or what a rollback marks in its place.
 fn one_slot<T: Target>(state: &State<T>) -> Result<(), String> {
-    match state.opens(AWSCURRENT) || state.opens(AWSPENDING) {
+    let labelled = state.rotated().versions.iter().filter(|version| !version.labels.is_empty());
+    match labelled.filter_map(|version| version.text()).any(|text| state.target.opens(text.expose())) {
         true => Ok(()),
         false => Err("I2: no labelled version opens the target".into()),
     }
@@ -320,7 +276,8 @@ fn whole_rights(state: &State<Database>) -> Result<(), String> {
     current_opens(state)?;
     let current: fourstep::accounts::AccountSecret =
         serde_json::from_str(&state.labelled(AWSCURRENT).unwrap_or_default()).map_err(|error| error.to_string())?;
-    match state.target.accounts[&current.username].rights == state.target.accounts["app"].rights {
+    let base = state.target.accounts[&current.username].clone_of.as_ref().unwrap_or(&current.username);
+    match state.target.accounts[&current.username].rights == state.target.accounts[base].rights {
         true => Ok(()),
         false => Err("I1: AWSCURRENT's account lacks rights".into()),
     }

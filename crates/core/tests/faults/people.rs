@@ -18,6 +18,12 @@ pub enum Act {
     DropPending,
     /// Turns rotation off, and takes AWSPENDING off.
     Cancel,
+    /// Stores a credential that the target never had.
+    Mistype,
+}
+
+impl Act {
+    pub const ALL: [Self; 4] = [Self::Edit, Self::DropPending, Self::Cancel, Self::Mistype];
 }
 
 /// Does `act` before each call of the second rotation, then rotates until it ends well.
@@ -42,7 +48,13 @@ pub fn interrupt<K: Kind>(act: Act, at_finish: bool) -> Vec<String> {
 }
 
 /// Runs the second rotation until it acted, and then to the end of that step. False: the rotation made fewer calls.
-fn act_before_call<K: Kind>(world: &Arc<World<K::Target>>, token: &str, act: Act, at: usize, at_finish: bool) -> bool {
+pub fn act_before_call<K: Kind>(
+    world: &Arc<World<K::Target>>,
+    token: &str,
+    act: Act,
+    at: usize,
+    at_finish: bool,
+) -> bool {
     let mut call = 0;
     for step in fourstep::Step::ALL {
         world.take_turns(true);
@@ -73,14 +85,27 @@ fn perform<T: crate::world::Target>(state: &mut State<T>, token: &str, act: Act)
         Act::Edit => {
             let json =
                 state.labelled(AWSCURRENT).expect("there is a current version").replacen('{', r#"{"note":1,"#, 1);
-            state.model.put_secret_value(PutSecretValue::current("app", json)).expect("a person may put a value");
+            state
+                .model
+                .put_secret_value(PutSecretValue::current(state.secret, json))
+                .expect("a person may put a value");
+        }
+        Act::Mistype => {
+            // What comes of it is what AWSCURRENT then says, which is the person's doing.
+            state.check = |_| Ok(());
+            state.mistyped = true;
+            let json = mistyped(&state.labelled(AWSCURRENT).expect("there is a current version"));
+            state
+                .model
+                .put_secret_value(PutSecretValue::current(state.secret, json))
+                .expect("a person may put a value");
         }
         Act::DropPending | Act::Cancel => {
             if matches!(act, Act::Cancel) {
-                state.model.cancel_rotate_secret("app").expect("a person may cancel");
+                state.model.cancel_rotate_secret(state.secret).expect("a person may cancel");
             }
             let remove = UpdateSecretVersionStage {
-                secret_id: "app",
+                secret_id: state.secret,
                 stage: AWSPENDING,
                 move_to: None,
                 remove_from: Some(token),
@@ -91,20 +116,31 @@ fn perform<T: crate::world::Target>(state: &mut State<T>, token: &str, act: Act)
     }
 }
 
+/// Replaces the credential of a value.
+fn mistyped(json: &str) -> String {
+    let mut value: serde_json::Map<_, _> = serde_json::from_str(json).expect("every version has the kind's shape");
+    for field in ["id", "password", "value", "private", "public"] {
+        if let Some(credential) = value.get_mut(field) {
+            *credential = "typed by hand".into();
+        }
+    }
+    serde_json::Value::Object(value).to_string()
+}
+
 /// Something stored opens the target, and further rotations end well.
-fn settle<K: Kind>(world: &Arc<World<K::Target>>, at_finish: bool) -> Result<(), String> {
+pub fn settle<K: Kind>(world: &Arc<World<K::Target>>, at_finish: bool) -> Result<(), String> {
     world.state().violation = None;
     {
         let state = world.state();
-        let secret = state.model.secret("app").expect("the secret exists");
-        let mut texts = secret.versions.iter().filter_map(|version| version.text());
+        let mut texts = state.rotated().versions.iter().filter_map(|version| version.text());
         if !texts.any(|text| state.target.opens(text.expose())) {
             return Err("LOST: no stored version opens the target".into());
         }
     }
-    // Where one slot holds an abandoned credential, the checks resume with the rotation that is calm again.
-    let check = world.state().check;
-    if !K::OVERLAPS {
+    // Where one slot holds an abandoned credential, or AWSCURRENT what was mistyped, the checks resume with the rotation
+    // that is calm again.
+    let check = K::start().check;
+    if !K::OVERLAPS || !world.state().opens(AWSCURRENT) {
         world.state().check = |_| Ok(());
     }
     let pending = world.state().pending().to_owned();

@@ -70,6 +70,7 @@ fn run<K: Kind>(
     let world = World::new(state);
     let mut kept = before[..from].to_vec();
     for rotation in from + 1..=K::ROTATIONS {
+        world.state().secret = K::SECRETS[(rotation - 1) % K::SECRETS.len()];
         kept.push(world.state().clone());
         rotate::<K>(&world, rotation..=rotation, at_finish, &mut |_, _, _| {})?;
     }

@@ -1,5 +1,7 @@
 //! A world in which every call that leaves the function is counted, and can fail in every way that calls fail.
 
+mod services;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-use fourstep::memory::{MemoryServers, MemoryStore, Model};
-use fourstep::store::{Description, Put, SecretStore, StoredValue, UnlabelledVersion};
-use fourstep::{Clock, Error, Result, Sensitive};
+use fourstep::memory::{MemoryServers, Model, Secret};
+use fourstep::{Error, Result};
+
+pub use services::{WorldClock, WorldStore};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,16 @@ pub trait Target: Clone + Send + 'static {
     fn change_rights(&mut self) {}
 }
 
+/// When the worlds begin: after the system's time.
+fn begin() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)
+}
+
+/// Returns the JSON of the version of a secret with `label`.
+pub fn labelled(secret: &Secret, label: &str) -> Option<String> {
+    secret.labelled(label).and_then(|version| version.text()).map(|text| text.expose().to_owned())
+}
+
 pub struct World<T> {
     state: Mutex<State<T>>,
     /// Whether each call waits for its turn.
@@ -71,7 +83,11 @@ pub struct World<T> {
 #[derive(Clone)]
 pub struct State<T> {
     pub model: Model,
-    past: VecDeque<Model>,
+    /// The secret that is rotated.
+    pub secret: &'static str,
+    /// How many versions were dated by the world's time.
+    pub dated: u32,
+    pub past: VecDeque<Model>,
     pub target: T,
     pub now: SystemTime,
     pub calls: usize,
@@ -80,6 +96,8 @@ pub struct State<T> {
     pub crashed: bool,
     pub journal: Vec<(Call, &'static str)>,
     pub violation: Option<String>,
+    /// Whether AWSCURRENT holds what a person mistyped: what AWSPREVIOUS is promised begins with the next rotation but one.
+    pub mistyped: bool,
     /// The call that the function's role does not allow.
     pub forbidden: Option<&'static str>,
     /// Where the function looks servers up.
@@ -92,38 +110,71 @@ pub struct State<T> {
 
 impl<T: Target> State<T> {
     pub fn new(model: Model, target: T, most: usize, check: fn(&Self) -> Result<(), String>) -> Self {
-        Self {
+        let mut state = Self {
             model,
+            secret: "app",
+            dated: 0,
             past: VecDeque::new(),
             target,
-            now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            now: begin(),
             calls: 0,
             target_writes: 0,
             plan: Vec::new(),
             crashed: false,
             journal: Vec::new(),
             violation: None,
+            mistyped: false,
             forbidden: None,
             servers: Arc::default(),
             check,
             most,
-        }
+        };
+        state.date();
+        state
     }
 
     /// Returns the JSON of the version with `label`.
     pub fn labelled(&self, label: &str) -> Option<String> {
-        let secret = self.model.secret("app").expect("the secret exists");
-        secret.labelled(label).and_then(|version| version.text()).map(|text| text.expose().to_owned())
+        labelled(self.rotated(), label)
     }
 
     /// Returns the id of the version under AWSPENDING, or nothing.
     pub fn pending(&self) -> &str {
-        let secret = self.model.secret("app").expect("the secret exists");
-        secret.labelled(fourstep::AWSPENDING).map_or("", |version| &version.id)
+        self.rotated().labelled(fourstep::AWSPENDING).map_or("", |version| &version.id)
     }
 
     pub fn opens(&self, label: &str) -> bool {
         self.labelled(label).is_some_and(|json| self.target.opens(&json))
+    }
+
+    /// Forgets what led here.
+    pub fn begin_again(&mut self) {
+        (self.calls, self.target_writes) = (0, 0);
+        self.journal.clear();
+        self.past.clear();
+    }
+
+    /// Returns the secret that is rotated.
+    pub fn rotated(&self) -> &Secret {
+        self.model.secret(self.secret).expect("the secret exists")
+    }
+
+    /// Dates new versions by the world's time; the model knows the system's only.
+    pub fn date(&mut self) {
+        let names: Vec<_> = self.model.secrets().map(|secret| secret.name.clone()).collect();
+        for name in names {
+            let secret = self.model.secret_mut(&name).expect("it was listed");
+            let system = secret.rotation.as_mut().and_then(|rotation| rotation.last_rotated.as_mut());
+            if let Some(last) = system.filter(|last| **last < begin()) {
+                self.dated += 1;
+                *last = self.now + Duration::from_micros(self.dated.into());
+            }
+            for version in secret.versions.iter_mut().filter(|version| version.created < begin()) {
+                // No two are of the same moment.
+                self.dated += 1;
+                version.created = self.now + Duration::from_micros(self.dated.into());
+            }
+        }
     }
 
     fn looked_at(&mut self) {
@@ -241,96 +292,5 @@ impl Future for Turn {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-/// The world's Secrets Manager, as the engine sees it.
-pub struct WorldStore<T>(pub Arc<World<T>>);
-
-impl<T: Target> WorldStore<T> {
-    /// Lets the in-memory store answer, on the world's model.
-    async fn ask<X: Send>(
-        &self,
-        call: Call,
-        name: &'static str,
-        ask: impl AsyncFnOnce(&MemoryStore) -> Result<X>,
-    ) -> Result<X> {
-        self.0
-            .call(call, name, |state| {
-                let store = MemoryStore::from(std::mem::take(&mut state.model));
-                let answer = at_once(ask(&store));
-                state.model = store.with(std::mem::take);
-                answer
-            })
-            .await
-            .map_err(Error::retried)
-    }
-}
-
-#[async_trait]
-impl<T: Target> SecretStore for WorldStore<T> {
-    async fn describe(&self, secret_id: &str) -> Result<Description> {
-        self.ask(Call::StoreRead, "DescribeSecret", async |store| store.describe(secret_id).await).await
-    }
-
-    async fn read(&self, secret_id: &str, version_id: &str) -> Result<Option<StoredValue>> {
-        self.ask(Call::StoreRead, "GetSecretValue", async |store| store.read(secret_id, version_id).await).await
-    }
-
-    async fn put_pending(
-        &self,
-        secret_id: &str,
-        token: &str,
-        value: &Sensitive,
-        rotation_token: Option<&Sensitive>,
-    ) -> Result<Put> {
-        let put = async |store: &MemoryStore| store.put_pending(secret_id, token, value, rotation_token).await;
-        self.ask(Call::StoreWrite, "PutSecretValue", put).await
-    }
-
-    async fn promote(&self, secret_id: &str, to: &str, from: &str) -> Result<()> {
-        let promote = async |store: &MemoryStore| store.promote(secret_id, to, from).await;
-        self.ask(Call::StoreWrite, "UpdateSecretVersionStage", promote).await
-    }
-
-    async fn unstage(&self, secret_id: &str, version_id: &str) -> Result<()> {
-        let unstage = async |store: &MemoryStore| store.unstage(secret_id, version_id).await;
-        self.ask(Call::StoreWrite, "UpdateSecretVersionStage", unstage).await
-    }
-
-    async fn mark(&self, secret_id: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<()> {
-        let mark = async |store: &MemoryStore| store.mark(secret_id, label, to, from).await;
-        self.ask(Call::StoreWrite, "UpdateSecretVersionStage", mark).await
-    }
-
-    async fn unlabelled(&self, secret_id: &str) -> Result<Vec<UnlabelledVersion>> {
-        self.ask(Call::StoreRead, "ListSecretVersionIds", async |store| store.unlabelled(secret_id).await).await
-    }
-}
-
-/// A future that only asks the in-memory store never waits.
-pub fn at_once<X>(future: impl Future<Output = X>) -> X {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(std::task::Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the in-memory store never waits"),
-    }
-}
-
-/// The world's time: waiting passes it at once.
-pub struct WorldClock<T>(pub Arc<World<T>>);
-
-#[async_trait]
-impl<T: Target> Clock for WorldClock<T> {
-    fn now(&self) -> SystemTime {
-        self.0.state().now
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.state().now += duration;
-    }
-
-    /// Nothing in this world hangs: an invocation that does not go on crashed.
-    async fn until(&self, _moment: SystemTime) {
-        std::future::pending::<()>().await;
     }
 }
