@@ -1,6 +1,7 @@
 //! Fourstep's tasks, called as `cargo xtask <task>`: they set up a machine, show the product, and check it.
 
 mod failure;
+mod mutants;
 mod package;
 mod process;
 mod released;
@@ -37,6 +38,11 @@ enum Task {
         #[arg(last = true, value_name = "NEXTEST ARGUMENTS")]
         nextest: Vec<String>,
     },
+    /// Leaves each rule of mutants.toml out, and shows that its test then fails
+    Mutants {
+        /// Only the rules in which this text stands
+        rule: Option<String>,
+    },
     /// Builds the functions' zips, templates, checksums and lists of parts, into dist/
     Package {
         #[command(flatten)]
@@ -62,6 +68,7 @@ fn main() -> ExitCode {
         Task::Demo => released::run("demo", &[]),
         Task::Bench => released::run("bench", &["bare"]),
         Task::Test { extras, nextest } => test::run(extras, &nextest),
+        Task::Mutants { rule } => mutants::run(rule.as_deref()),
         Task::Package { options } => package::run(&options),
         Task::VerifyRelease { options } => package::verify(&options),
         Task::SamBuild => sam_build::run(),

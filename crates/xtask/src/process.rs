@@ -47,6 +47,11 @@ impl Invocation {
         Err(Failure::new(format!("a command ended with {status}")).next(format!("It was:\n    {self}")))
     }
 
+    /// Runs it in the workspace's folder, with its output shown, and returns its exit code. `None`: a signal ended it.
+    pub(crate) fn ended_with(&self) -> Result<Option<i32>> {
+        Ok(self.command().status().map_err(|error| self.not_started(&error))?.code())
+    }
+
     /// Runs it unseen and gives what it wrote to standard output, or `None` if it is missing or failed.
     pub(crate) fn output(&self) -> Option<String> {
         let output = self.command().stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
