@@ -8,7 +8,7 @@ use fourstep_server::Reach;
 use crate::address::Refused;
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::provider::request::{Means, RequestSection};
+use crate::provider::request::{Body, Means, RequestSection};
 
 /// What the service said, where that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,13 @@ pub(crate) enum Verdict {
 
 /// Explains what an answer means. No text of the service gets out: it may repeat the request.
 ///
-/// What the file says of an answer goes first. Then, in this order:
+/// The first that holds:
 ///
 /// | answer | means | kind |
 /// | --- | --- | --- |
-/// | 401 with `WWW-Authenticate`, of any type | the service refused the key. Of the administrator: its credential is wrong | `Rejected`; `Forbidden` |
-/// | any other page of HTML | a proxy or a portal speaks, not the service | `Unavailable` |
+/// | a page of HTML, with 401 and `WWW-Authenticate` | the service refused the key. Of the administrator: its credential is wrong | `Rejected`; `Forbidden` |
+/// | any other page of HTML | a proxy, a firewall or a portal speaks, not the service | `Unavailable` |
+/// | one that the file has a line for | what the line says. Without `body = "any"`, it is a line for JSON | |
 /// | one of `expect`, or 2xx without it | it was done | |
 /// | 404, 410 to `revoke` | the key is gone already | |
 /// | 401 | as above | `Rejected`; `Forbidden` |
@@ -41,6 +42,15 @@ pub(crate) enum Verdict {
 /// | others | not foreseen | `Other` |
 pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>) -> Result<Verdict, Error> {
     let status = answer.status;
+    // Nobody's line is for the page of a firewall: it would prove a dead key, or bury one that works.
+    if answer.is_page {
+        return Err(if status == 401 && answer.is_challenge {
+            refused(status, call)
+        } else {
+            later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
+                .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
+        });
+    }
     if let Some(means) = said_by_file(answer, request) {
         return match means {
             Means::Success => Ok(Verdict::Success),
@@ -49,14 +59,6 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
             Means::Forbidden => Err(forbidden(status, call)),
             Means::Later => Err(later(answer, call, "asks to come back later")),
         };
-    }
-    if answer.is_page {
-        return Err(if status == 401 && answer.is_challenge {
-            refused(status, call)
-        } else {
-            later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
-                .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
-        });
     }
     let expected =
         if request.expect.is_empty() { (200..300).contains(&status) } else { request.expect.contains(&status) };
@@ -91,8 +93,11 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
 
 fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
     let meant = request.answers.iter().find(|expected| {
-        let found = || expected.pointer.as_deref().and_then(|pointer| answer.json.as_ref()?.pointer(pointer));
-        expected.status == answer.status && (expected.pointer.is_none() || found() == expected.equals.as_ref())
+        let holds = match &expected.pointer {
+            Some(pointer) => answer.json.as_ref().and_then(|json| json.pointer(pointer)) == expected.equals.as_ref(),
+            None => answer.json.is_some() || expected.body == Body::Any,
+        };
+        expected.status == answer.status && holds
     });
     meant.map(|expected| expected.means)
 }
@@ -261,7 +266,8 @@ mod tests {
     fn the_file_has_the_first_word() {
         let request = request(
             "expect = [200]\n[[answers]]\nstatus = 401\npointer = \"/reason\"\nequals = \"Not management user\"\nmeans = \"success\"\n\
-             [[answers]]\nstatus = 403\nmeans = \"rejected\"\n",
+             [[answers]]\nstatus = 403\nmeans = \"rejected\"\n\
+             [[answers]]\nstatus = 418\nmeans = \"rejected\"\nbody = \"any\"\n",
         );
         let of = |status, json| {
             let answer = Answer { json, ..Answer::of(status) };
@@ -270,7 +276,14 @@ mod tests {
         assert_eq!(of(401, Some(json!({"reason": "Not management user"}))), Ok(Verdict::Success));
         assert_eq!(of(401, Some(json!({"reason": "Login failed"}))), Err(ErrorKind::Rejected));
         assert_eq!(of(401, None), Err(ErrorKind::Rejected));
-        assert_eq!(of(403, None), Err(ErrorKind::Rejected));
+        assert_eq!(of(403, Some(json!({}))), Err(ErrorKind::Rejected));
+        assert_eq!(of(403, None), Err(ErrorKind::Forbidden), "what is no JSON may be a firewall's");
+        assert_eq!(of(418, None), Err(ErrorKind::Rejected));
+        for status in [401, 403, 418] {
+            let page = Answer { is_page: true, ..Answer::of(status) };
+            let error = classify(&page, &request, call("test", false)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        }
         assert_eq!(of(204, None), Err(ErrorKind::Invalid));
     }
 

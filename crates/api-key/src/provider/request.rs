@@ -54,7 +54,7 @@ pub enum Method {
     Delete,
 }
 
-/// An answer that means something other than its status says.
+/// An answer that means something other than its status says. A page of HTML never is one: it is a proxy's, or a firewall's.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -69,6 +69,21 @@ pub struct ExpectedAnswer {
     pub equals: Option<serde_json::Value>,
     /// What it means.
     pub means: Means,
+    /// Of which kind the answer is, for a line without a pointer.
+    #[serde(default)]
+    pub body: Body,
+}
+
+/// The kind of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// JSON, as a service's own answers are.
+    #[default]
+    Json,
+    /// Any but a page of HTML: for a service that answers with plain text, or with nothing.
+    Any,
 }
 
 /// What an answer means.
