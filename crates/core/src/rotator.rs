@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +76,12 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = login;
         self.probe(pending, cx)
+    }
+
+    /// Returns for how long the service may still refuse a credential that it has just been given, or made. None at all, by
+    /// default: then finishSecret takes a refusal for the service's last word.
+    fn activation(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Makes the service refuse what `keep` names as gone, and marked strays. By default it does nothing, which is right

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use fourstep::{Context, Error, Login, Result, Rotator, Slots};
 use minijinja::value::Serde;
 
@@ -41,8 +43,12 @@ impl Rotator for Pushed {
         self.0.probe(secret, cx).await
     }
 
+    fn activation(&self) -> Duration {
+        self.0.provider().activation
+    }
+
     async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
-        cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await
+        cx.until_active(self.activation(), || self.probe(pending, cx)).await
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use fourstep::{Context, Error, Login, Result, Rotator, Slots};
 
 use crate::secret::Secret;
@@ -44,8 +46,12 @@ impl Rotator for Rolled {
         self.0.probe(secret, cx).await
     }
 
+    fn activation(&self) -> Duration {
+        self.0.provider().activation
+    }
+
     async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
-        let proof = cx.until_active(self.0.provider().activation, || self.probe(pending, cx)).await;
+        let proof = cx.until_active(self.activation(), || self.probe(pending, cx)).await;
         proof.map_err(|error| if error.is_rejected() { error.next(ISSUE_BY_HAND) } else { error })
     }
 }

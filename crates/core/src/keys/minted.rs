@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::keep::{Keep, Strays};
@@ -85,8 +87,12 @@ impl<K: Keys> Rotator for Minted<K> {
         self.0.probe(secret, cx).await
     }
 
+    fn activation(&self) -> Duration {
+        self.0.activation()
+    }
+
     async fn test(&self, pending: &K::Secret, _login: &Login<'_, Self::Secret>, cx: &Context<'_>) -> Result<()> {
-        cx.until_active(self.0.activation(), || self.0.probe(pending, cx)).await.map_err(|error| {
+        cx.until_active(self.activation(), || self.0.probe(pending, cx)).await.map_err(|error| {
             if error.is_rejected() {
                 // Nothing can make a dead key live again, and the version keeps its value for ever.
                 return Error::conflict("the service refuses the key of the pending version")

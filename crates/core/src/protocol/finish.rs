@@ -19,8 +19,10 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         return Err(Error::conflict(format!("the pending version {} has no value to promote", cx.token()))
             .next("Start the rotation again: createSecret stores a value"));
     };
-    // The last look before consumers get it: a pending credential may have died since testSecret.
-    match cx.tried(pending.id(), cx.retry(|| rotator.probe(pending.secret(), cx)).await) {
+    // The last look before consumers get it: a pending credential may have died since testSecret. What was installed a moment
+    // ago may be known to one of the service's machines, and not to the next.
+    let proof = cx.retry(|| cx.until_active(rotator.activation(), || rotator.probe(pending.secret(), cx)));
+    match cx.tried(pending.id(), proof.await) {
         Ok(()) => {}
         Err(error) if error.is_rejected() => {
             return Err(Error::conflict(format!("the target no longer accepts the pending version {}", cx.token()))

@@ -1,6 +1,7 @@
 //! A modelled service that makes keys, shows each value once, and may allow no more than a few.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fourstep::keys::{Key, KeyName, Keys, Mint};
 use fourstep::{Context, Error, Result, Sensitive};
@@ -13,6 +14,8 @@ pub struct KeyService {
     pub keys: Vec<ServiceKey>,
     pub limit: usize,
     made: u32,
+    /// How many more uses of a key are refused, since they reach a machine that does not know it yet.
+    pub refused: usize,
 }
 
 #[derive(Clone)]
@@ -23,7 +26,7 @@ pub struct ServiceKey {
 
 impl KeyService {
     pub fn new(limit: usize) -> Self {
-        let service = Self { keys: Vec::new(), limit, made: 0 };
+        let service = Self { keys: Vec::new(), limit, made: 0, refused: 0 };
         service.with_key("k0", "value-0")
     }
 
@@ -71,6 +74,10 @@ impl Keys for ModelKeys {
         Some(secret.value.clone())
     }
 
+    fn activation(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
     async fn list(&self, with: &KeySecret, _cx: &Context<'_>) -> Result<Option<Vec<Key>>> {
         let list = |state: &mut crate::world::State<KeyService>| {
             state.target.knows(with)?;
@@ -107,6 +114,13 @@ impl Keys for ModelKeys {
     }
 
     async fn probe(&self, secret: &KeySecret, _cx: &Context<'_>) -> Result<()> {
-        self.0.call(Call::TargetRead, "use key", |state| state.target.knows(secret)).await
+        let use_key = |state: &mut crate::world::State<KeyService>| match state.target.refused {
+            0 => state.target.knows(secret),
+            _ => {
+                state.target.refused -= 1;
+                Err(Error::rejected("the service refused the key"))
+            }
+        };
+        self.0.call(Call::TargetRead, "use key", use_key).await
     }
 }

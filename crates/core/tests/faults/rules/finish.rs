@@ -22,6 +22,22 @@ fn finish_promotes_nothing_that_the_target_refuses() {
     assert!(error.message().contains("has no value to promote"), "{error}");
 }
 
+/// What testSecret found accepted, another machine of the service may not know yet: the version must not be given up for that.
+#[test]
+fn finish_waits_for_a_key_that_not_all_machines_of_the_service_know() {
+    let (world, token) = second::<Limited>();
+    steps::<Limited>(&world, &[Step::Create, Step::Set, Step::Test], &token);
+    world.state().target.refused = 3;
+    assert_eq!(step::<Limited>(&world, Step::Finish, &token).unwrap().outcome, Outcome::Done);
+    assert!(world.state().opens(AWSCURRENT));
+    // One that is dead is given up all the same.
+    let token = start(&mut world.state(), 3, 0);
+    steps::<Limited>(&world, &[Step::Create, Step::Set, Step::Test], &token);
+    world.state().target.refused = usize::MAX;
+    let error = step::<Limited>(&world, Step::Finish, &token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+}
+
 #[test]
 fn finish_goes_on_where_the_promotion_took_place_and_its_answer_was_lost() {
     let (world, token) = second::<Limited>();
