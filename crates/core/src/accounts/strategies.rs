@@ -36,6 +36,9 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 /// setSecret logs why, and which right would change it. A `dual-password` that is asked for and not possible is
 /// `Invalid` (the server keeps one) or `Forbidden` (the account lacks the right).
 ///
+/// Which accounts alternate, `auto` tells by the secret's versions alone. After several edits by hand, or an operator's rollback
+/// of one, both labels may be on one account; then it rotates that one. The tag with `alternating-users` leaves it no choice.
+///
 /// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
 /// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
 /// that one goes on working until the next rotation by dual-password.
