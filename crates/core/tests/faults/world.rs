@@ -161,7 +161,13 @@ impl<T: Target> State<T> {
 
     /// Dates new versions by the world's time; the model knows the system's only.
     pub fn date(&mut self) {
-        let names: Vec<_> = self.model.secrets().map(|secret| secret.name.clone()).collect();
+        // Asked at each call, and seldom so: nothing is copied until then.
+        let undated = |secret: &&Secret| {
+            let rotated = secret.rotation.as_ref().and_then(|rotation| rotation.last_rotated);
+            let mut times = secret.versions.iter().map(|version| version.created).chain(rotated);
+            times.any(|time| time < begin())
+        };
+        let names: Vec<_> = self.model.secrets().filter(undated).map(|secret| secret.name.clone()).collect();
         for name in names {
             let secret = self.model.secret_mut(&name).expect("it was listed");
             let system = secret.rotation.as_mut().and_then(|rotation| rotation.last_rotated.as_mut());
