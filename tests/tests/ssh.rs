@@ -11,12 +11,16 @@ mod direct;
 mod fleet;
 #[path = "ssh/kill.rs"]
 mod kill;
+#[path = "ssh/logins.rs"]
+mod logins;
 #[path = "ssh/reconcile.rs"]
 mod reconcile;
 #[path = "ssh/refusals.rs"]
 mod refusals;
 #[path = "ssh/repaired.rs"]
 mod repaired;
+#[path = "ssh/retired.rs"]
+mod retired;
 #[path = "ssh/rotation.rs"]
 mod rotation;
 #[path = "ssh/trust.rs"]

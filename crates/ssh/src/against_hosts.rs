@@ -2,8 +2,10 @@
 
 mod any_file;
 mod at_once;
+mod daemon;
 mod lines;
 mod places;
+mod race;
 mod root;
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -65,7 +67,7 @@ fn lines_of(host: &Host) -> Vec<String> {
 /// A host for each shell that is `sh` somewhere. The last one has busybox for all that the script runs but su, and no flock,
 /// runuser, getent or chcon.
 fn hosts() -> Option<Vec<Host>> {
-    let busybox = "sh mawk base64 cat cp head id ls mkdir mv rm sync tr wc".split(' ');
+    let busybox = "sh mawk base64 cat chmod chown cksum head id ls mkdir mv rm sync tr wc".split(' ');
     let missing = ["/usr/bin/flock", "/usr/sbin/runuser", "/usr/bin/getent", "/usr/bin/chcon"];
     let mut programs: Vec<_> = missing.map(|program| (program.to_owned(), "/dev/null")).into();
     programs.extend(busybox.map(|program| (format!("/usr/bin/{program}"), "/bin/busybox")));

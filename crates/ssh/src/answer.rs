@@ -14,6 +14,32 @@ pub(crate) struct Answer {
     pub(crate) host_keys: Vec<PublicKey>,
     /// Why its sshd would refuse any key of this user, where that can be told.
     pub(crate) refusals: Vec<String>,
+    /// What else is to be known of its sshd.
+    pub(crate) notes: Vec<Note>,
+    /// Lines that an earlier secret of this name left.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+/// What is to be known of a host's sshd, beside what it would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Note {
+    /// It does not say its settings, so that the file is only where it usually is.
+    Unread,
+    /// `AuthorizedKeysCommand` names keys too.
+    Command,
+    /// `ForceCommand` runs a command in place of any other.
+    Forced,
+    /// `AuthenticationMethods` asks for more than a key.
+    Methods,
+}
+
+/// Lines of a secret of the same name, with another ARN: it was deleted and created again, or was in another region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Earlier {
+    /// How many lines there are.
+    pub(crate) lines: u32,
+    /// The ARN that they carry.
+    pub(crate) arn: String,
 }
 
 /// What came of an order on a host.
@@ -44,24 +70,56 @@ pub(crate) struct Failure {
     pub(crate) next: &'static str,
 }
 
+/// What the line with the result begins with.
+const BEGIN: &str = "fourstep 1 ";
+
 /// The most characters of an answer that are repeated: a path.
 const LONGEST: usize = 200;
 
 impl Answer {
     /// Reads what the script printed. `None`: that is no answer of it, as after a cut.
     pub(crate) fn read(output: &str) -> Option<Self> {
-        let mut lines = output.lines();
-        let result = lines.next()?.strip_prefix("fourstep 1 ")?;
-        let mut answer = Self { outcome: Outcome::read(result)?, port: None, host_keys: vec![], refusals: vec![] };
+        // Over SSH, the user's shell may have printed something before.
+        let mut lines = output.lines().skip_while(|line| !line.starts_with(BEGIN));
+        let result = lines.next()?.strip_prefix(BEGIN)?;
+        let mut answer = Self {
+            outcome: Outcome::read(result)?,
+            port: None,
+            host_keys: vec![],
+            refusals: vec![],
+            notes: vec![],
+            earlier: None,
+        };
         for line in lines {
             match line.split_once(' ') {
                 Some(("port", port)) => answer.port = port.parse().ok(),
                 Some(("hostkey", key)) => answer.host_keys.extend(PublicKey::from_openssh(key)),
                 Some(("refuses", why)) => answer.refusals.extend(refusal(why)),
+                Some(("note", word)) => answer.notes.extend(Note::read(word)),
+                Some(("earlier", found)) => answer.earlier = Earlier::read(found),
                 _ => {}
             }
         }
         Some(answer)
+    }
+}
+
+impl Note {
+    fn read(word: &str) -> Option<Self> {
+        Some(match word {
+            "unread" => Self::Unread,
+            "command" => Self::Command,
+            "forced" => Self::Forced,
+            "methods" => Self::Methods,
+            _ => return None,
+        })
+    }
+}
+
+impl Earlier {
+    fn read(text: &str) -> Option<Self> {
+        let (lines, arn) = text.split_once(' ')?;
+        Some(Self { lines: lines.parse().ok()?, arn: printable(arn) })
     }
 }
 
@@ -102,13 +160,60 @@ impl Failure {
         }
     }
 
+    /// Reports that the key is in a file of which nobody knows whether sshd reads it.
+    pub(crate) fn unread() -> Self {
+        Self {
+            kind: ErrorKind::Forbidden,
+            what: "its sshd does not say its settings, so that only a login shows whether the key is where it is looked for"
+                .to_owned(),
+            next: "Run `sshd -T -C user=<user>,host=localhost,addr=127.0.0.1` on the host and correct what it complains of, or set SSH_TEST to login",
+        }
+    }
+
     /// Reports that the login succeeded, and that a command that does nothing did not.
     pub(crate) fn no_shell(status: Option<u32>) -> Self {
         let status = status.map_or_else(|| "no status".to_owned(), |status| format!("status {status}"));
         Self {
             kind: ErrorKind::Forbidden,
             what: format!("the key logs in, but the command `true` ended with {status}"),
-            next: "Give the user a shell that runs commands; if a command is forced, let KEY_OPTIONS say so",
+            next: "Give the user a shell that runs commands; if a command is forced by KEY_OPTIONS, let it say so with command=; if sshd forces one (ForceCommand), let it end with 0 or serve SFTP",
+        }
+    }
+
+    /// Reports that there is nothing by which the host could be told from another one in its place.
+    pub(crate) fn no_host_key() -> Self {
+        Self {
+            kind: ErrorKind::Invalid,
+            what: "it names no host key that could be pinned, so no login there would be safe".to_owned(),
+            next: "Let HostKey of sshd name its keys, with the public half in a file of the same name and .pub; or store the host's line in KnownHosts of the secret by hand; or set SSH_TEST to agent, which needs no login",
+        }
+    }
+
+    /// Reports that sshd takes no key, or not before something else.
+    pub(crate) fn no_key_asked() -> Self {
+        Self {
+            kind: ErrorKind::Forbidden,
+            what: "its sshd takes no key of this user, or not before something else, and says nothing of this one"
+                .to_owned(),
+            next: "Let PubkeyAuthentication of sshd be yes, and let `publickey` be the first of AuthenticationMethods for this user; or set SSH_TEST to agent",
+        }
+    }
+
+    /// Reports that a key alone opens no session, in which the file could be edited.
+    pub(crate) fn key_is_not_enough() -> Self {
+        Self {
+            kind: ErrorKind::Forbidden,
+            what: "its sshd accepts the key and asks for something else besides (AuthenticationMethods), so the file cannot be edited over SSH".to_owned(),
+            next: "Set SSH_TRANSPORT to ssm, or let a key alone be enough for this user by a Match block of sshd_config",
+        }
+    }
+
+    /// Reports that a key still opens a host, though no line that the host's agent sees holds it.
+    pub(crate) fn still_opens() -> Self {
+        Self {
+            kind: ErrorKind::Conflict,
+            what: "its sshd still accepts the retired key".to_owned(),
+            next: "Find what names the key there: AuthorizedKeysCommand, a file that sshd reads and the agent was not told of (sshd -T says which), or the line of another secret with the same key. Take it away and start finishSecret again: fourstep reconcile",
         }
     }
 
@@ -143,6 +248,18 @@ impl Failure {
                 Invalid,
                 format!("sshd's AuthorizedKeysFile is `{place}`, which names no file for this user"),
                 "Let AuthorizedKeysFile of sshd name a file, with no other tokens than %h, %u and %U",
+            ),
+            // AuthorizedKeysFile is `none`, and a program names the keys.
+            "command" => (
+                Invalid,
+                format!("sshd reads no file of keys: `{place}` names them, by AuthorizedKeysCommand"),
+                "Let AuthorizedKeysFile of sshd name a file for this user beside the command, or rotate the keys where the command finds them",
+            ),
+            // Root would work where somebody else can put something in its way.
+            "loose" => (
+                Forbidden,
+                format!("`{place}`, or a folder above it, may be changed by others than root"),
+                "Let root own it and each folder above it, and let neither group nor others write there",
             ),
             // authorized_keys is a folder.
             "directory" => (Invalid, format!("`{place}` is a directory"), "Remove it, so that it can be a file"),
@@ -217,9 +334,14 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_none() {
-        for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Last login\nfourstep 1 same"] {
+        for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Welcome fourstep 1 same"] {
             assert_eq!(Answer::read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_shell_prints_before_is_passed_over() {
+        assert_eq!(Answer::read("Last login\nfourstep 1 same\nport 22\n").unwrap().port, Some(22));
     }
 
     #[test]

@@ -30,7 +30,7 @@ where
         // A policy of the role, the organisation or the VPC end point says no.
         "AccessDeniedException" | "AccessDenied" => {
             Error::forbidden(format!("the function may not call ssm:{operation:?}")).next(match operation {
-                Operation::SendCommand => "Allow ssm:SendCommand to the function's role, on the document AWS-RunShellScript and on the hosts",
+                Operation::SendCommand => "Allow ssm:SendCommand to the function's role, on the document that SSM_DOCUMENT names (without it, AWS-RunShellScript) and on the hosts",
                 _ => "Allow it to the function's role, on all resources",
             })
         }
@@ -43,6 +43,12 @@ where
         // A host that is named is not managed, or is in no state to take orders.
         "InvalidInstanceId" => Error::unavailable("Systems Manager takes no orders for one of the hosts")
             .next("Look at Fleet Manager for the hosts that are named or tagged: each needs a running agent"),
+        // SSM_DOCUMENT names none of this account and region, or one that is not shared with it.
+        "InvalidDocument" | "DocumentNotFound" => Error::invalid("Systems Manager has no document of the name in SSM_DOCUMENT")
+            .next("Set SSM_DOCUMENT to the document that the template makes, or remove it for AWS-RunShellScript"),
+        // The document has other parameters, or a value does not fit the pattern of one.
+        "InvalidParameters" => Error::invalid("the document in SSM_DOCUMENT refuses what it is to do")
+            .next("The template's document serves SshUser and AllowedSshUsers of its stack only, and secrets of its account: compare them with the user of this secret. If the function is newer than the document, update the stack"),
         // There is no command of that id, or not yet.
         "InvalidCommandId" => Error::unavailable("Systems Manager does not know the command yet"),
         // Systems Manager itself is in trouble.

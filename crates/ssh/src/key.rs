@@ -1,13 +1,13 @@
 //! How a key pair is made and written.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use fourstep::{Error, Result, Sensitive};
-use rsa::pkcs1::{EncodeRsaPrivateKey, LineEnding as PemLineEnding};
+use pem_rfc7468::LineEnding as PemLineEnding;
+use rsa::pkcs1::EncodeRsaPrivateKey;
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, RsaKeypair};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
+use zeroize::Zeroizing;
 
 use crate::settings::{KeyFormat, KeyType};
 
@@ -57,26 +57,16 @@ fn write(key: &PrivateKey, format: KeyFormat) -> Result<Written> {
             let key: rsa::RsaPrivateKey = pair.try_into().map_err(|_| defect())?;
             Sensitive::new(key.to_pkcs1_pem(PemLineEnding::LF).map_err(|_| defect())?.as_str())
         }
-        (KeyFormat::Pem, _) => pem(&russh::keys::pkcs8::encode_pkcs8(key).map_err(|_| defect())?),
+        (KeyFormat::Pem, _) => {
+            let der = Zeroizing::new(russh::keys::pkcs8::encode_pkcs8(key).map_err(|_| defect())?);
+            Sensitive::new(pem_rfc7468::encode_string("PRIVATE KEY", PemLineEnding::LF, &der).map_err(|_| defect())?)
+        }
     };
     Ok(Written {
         public_key: key.public_key().to_openssh().map_err(|_| defect())?,
         private_key,
         fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
     })
-}
-
-/// Writes PKCS#8 as PEM, with lines of 64 characters: OpenSSL reads no others.
-fn pem(der: &[u8]) -> Sensitive {
-    let body = Sensitive::new(BASE64_STANDARD.encode(der));
-    let lines = body.expose().as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII"));
-    let mut text = String::from("-----BEGIN PRIVATE KEY-----\n");
-    for line in lines {
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push_str("-----END PRIVATE KEY-----\n");
-    Sensitive::new(text)
 }
 
 #[cfg(test)]

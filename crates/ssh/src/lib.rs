@@ -12,12 +12,15 @@
 //!   transport/ssm.rs      by the agents of Systems Manager, as root
 //!     …/without_agent.rs  instances with the tag that no order reaches
 //!   transport/ssh.rs      over SSH, by the user itself
+//! retired.rs            shows that a retired key opens no host any more
+//! notices.rs            what hosts say beside the result: each thing once
 //! tally.rs              judges the replies of all hosts: MAX_UNREACHABLE, MIN_HOSTS, the log, and one error
 //! session.rs            opens a session: a login with a key, at a host that shows a pinned key
 //! known_hosts.rs        the host keys that are pinned, in OpenSSH's format
 //! host.rs               a host, and its reply
 //! answer.rs             what the script says of an order, as types
-//! order.rs              what a host is told to do as one command; authorized_keys.sh does it
+//! order.rs              what a host is told to do as one command
+//! script.rs             the program that does it: script/*.sh and script/keys.awk
 //! secret.rs             the secret's JSON as a type: KeyPair
 //! key.rs                makes a new pair, and writes it
 //! settings.rs           the settings of SSH keys, and what tags may choose of them
@@ -70,8 +73,11 @@ mod error;
 mod host;
 mod key;
 mod known_hosts;
+mod notices;
 mod order;
+mod retired;
 mod rotator;
+mod script;
 mod secret;
 mod session;
 mod settings;
@@ -79,5 +85,6 @@ mod tally;
 mod transport;
 
 pub use rotator::Ssh;
+pub use script::{DOCUMENT, SCRIPT};
 pub use secret::KeyPair;
 pub use settings::{HostsTag, KeyFormat, KeyType, Proof, SshSettings, TransportChoice};

@@ -1,5 +1,6 @@
 //! What a host is told to do with `authorized_keys`, as the one command that both transports carry.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -7,8 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 use fourstep::{Error, Result};
 use russh::keys::PublicKey;
 
-/// The program that edits `authorized_keys`, the same for both transports.
-pub(crate) const SCRIPT: &str = include_str!("authorized_keys.sh");
+use crate::script::SCRIPT;
+
+/// The document of AWS by which Systems Manager runs any command.
+pub(crate) const AWS_DOCUMENT: &str = "AWS-RunShellScript";
 
 /// What is to be done with the keys of one secret on a host.
 #[derive(Clone, Debug)]
@@ -86,21 +89,53 @@ pub(crate) fn blob(key: &PublicKey) -> Result<String> {
 }
 
 impl Order<'_> {
-    /// Returns the text of the command. Nothing in it is text for a shell but words of base64.
-    pub(crate) fn command(&self) -> Result<String> {
-        let action = match self.action {
+    /// Returns the parameters by which a document of Systems Manager is given this order.
+    ///
+    /// AWS's own runs any command, and is given one. Any other is the template's: it holds the script, and is told only
+    /// what to do, each part by a parameter with a pattern.
+    pub(crate) fn parameters(&self, document: &str) -> Result<HashMap<String, Vec<String>>> {
+        if document == AWS_DOCUMENT {
+            let lines = self.command()?.lines().map(str::to_owned).collect();
+            return Ok(HashMap::from([("commands".to_owned(), lines)]));
+        }
+        let encoded = |text: String| BASE64_STANDARD.encode(text);
+        let parameters = [
+            ("Action", self.action().to_owned()),
+            ("User", self.user.to_owned()),
+            ("Root", self.root().to_owned()),
+            ("Secret", self.secret.to_owned()),
+            ("Generation", self.generation.0.to_string()),
+            ("Want", encoded(self.want.join("\n"))),
+            ("Gone", encoded(self.gone()?)),
+        ];
+        Ok(parameters.into_iter().map(|(name, value)| (name.to_owned(), vec![value])).collect())
+    }
+
+    fn action(&self) -> &'static str {
+        match self.action {
             Action::Edit => "edit",
             Action::Look => "look",
-        };
-        let gone = self.gone.iter().map(blob).collect::<Result<Vec<_>>>()?;
+        }
+    }
+
+    fn root(&self) -> &'static str {
+        if self.may_be_root { "yes" } else { "no" }
+    }
+
+    fn gone(&self) -> Result<String> {
+        Ok(self.gone.iter().map(blob).collect::<Result<Vec<_>>>()?.join("\n"))
+    }
+
+    /// Returns the text of the command. Nothing in it is text for a shell but words of base64.
+    pub(crate) fn command(&self) -> Result<String> {
         let values = [
-            ("ACTION", action),
+            ("ACTION", self.action()),
             ("USER", self.user),
-            ("ROOT", if self.may_be_root { "yes" } else { "no" }),
+            ("ROOT", self.root()),
             ("SECRET", self.secret),
             ("GENERATION", &self.generation.0.to_string()),
             ("WANT", &self.want.join("\n")),
-            ("GONE", &gone.join("\n")),
+            ("GONE", &self.gone()?),
             ("SCRIPT", SCRIPT),
         ];
         let assignments: String = values

@@ -6,13 +6,16 @@ use fourstep::settings::{EngineSettings, Groups, Retire};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step};
 use fourstep_aws::SdkConfig;
 use fourstep_server::AddressSettings;
+use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{PrivateKey, PublicKey};
 
-use crate::answer::{Answer, Failure, Outcome};
+use crate::answer::{Answer, Failure, Note, Outcome};
 use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
+use crate::notices;
 use crate::order::{self, Action, Generation, Order, Phase};
+use crate::retired::{self, Trial};
 use crate::secret::KeyPair;
 use crate::session;
 use crate::settings::{Proof, SshSettings, TransportChoice};
@@ -54,12 +57,16 @@ impl Ssh {
         // Only of the new ones, though a tag reaches all: the others' answers are not needed.
         let mut replies = self.transport.order(&order, &new, known, cx).await?;
         replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
+        let needs_pins = cx.settings::<SshSettings>().test == Proof::Login;
         for (host, reply) in &mut replies {
             if let Reply::Answer(answer) = reply {
                 known.pin(host, answer.port, &answer.host_keys);
                 // Nothing was asked for, so nothing is lacking.
                 if answer.outcome == Outcome::Lacks {
                     answer.outcome = Outcome::Holds;
+                }
+                if answer.outcome == Outcome::Holds && answer.host_keys.is_empty() && needs_pins {
+                    *reply = Reply::Failed(Failure::no_host_key());
                 }
             }
         }
@@ -123,10 +130,11 @@ impl Ssh {
         let mut replies = self.transport.order(&order, hosts, pins, cx).await?;
         replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
         for (_, reply) in &mut replies {
-            if let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, .. }) = reply
-                && let Some(why) = refusals.first()
-            {
+            let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, notes, .. }) = reply else { continue };
+            if let Some(why) = refusals.first() {
                 *reply = Reply::Failed(Failure::refusing(why));
+            } else if notes.contains(&Note::Unread) {
+                *reply = Reply::Failed(Failure::unread());
             }
         }
         tracing::info!("SSH_TEST is agent: the files are looked at, and nobody logs in");
@@ -141,14 +149,50 @@ impl Ssh {
         generation: Generation,
         pins: &KnownHosts,
         cx: &Context<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Host>> {
         let hosts = self.transport.hosts(cx).await?;
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
         let order = Order { want, gone, ..new_order(Action::Edit, generation, cx)? };
         cx.fence().await?;
         let replies = self.transport.order(&order, &hosts, pins, cx).await?;
-        tally::judge("set the keys", &replies, Some(pins), cx)
+        // Once in a rotation.
+        if cx.step() == Step::Set {
+            notices::tell(&replies);
+        }
+        tally::judge("set the keys", &replies, Some(pins), cx)?;
+        Ok(hosts)
+    }
+
+    /// Shows that the keys which finishSecret took away open no host any more.
+    async fn show_refused(
+        &self,
+        keep: &Keep<'_, KeyPair>,
+        current: &KeyPair,
+        hosts: &[Host],
+        pins: &KnownHosts,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        if cx.settings::<SshSettings>().test == Proof::Agent {
+            return Ok(());
+        }
+        let private = |pair: &KeyPair| pair.private(cx.settings()).ok().flatten();
+        let Some(current) = private(current) else { return Ok(()) };
+        let kept: Vec<_> = keep.kept().filter_map(private).collect();
+        let mut retired: Vec<_> = keep.gone(|pair| public_data(pair, cx)).filter_map(private).collect();
+        // What was AWSPREVIOUS before the promotion has no label now.
+        if cx.settings::<EngineSettings>().retire == Retire::AtNextRotation {
+            let abandoned = cx.abandoned::<KeyPair>().await?;
+            retired.extend(abandoned.iter().filter_map(|version| private(version.secret())));
+        }
+        retired.retain(|key| kept.iter().all(|kept| kept.public_key().key_data() != key.public_key().key_data()));
+        retired.truncate(retired::MOST);
+        if retired.is_empty() {
+            return Ok(());
+        }
+        let retired = retired.into_iter().map(Arc::new).collect();
+        let trial = Trial { user: user(cx)?, retired, current: Arc::new(current) };
+        retired::show_refused(&trial, hosts, pins, cx).await
     }
 }
 
@@ -189,7 +233,7 @@ impl Rotator for Ssh {
             }
         }
         let pins = KnownHosts::read(pending.known_hosts(cx.settings()));
-        self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await
+        self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await.map(|_| ())
     }
 
     async fn probe(&self, secret: &KeyPair, cx: &Context<'_>) -> Result<()> {
@@ -200,8 +244,7 @@ impl Rotator for Ssh {
         let version = cx.current::<KeyPair>().await?;
         let public = |pair: &KeyPair| pair.public(cx.settings()).ok().flatten();
         let keys = keep.kept().filter_map(public).collect();
-        let mut gone: Vec<_> =
-            keep.gone(|pair| public(pair).map(|key| key.key_data().clone())).filter_map(public).collect();
+        let mut gone: Vec<_> = keep.gone(|pair| public_data(pair, cx)).filter_map(public).collect();
         // Keys that were made by hand bear no mark before a rotation sees them: only their versions name them. What a
         // rotation made is marked in each file, so after one that replaced such a key there is nothing to look up.
         let previous = key_of(AWSPREVIOUS, cx).await?;
@@ -211,15 +254,21 @@ impl Rotator for Ssh {
             }
         }
         let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
-        self.declare(distinct(keys), gone, Generation::new(version.created(), Phase::Finish), &pins, cx).await.map_err(
-            |error| match cx.settings::<EngineSettings>().retire {
-                Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
-                Retire::AtNextRotation => {
-                    error.still_works("AWSCURRENT is promoted and works, and so does AWSPREVIOUS")
-                }
-            },
-        )
+        let generation = Generation::new(version.created(), Phase::Finish);
+        let finished = async {
+            let hosts = self.declare(distinct(keys), gone, generation, &pins, cx).await?;
+            self.show_refused(keep, version.secret(), &hosts, &pins, cx).await
+        };
+        finished.await.map_err(|error| match cx.settings::<EngineSettings>().retire {
+            Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
+            Retire::AtNextRotation => error.still_works("AWSCURRENT is promoted and works, and so does AWSPREVIOUS"),
+        })
     }
+}
+
+/// Returns what tells the key of a pair from others.
+fn public_data(pair: &KeyPair, cx: &Context<'_>) -> Option<KeyData> {
+    pair.public(cx.settings()).ok().flatten().map(|key| key.key_data().clone())
 }
 
 /// Returns the user, whom a setting has to name.

@@ -9,7 +9,7 @@ use fourstep_server::{AddressSettings, NoAddress, look_up};
 use futures_util::{StreamExt, stream};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{ChannelMsg, Disconnect, Preferred};
+use russh::{ChannelMsg, Disconnect, MethodKind, Preferred};
 use tokio::time::timeout;
 
 use crate::answer::Failure;
@@ -23,6 +23,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The longest output of a command that is read. The script prints less than 2,000 characters.
 const LONGEST_OUTPUT: usize = 16 * 1024;
 
+/// The first message of the protocol of file transfer, and the kind of the answer.
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-4>
+const SFTP_HELLO: [u8; 9] = [0, 0, 0, 5, 1, 0, 0, 0, 3];
+const SFTP_VERSION: u8 = 2;
+
 /// How many hosts are logged in to at a time. Each has a session in memory.
 const AT_A_TIME: usize = 16;
 
@@ -30,6 +35,19 @@ const AT_A_TIME: usize = 16;
 pub(crate) struct Session {
     handle: Handle<Pins>,
     port: u16,
+}
+
+/// What sshd says to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogIn {
+    /// It opens a session.
+    Opened,
+    /// It is accepted, and sshd asks for something else besides.
+    Accepted,
+    /// It opens nothing.
+    Refused,
+    /// sshd takes no key at all, or not before something else: it says nothing of this one.
+    NotAsked,
 }
 
 /// What a command did.
@@ -77,8 +95,8 @@ impl Session {
         }
     }
 
-    /// Logs in with a key. `false`: sshd refused it.
-    pub(crate) async fn log_in(&mut self, user: &str, key: Arc<PrivateKey>) -> Result<bool, Reply> {
+    /// Logs in with a key.
+    pub(crate) async fn log_in(&mut self, user: &str, key: Arc<PrivateKey>) -> Result<LogIn, Reply> {
         let attempt = async {
             let hash = match key.algorithm() {
                 Algorithm::Rsa { .. } => self.handle.best_supported_rsa_hash().await?.flatten(),
@@ -87,8 +105,15 @@ impl Session {
             self.handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash)).await
         };
         match timeout(ANSWER_LIMIT, attempt).await {
-            Ok(Ok(AuthResult::Success)) => Ok(true),
-            Ok(Ok(AuthResult::Failure { .. })) => Ok(false),
+            Ok(Ok(AuthResult::Success)) => Ok(LogIn::Opened),
+            // AuthenticationMethods of sshd asks for more than a key.
+            Ok(Ok(AuthResult::Failure { partial_success: true, .. })) => Ok(LogIn::Accepted),
+            Ok(Ok(AuthResult::Failure { remaining_methods, .. })) => {
+                match remaining_methods.contains(&MethodKind::PublicKey) {
+                    true => Ok(LogIn::Refused),
+                    false => Ok(LogIn::NotAsked),
+                }
+            }
             Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
             Err(_) => Err(Reply::Unreachable("no answer to the login".to_owned())),
         }
@@ -120,6 +145,28 @@ impl Session {
         }
     }
 
+    /// Returns whether the user may transfer files, where no command of the user's choice runs.
+    async fn serves_files(&mut self) -> Result<bool, Reply> {
+        let ask = async {
+            let mut channel = self.handle.channel_open_session().await?;
+            channel.request_subsystem(true, "sftp").await?;
+            channel.data(&SFTP_HELLO[..]).await?;
+            while let Some(message) = channel.wait().await {
+                match message {
+                    ChannelMsg::Data { data } => return Ok(data.get(4) == Some(&SFTP_VERSION)),
+                    ChannelMsg::Failure | ChannelMsg::ExitStatus { .. } => break,
+                    _ => {}
+                }
+            }
+            Ok::<_, russh::Error>(false)
+        };
+        match timeout(ANSWER_LIMIT, ask).await {
+            Ok(Ok(serves)) => Ok(serves),
+            Ok(Err(error)) => Err(Reply::Unreachable(no_session(&error, self.port))),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Disconnects, so that sshd logs no broken session.
     pub(crate) async fn close(self) {
         // Nothing depends on whether it arrives.
@@ -127,8 +174,8 @@ impl Session {
     }
 }
 
-/// Logs in with a key, and runs a command that does nothing. If a command is `forced`, it would run instead, so nothing
-/// is run.
+/// Logs in with a key, and runs a command that does nothing, or asks for files where sshd lets none run. If a command is
+/// `forced`, it would run instead, so nothing is run.
 pub(crate) async fn try_key(
     host: &Host,
     port: u16,
@@ -140,14 +187,22 @@ pub(crate) async fn try_key(
 ) -> Reply {
     let attempt = async {
         let mut session = Session::open(host, port, pins.of(host), settings).await?;
-        if !session.log_in(user, key).await? {
-            return Ok(Reply::Refused);
-        }
-        if !forced {
-            let done = session.run("true", "").await?;
-            if done.status != Some(0) {
-                return Ok(Reply::Failed(Failure::no_shell(done.status)));
+        match session.log_in(user, key).await? {
+            LogIn::Opened if !forced => {
+                let done = session.run("true", "").await?;
+                if done.status != Some(0) && !session.serves_files().await? {
+                    return Ok(Reply::Failed(Failure::no_shell(done.status)));
+                }
             }
+            LogIn::Opened => {}
+            LogIn::Accepted => {
+                tracing::info!(
+                    host = host.id,
+                    "sshd accepts the key, and asks for something else besides (AuthenticationMethods)"
+                );
+            }
+            LogIn::Refused => return Ok(Reply::Refused),
+            LogIn::NotAsked => return Ok(Reply::Failed(Failure::no_key_asked())),
         }
         session.close().await;
         Ok(Reply::Opened)

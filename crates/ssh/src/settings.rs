@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use fourstep::settings::read;
 use fourstep::{Error, Result};
 
+use crate::order::AWS_DOCUMENT;
+
 pub use hosts::HostsTag;
 pub use keys::{KeyFormat, KeyType};
 
@@ -42,6 +44,8 @@ pub struct SshSettings {
     pub max_unreachable: u32,
     /// How testSecret proves a key.
     pub test: Proof,
+    /// The document of Systems Manager by which the script runs.
+    pub document: String,
     /// The key of the tag of `TAGNAME`.
     tag_name: Option<String>,
     /// The value of the tag of `TAGVALUE`.
@@ -92,6 +96,7 @@ impl Default for SshSettings {
             min_hosts: 1,
             max_unreachable: 0,
             test: Proof::Login,
+            document: AWS_DOCUMENT.to_owned(),
             tag_name: None,
             tag_value: None,
             allowed_users: AllowedUsers::default(),
@@ -205,6 +210,17 @@ fourstep::settings! { SshSettings, check = hold_to_the_owners_limits;
             ("login", Proof::Login),
             ("agent", Proof::Agent),
         ]));
+    "", "SSM_DOCUMENT",
+        "the name of a document of Systems Manager: AWS-RunShellScript, or one with the parameters of the template's", "AWS-RunShellScript",
+        "the document by which the script runs on hosts; that of the template runs nothing else",
+        Owner, Unset, |group, value| read::set(&mut group.document, document(value));
+}
+
+/// What Systems Manager lets a document be called, and the ARN of one.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html>
+fn document(value: &str) -> Option<String> {
+    let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte));
+    read::text(value, 200).filter(|_| valid)
 }
 
 /// Sets a field to what was read, and keeps what it was: a tag is read after its variable.

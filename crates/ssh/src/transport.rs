@@ -73,10 +73,12 @@ impl Transport {
         pins: &KnownHosts,
         cx: &Context<'_>,
     ) -> Result<Vec<(Host, Reply)>> {
-        let command = order.command()?;
         match cx.settings::<SshSettings>().transport {
-            TransportChoice::Ssm => self.systems_manager().await.order(&command, hosts, cx).await,
-            TransportChoice::Ssh => ssh::order(&command, order.user, hosts, pins, cx).await,
+            TransportChoice::Ssm => {
+                let parameters = order.parameters(&cx.settings::<SshSettings>().document)?;
+                self.systems_manager().await.order(&parameters, hosts, cx).await
+            }
+            TransportChoice::Ssh => ssh::order(&order.command()?, order.user, hosts, pins, cx).await,
         }
     }
 

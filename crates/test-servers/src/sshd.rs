@@ -51,7 +51,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// The namespace ends with the pipe whose other end only the test's process has.
 const IN_NAMESPACE: &str = r#"
     set -e
-    mount -t tmpfs tmpfs /run
+    mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -m 755 /run/sshd
     for place in /etc/ssh /etc/passwd /etc/shadow /etc/group /home; do
         mount --bind "$FOURSTEP_DIRECTORY$place" "$place"

@@ -6,6 +6,7 @@
 //! output that is cut.
 
 mod agent;
+mod document;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,6 +37,7 @@ pub struct SystemsManager {
 
 struct Shared {
     nodes: Mutex<Vec<Arc<Node>>>,
+    documents: Mutex<BTreeMap<String, Value>>,
     without_agent: Mutex<Vec<String>>,
     commands: Mutex<Vec<Command>>,
     calls: Mutex<Vec<String>>,
@@ -65,6 +67,7 @@ impl SystemsManager {
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared {
             nodes: Mutex::default(),
+            documents: Mutex::default(),
             without_agent: Mutex::default(),
             commands: Mutex::default(),
             calls: Mutex::default(),
@@ -103,6 +106,11 @@ impl SystemsManager {
     /// Adds an instance with the tag [`TAG`] and without an agent.
     pub fn add_without_agent(&self, id: &str) {
         lock(&self.shared.without_agent).push(id.to_owned());
+    }
+
+    /// Adds a document beside AWS's own: its content, as `CreateDocument` takes it.
+    pub fn add_document(&self, name: &str, content: Value) {
+        lock(&self.shared.documents).insert(name.to_owned(), content);
     }
 
     /// Removes a host from the fleet.
@@ -175,9 +183,10 @@ impl Shared {
     fn send(&self, input: &Value) -> Result<Value, (u16, String)> {
         let targets = input["Targets"].as_array().cloned().unwrap_or_default();
         let ids: Vec<&str> = input["InstanceIds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if ids.len() > 50 || input["DocumentName"] != "AWS-RunShellScript" {
+        if ids.len() > 50 {
             return Err((400, "ValidationException".to_owned()));
         }
+        let script = self.script(input)?;
         let mut nodes = if ids.is_empty() { self.matching(&targets) } else { lock(&self.nodes).clone() };
         if !ids.is_empty() {
             nodes.retain(|node| ids.contains(&node.id()));
@@ -185,13 +194,22 @@ impl Shared {
                 return Err((400, "InvalidInstanceId".to_owned()));
             }
         }
-        let lines = input["Parameters"]["commands"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let script = lines.collect::<Vec<_>>().join("\n");
         let invocations = nodes.iter().map(|node| Invocation::begin(node, &script)).collect();
         let mut commands = lock(&self.commands);
         let id = format!("00000000-0000-4000-8000-{:012}", commands.len());
         commands.push(Command { id: id.clone(), parameters: input["Parameters"].clone(), invocations });
         Ok(json!({ "Command": { "CommandId": id, "Status": "Pending" } }))
+    }
+
+    /// Returns what the document of a command runs.
+    fn script(&self, input: &Value) -> Result<String, (u16, String)> {
+        let name = input["DocumentName"].as_str().unwrap_or_default();
+        if name == "AWS-RunShellScript" {
+            let lines = input["Parameters"]["commands"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            return Ok(lines.collect::<Vec<_>>().join("\n"));
+        }
+        let document = lock(&self.documents).get(name).cloned().ok_or((400, "InvalidDocument".to_owned()))?;
+        document::script(&document, &input["Parameters"]).ok_or((400, "InvalidParameters".to_owned()))
     }
 
     fn list(&self, input: &Value) -> Result<Value, (u16, String)> {

@@ -39,6 +39,7 @@ pub(crate) fn run(extras: Extras) -> Result {
         servers::MYSQL_ROUTER,
         debian::OPENSSH,
         debian::BUSYBOX,
+        debian::SHELLCHECK,
         debian::PGBOUNCER,
         debian::RABBITMQ,
         python::MOTO,

@@ -19,7 +19,7 @@ use fourstep_testkit::{HttpApi, JsonApi};
 use serde_json::{Value, json};
 
 use crate::packages::{HERE, dist, zip_name};
-use crate::template::{functions, template};
+use crate::template::{functions, template, without_document};
 
 const PROVIDER: &str = r#"
 service = "Keys"
@@ -57,7 +57,7 @@ impl World {
             ("LOCAL_ADDRESSES", OsStr::new("127.*, ::1")),
         ];
         let cloud = Ministack::start(&variables).await.unwrap()?;
-        let mut text = fs::read_to_string(dist.join(format!("template-{HERE}.yaml"))).unwrap();
+        let mut text = without_document(&fs::read_to_string(dist.join(format!("template-{HERE}.yaml"))).unwrap());
         for function in functions(&template()) {
             let zip = zip_name(&function.binary);
             let address = cloud.upload(&zip, &fs::read(dist.join(&zip)).unwrap()).await.unwrap();

@@ -6,6 +6,7 @@
 mod access;
 mod cdk;
 mod deployed;
+mod document;
 mod examples;
 mod packages;
 mod parameters;

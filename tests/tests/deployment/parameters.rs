@@ -4,13 +4,14 @@ use std::fs;
 
 use fourstep_test_servers::ministack::Ministack;
 
-use crate::template::path;
+use crate::template::{path, without_document};
 
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let Some(aws) = Ministack::start(&[]).await.unwrap() else { return };
     // The rules are judged before any code is looked for.
-    let text = fs::read_to_string(path("template.yaml")).unwrap().replace("CodeUri: functions/", "CodeUri: s3://dist/");
+    let text = without_document(&fs::read_to_string(path("template.yaml")).unwrap())
+        .replace("CodeUri: functions/", "CodeUri: s3://dist/");
     let template = aws.upload("template.yaml", text.as_bytes()).await.unwrap();
     for (parameters, sentence) in [
         (vec![], "No function is asked for"),

@@ -31,6 +31,19 @@ pub(crate) fn json_of(text: &str) -> Value {
     value_of(&Yaml::load_from_str(text).unwrap()[0])
 }
 
+/// Takes the document of Systems Manager out of a template's text, a kind that ministack does not know: AWS's own is in its
+/// place.
+pub(crate) fn without_document(text: &str) -> String {
+    let cut = |text: &str, from: &str, to: &str, put: &str| {
+        let (before, rest) = text.split_once(from).unwrap();
+        let (_, after) = rest.split_once(to).unwrap();
+        format!("{before}{put}{after}")
+    };
+    let text = cut(text, "  SshDocument:\n", "\n  SshInvocation:\n", "  SshInvocation:\n");
+    let default = ["  SsmDocument:\n", "    Type: String\n    Default: AWS-RunShellScript\n"].concat();
+    cut(&text, "  SsmDocument:\n", "Default: \"\"\n", &default).replace("SshDocument", "SsmDocument")
+}
+
 pub(crate) fn functions(template: &Value) -> Vec<Function> {
     let resources = template["Resources"].as_object().unwrap();
     let functions = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function");

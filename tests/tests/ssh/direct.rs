@@ -59,3 +59,16 @@ async fn over_ssh_a_host_that_nobody_vouched_for_is_refused() {
     let error = world.failing(Step::Set, &token).await;
     assert_error(&error, "Rejected", &["1 of 1 hosts do not accept the key"]);
 }
+
+#[tokio::test]
+async fn what_the_users_shell_prints_when_it_starts_is_passed_over() {
+    let Some(mut world) = world(1).await else { return };
+    let mut pinned = world.secret.current();
+    pinned["KnownHosts"] = world.host(0).known_hosts().into();
+    world.secret.put(&pinned);
+    world.host(0).root("sed -i '/^app:/s,/bin/sh,/bin/bash,' /etc/passwd", b"");
+    world.host(0).user("echo 'echo Welcome; printf \"no end\"' >~app/.bashrc", b"");
+    let token = world.secret.begin();
+    world.run(&token).await.unwrap();
+    world.check_hosts(&token);
+}

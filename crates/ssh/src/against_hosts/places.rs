@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn the_file_is_found_where_sshd_looks_for_it() {
     let options =
-        Options { config: vec!["AuthorizedKeysFile /etc/ssh/keys/%u .ssh/authorized_keys"], ..Options::default() };
+        Options { config: vec!["AuthorizedKeysFile /run/keys/%u .ssh/authorized_keys"], ..Options::default() };
     let Some(host) = Host::start_with(&options) else { return };
     let key = new_key();
-    assert_eq!(failure(&host), "Invalid: the folder `/etc/ssh/keys` is missing, or is not a folder");
-    host.root("install -d -m 755 /etc/ssh/keys", b"");
+    assert_eq!(failure(&host), "Invalid: the folder `/run/keys` is missing, or is not a folder");
+    host.root("install -d -m 755 /run/keys", b"");
     assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
     assert!(host.opens(&text(&key)), "{}", host.log());
-    assert_eq!(host.root("stat -c '%a %U' /etc/ssh/keys/app", b"").stdout, b"600 app\n");
+    assert_eq!(host.root("stat -c '%a %U' /run/keys/app", b"").stdout, b"600 app\n");
 }
 
 #[test]
@@ -134,9 +134,63 @@ fn mode_and_owner_of_the_file_are_kept() {
     let Some(host) = Host::start() else { return };
     host.authorize(b"# mine\n");
     host.root("chmod 640 ~app/.ssh/authorized_keys; chgrp 4242 ~app/.ssh/authorized_keys", b"");
-    host.root("chown root:root ~app/.ssh; chmod 755 ~app/.ssh", b"");
+    // A home that is root's alone, as those of users who may only transfer files: root itself writes the file.
+    host.root("chown root:root ~app ~app/.ssh; chmod 755 ~app ~app/.ssh", b"");
     let key = new_key();
     assert_eq!(follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
     assert_eq!(host.root("stat -c '%a %U %g' ~app/.ssh/authorized_keys", b"").stdout, b"640 app 4242\n");
     assert!(host.opens(&text(&key)));
+}
+
+#[test]
+fn a_folder_of_root_in_the_users_own_home_is_left_to_the_user_who_may_not_change_it() {
+    let Some(host) = Host::start() else { return };
+    host.authorize(b"# mine\n");
+    host.root("chown root:root ~app/.ssh; chmod 755 ~app/.ssh", b"");
+    assert_eq!(failure(&host), "Forbidden: `/home/app/.ssh` may not be read or written");
+    assert_eq!(host.authorized_keys(), b"# mine\n");
+}
+
+#[test]
+fn a_file_that_its_owner_may_only_read_keeps_that_mode() {
+    let Some(hosts) = hosts() else { return };
+    for host in &hosts {
+        host.authorize(b"# mine\n");
+        host.root("chmod 400 ~app/.ssh/authorized_keys", b"");
+        let key = new_key();
+        assert_eq!(follow(host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
+        assert_eq!(host.root("stat -c '%a %U' ~app/.ssh/authorized_keys", b"").stdout, b"400 app\n");
+        assert!(host.opens(&text(&key)), "{}", host.log());
+    }
+}
+
+#[test]
+fn a_home_behind_a_symbolic_link_is_a_home() {
+    let Some(hosts) = hosts() else { return };
+    for host in &hosts {
+        host.root("mv ~app /home/elsewhere && ln -s elsewhere /home/app", b"");
+        let key = new_key();
+        assert_eq!(follow(host, &order(1, Phase::Set, &[(&key, "v1")])).outcome, Outcome::Changed);
+        let look = Order { action: Action::Look, ..order(1, Phase::Set, &[(&key, "v1")]) };
+        let answer = follow(host, &look);
+        assert_eq!((answer.outcome, answer.refusals), (Outcome::Holds, vec![]));
+        assert!(host.opens(&text(&key)), "{}", host.log());
+    }
+}
+
+/// As on NFS with root_squash: the home is closed to root, too.
+#[test]
+fn a_home_that_root_may_not_enter_is_the_users_own_business() {
+    let Some(hosts) = hosts() else { return };
+    for host in &hosts {
+        host.root("chmod 700 ~app", b"");
+        let key = new_key();
+        let order = order(1, Phase::Set, &[(&key, "v1")]);
+        let squashed = "exec setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all sh";
+        assert!(!host.root(squashed, b"ls ~app/.").status.success(), "root is let in");
+        let output = host.root(squashed, order.command().unwrap().as_bytes());
+        let answer = Answer::read(&String::from_utf8(output.stdout).unwrap()).unwrap();
+        assert_eq!(answer.outcome, Outcome::Changed);
+        assert!(host.opens(&text(&key)), "{}", host.log());
+    }
 }

@@ -123,6 +123,14 @@ fn each_setting_is_read_and_refused() {
             good: &[("agent", "Agent"), ("login", "Login")],
             bad: &["none"],
         },
+        Case {
+            tag: None,
+            variable: Some("SSM_DOCUMENT"),
+            look: |group| group.document.clone(),
+            default: "AWS-RunShellScript",
+            good: &[("stack-SshDocument-1A2B", "stack-SshDocument-1A2B")],
+            bad: &["a b", "a\nb"],
+        },
     ];
     hold::<SshSettings>(cases, &["TAGNAME", "TAGVALUE"]);
 }

@@ -10,7 +10,7 @@ use crate::answer::{Answer, Failure};
 use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::secret::KeyPair;
-use crate::session::{Session, on_each};
+use crate::session::{LogIn, Session, on_each};
 use crate::settings::SshSettings;
 
 /// Lists the hosts that the settings name.
@@ -66,11 +66,16 @@ async fn order_one(
     let run = async {
         let mut session = Session::open(host, host.port.unwrap_or(22), pins.of(host), settings).await?;
         for key in keys {
-            if session.log_in(user, Arc::clone(key)).await? {
-                let done = session.run("sh", command).await?;
-                session.close().await;
-                return Ok(done);
+            match session.log_in(user, Arc::clone(key)).await? {
+                LogIn::Opened => {}
+                LogIn::Accepted => return Err(Reply::Failed(Failure::key_is_not_enough())),
+                LogIn::NotAsked => return Err(Reply::Failed(Failure::no_key_asked())),
+                LogIn::Refused => continue,
             }
+            // What the user's shell prints when it starts may end without a newline.
+            let done = session.run("echo; exec sh", command).await?;
+            session.close().await;
+            return Ok(done);
         }
         Err(Reply::Refused)
     };

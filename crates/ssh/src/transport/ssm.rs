@@ -2,7 +2,7 @@
 
 mod without_agent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_ssm::Client;
@@ -87,10 +87,15 @@ impl SystemsManager {
 
     /// Sends an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
     /// reached although they were not among `hosts` are in the answer too.
-    pub(crate) async fn order(&self, command: &str, hosts: &[Host], cx: &Context<'_>) -> Result<Vec<(Host, Reply)>> {
+    pub(crate) async fn order(
+        &self,
+        parameters: &HashMap<String, Vec<String>>,
+        hosts: &[Host],
+        cx: &Context<'_>,
+    ) -> Result<Vec<(Host, Reply)>> {
         let mut commands = Vec::new();
         for batch in batches(cx.settings(), hosts) {
-            commands.push(self.send(command, batch, cx).await?);
+            commands.push(self.send(parameters, batch, cx).await?);
         }
         let mut replies = BTreeMap::new();
         let mut wait = FIRST_WAIT;
@@ -119,16 +124,16 @@ impl SystemsManager {
         Ok(found)
     }
 
-    async fn send(&self, command: &str, batch: Batch, cx: &Context<'_>) -> Result<String> {
+    async fn send(&self, parameters: &HashMap<String, Vec<String>>, batch: Batch, cx: &Context<'_>) -> Result<String> {
         let left = cx.remaining().saturating_sub(TO_NAME_HOSTS).as_secs().max(1);
         // Systems Manager takes no shorter time to reach a host.
         let to_reach = i32::try_from(left.max(30)).unwrap_or(i32::MAX);
         let mut send = self
             .client
             .send_command()
-            .document_name("AWS-RunShellScript")
+            .document_name(&cx.settings::<SshSettings>().document)
             .comment(format!("fourstep {}", cx.token()).chars().take(100).collect::<String>())
-            .parameters("commands", command.lines().map(str::to_owned).collect())
+            .set_parameters(Some(parameters.clone()))
             .parameters("executionTimeout", vec![left.to_string()])
             .timeout_seconds(to_reach)
             .max_concurrency("100%")

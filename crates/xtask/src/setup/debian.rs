@@ -33,6 +33,13 @@ pub(super) const BUSYBOX: Need = Need {
     install: || install(&["busybox"]),
 };
 
+pub(super) const SHELLCHECK: Need = Need {
+    name: "ShellCheck",
+    why: "judges that script",
+    find: || found("/usr/bin/shellcheck"),
+    install: || install(&["shellcheck"]),
+};
+
 fn found(program: &str) -> Option<String> {
     Path::new(program).is_file().then(|| program.to_owned())
 }
