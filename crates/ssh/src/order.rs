@@ -55,6 +55,8 @@ pub(crate) enum Phase {
     Set = 1,
     /// finishSecret, and what repairs hosts afterwards.
     Finish = 2,
+    /// What repairs hosts after the version was given up: no order of its rotation is to come after that.
+    Undo = 3,
 }
 
 impl Generation {
@@ -186,9 +188,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_finish_comes_after_the_set_of_its_rotation_and_before_the_next() {
+    fn what_undoes_a_rotation_comes_after_its_finish_and_that_after_its_set_and_all_before_the_next() {
         let at = |milliseconds| UNIX_EPOCH + Duration::from_millis(milliseconds);
-        let orders = [(5, Phase::Set), (5, Phase::Finish), (6, Phase::Set)];
+        let orders = [(5, Phase::Set), (5, Phase::Finish), (5, Phase::Undo), (6, Phase::Set)];
         let generations = orders.map(|(milliseconds, phase)| Generation::new(at(milliseconds), phase));
         assert!(generations.is_sorted_by(|before, after| before < after), "{generations:?}");
     }

@@ -254,7 +254,11 @@ impl Rotator for Ssh {
             }
         }
         let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
-        let generation = Generation::new(version.created(), Phase::Finish);
+        // A rotation that was given up may have been on the hosts, and its orders may still come.
+        let generation = match cx.newest().await?.filter(|newest| *newest > version.created()) {
+            Some(given_up) => Generation::new(given_up, Phase::Undo),
+            None => Generation::new(version.created(), Phase::Finish),
+        };
         let finished = async {
             let hosts = self.declare(distinct(keys), gone, generation, &pins, cx).await?;
             self.show_refused(keep, version.secret(), &hosts, &pins, cx).await

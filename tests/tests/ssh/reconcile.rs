@@ -65,3 +65,38 @@ async fn hosts_that_are_still_down_are_named() {
     assert_error(&error, "Unavailable", &["1 of 2 hosts gave no answer", "i-0001 (Systems Manager does not hear of"]);
     assert!(world.opens(0, &world.secret.current()));
 }
+
+/// A rotation that was cancelled after setSecret, and one that an operator rolled back: its key is on the hosts.
+#[tokio::test]
+async fn after_a_rotation_that_was_given_up_the_hosts_follow_and_its_late_orders_do_nothing() {
+    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
+    world.rotate().await.unwrap();
+    for rolled_back in [false, true] {
+        let current = world.secret.current();
+        let token = world.secret.begin();
+        world.step(fourstep::Step::Create, &token).await.unwrap();
+        world.step(fourstep::Step::Set, &token).await.unwrap();
+        let given_up = world.secret.labelled(fourstep::AWSPENDING).unwrap();
+        let late = world.nodes[0].last_script().unwrap();
+        assert!(world.opens(0, &given_up));
+        if rolled_back {
+            let event = json!({ "Action": "rollback", "SecretId": SECRET });
+            world.sandbox.invoke(event).await.result.unwrap();
+        } else {
+            world.secret.abandon(&token);
+        }
+        // A schedule does so every hour.
+        for _ in 0..2 {
+            reconcile(&world).await.unwrap();
+        }
+        assert!(world.opens(0, &current) && !world.opens(0, &given_up));
+        let before = world.host(0).authorized_keys();
+        let said = String::from_utf8(world.host(0).root(&late, b"").stdout).unwrap();
+        assert!(said.starts_with("fourstep 1 stale "), "{said}");
+        assert_eq!(world.host(0).authorized_keys(), before);
+
+        let token = world.secret.begin();
+        world.run(&token).await.unwrap();
+        world.check_hosts(&token);
+    }
+}

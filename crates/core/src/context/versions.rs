@@ -1,6 +1,7 @@
 //! What a step reads: versions of its own secret, and of others.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::EngineSettings;
-use crate::store::{AWSCURRENT, LEAKED, UnlabelledVersion};
+use crate::store::{AWSCURRENT, LEAKED, StoredValue, UnlabelledVersion};
 use crate::version::{OtherSecret, Version};
 
 /// How many versions without a label are looked at, youngest first. Older ones were retired by the rotations before, and
@@ -116,15 +117,19 @@ impl Context<'_> {
 
     /// Reads a version by its id. A value never changes, so each is read once in a step.
     pub(crate) async fn version<S: Serialize + DeserializeOwned>(&self, id: &str) -> Result<Option<Arc<Version<S>>>> {
-        let known = self.lock().values.get(id).cloned();
-        let value = match known {
-            Some(value) => Some(value),
-            None => self.store().read(self.secret_id(), id).await?,
-        };
-        let Some(value) = value else { return Ok(None) };
-        let version = Version::parse(id, &value, self.filter())?;
-        self.lock().values.insert(id.to_owned(), value);
-        Ok(Some(version))
+        let Some(value) = self.value(id).await? else { return Ok(None) };
+        Version::parse(id, &value, self.filter()).map(Some)
+    }
+
+    async fn value(&self, id: &str) -> Result<Option<StoredValue>> {
+        if let Some(known) = self.lock().values.get(id) {
+            return Ok(Some(known.clone()));
+        }
+        let value = self.store().read(self.secret_id(), id).await?;
+        if let Some(value) = &value {
+            self.lock().values.insert(id.to_owned(), value.clone());
+        }
+        Ok(value)
     }
 
     /// Reads a version by its id where one of another shape is as good as none.
@@ -163,6 +168,22 @@ impl Context<'_> {
                 Ok(versions)
             }
         }
+    }
+
+    /// Returns when the newest version that a rotation may have brought to the target was made: of those with a label, but for
+    /// one that a rotation is making now, and of those without. One that was given up may have got there, too.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn newest(&self) -> Result<Option<SystemTime>> {
+        let under_way = self.under_way();
+        let labelled = self.description().stages.into_keys().filter(|id| under_way.as_ref() != Some(id));
+        let mut newest = self.unlabelled(1).await?.first().map(|version| version.created);
+        for id in labelled {
+            newest = newest.max(self.value(&id).await?.map(|value| value.created));
+        }
+        Ok(newest)
     }
 
     /// Reads the youngest versions without a label: what abandoned rotations and edits by hand left. Versions of
