@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -5,7 +6,7 @@ use fourstep::accounts::{ServerLookup, Strategies};
 use fourstep_api_key::ApiKeys;
 use fourstep_aws::SdkConfig;
 use fourstep_mysql::Mysql;
-use fourstep_ops::{Action, Reply};
+use fourstep_ops::{Action, Place, Reply};
 use fourstep_postgres::Postgres;
 use fourstep_rds::RdsServers;
 use fourstep_ssh::Ssh;
@@ -247,25 +248,57 @@ fn servers(config: &SdkConfig) -> Arc<dyn ServerLookup> {
 }
 
 fn show(answer: &Value) -> std::io::Result<()> {
-    // Reconcile has nothing to tell beside its outcome.
-    let Ok(Reply { message, next, versions, .. }) = Reply::deserialize(answer) else { return Ok(()) };
+    let places = Vec::<Place>::deserialize(&answer["Places"]).unwrap_or_default();
+    // Reconcile has nothing to tell beside its outcome, and what came of each place.
+    let Ok(Reply { message, next, versions, .. }) = Reply::deserialize(answer) else { return show_places("", &places) };
     output::say(&message)?;
     if let Some(next) = next {
         output::say(&next)?;
     }
     if versions.is_empty() {
-        return Ok(());
+        return show_places("", &places);
     }
     output::table(
         &["version", "labels", "opens the target"],
-        versions.into_iter().map(|tried| {
-            let opens = match tried.opens {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "not tried",
+        versions.iter().map(|tried| {
+            let opens = match (tried.opens, tried.places.is_empty()) {
+                (Some(true), _) => "yes",
+                (Some(false), _) => "no",
+                (None, true) => "not tried",
+                (None, false) => "not known",
             };
             let labels = tried.labels.join(" ");
-            vec![Cell::new(tried.version_id), Cell::new(output::or_dash(Some(&labels))), Cell::new(opens)]
+            vec![Cell::new(&tried.version_id), Cell::new(output::or_dash(Some(&labels))), Cell::new(opens)]
+        }),
+    )?;
+    for tried in &versions {
+        let name = tried.labels.first().unwrap_or(&tried.version_id);
+        show_places(&format!("{name}: "), &tried.places)?;
+    }
+    show_places("", &places)
+}
+
+/// How many places are listed that are as they should be.
+const MOST_GOOD: usize = 20;
+
+/// Shows how many places have which outcome, and then each: first those where something is to be done.
+fn show_places(of: &str, places: &[Place]) -> std::io::Result<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let mut counts = BTreeMap::<_, usize>::new();
+    for place in places {
+        *counts.entry((place.good, place.outcome.as_str())).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|((_, outcome), count)| format!("{count} {outcome}")).collect();
+    output::say(&format!("{of}{}", counts.join(", ")))?;
+    let (good, bad): (Vec<_>, Vec<_>) = places.iter().partition(|place| place.good);
+    let listed = bad.into_iter().chain(good.iter().copied().filter(|_| good.len() <= MOST_GOOD));
+    output::table(
+        &["place", "outcome", "why"],
+        listed.map(|place| {
+            let why = output::or_dash(place.why.as_deref());
+            vec![Cell::new(&place.name), Cell::new(&place.outcome), Cell::new(why)]
         }),
     )
 }

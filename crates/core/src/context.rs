@@ -13,6 +13,7 @@ use crate::context::labels::Labels;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::notes::Notes;
+use crate::place::Place;
 use crate::sensitive::Sensitive;
 use crate::services::Services;
 use crate::settings::{Group, PasswordPolicy, Settings};
@@ -231,6 +232,16 @@ impl<'a> Context<'a> {
     /// Teaches the output filter a value: for secrets that come from elsewhere than a secret's JSON.
     pub fn learn(&self, secret: &Sensitive) {
         self.services.filter.learn(secret);
+    }
+
+    /// Notes what came of each of several places that the credential is for, for the operator who asked. What was noted
+    /// before is replaced.
+    pub fn note_places(&self, places: Vec<Place>) {
+        self.notes.places_are(places);
+    }
+
+    pub(crate) fn take_places(&self) -> Vec<Place> {
+        self.notes.take_places()
     }
 
     /// Lets errors say `instead` where they would repeat a text of another secret.

@@ -175,6 +175,11 @@ impl Error {
         &self.parts.message
     }
 
+    /// Returns what to do next, where that is said.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.parts.next.as_deref()
+    }
+
     /// Returns the step in which it happened.
     #[must_use]
     pub fn step(&self) -> Option<Step> {

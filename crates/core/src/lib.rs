@@ -189,6 +189,7 @@ mod login;
 pub mod memory;
 mod notes;
 pub mod operator;
+mod place;
 mod protocol;
 mod report;
 mod rotation;

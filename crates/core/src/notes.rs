@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::place::Place;
 use crate::slots::Slots;
 
 /// What is known of an invocation so far.
@@ -26,6 +27,8 @@ struct Noted {
     labels: BTreeMap<String, Vec<String>>,
     /// What errors do not repeat, and what they say instead.
     hidden: Vec<(String, String)>,
+    /// What came of each of several places, when they were last asked or changed.
+    places: Vec<Place>,
 }
 
 impl Notes {
@@ -59,6 +62,16 @@ impl Notes {
     pub(crate) fn without_hidden(&self, text: &str) -> String {
         let noted = self.lock();
         noted.hidden.iter().fold(text.to_owned(), |text, (hidden, instead)| text.replace(hidden, instead))
+    }
+
+    /// Notes what came of each of several places. What was noted of them before is forgotten.
+    pub(crate) fn places_are(&self, places: Vec<Place>) {
+        self.lock().places = places;
+    }
+
+    /// Returns what came of each place, and forgets it.
+    pub(crate) fn take_places(&self) -> Vec<Place> {
+        std::mem::take(&mut self.lock().places)
     }
 
     /// Notes how the credentials are rotated. What the target told last holds.

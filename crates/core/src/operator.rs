@@ -36,6 +36,7 @@ use crate::report::{Done, Report};
 use crate::store::AWSCURRENT;
 
 pub use crate::action::Action;
+pub use crate::place::Place;
 
 /// An action, and the secret that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +72,11 @@ pub struct Tried {
     pub version_id: String,
     /// The labels that are on it after the action.
     pub labels: Vec<String>,
-    /// Whether it opens the target. `None`: it was not tried.
+    /// Whether it opens the target. `None`: it was not tried, or some places gave no answer.
     pub opens: Option<bool>,
+    /// What came of each place, where the target is several, as the hosts of a fleet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
 }
 
 impl Reply {
@@ -85,7 +89,8 @@ impl Reply {
         tried: Vec<(String, Option<bool>)>,
     ) -> Self {
         let versions = tried.into_iter();
-        let versions = versions.map(|(id, opens)| Tried { labels: cx.labels_of(&id), version_id: id, opens });
+        let versions =
+            versions.map(|(id, opens)| Tried { labels: cx.labels_of(&id), version_id: id, opens, places: Vec::new() });
         Self { changed, message, next, versions: versions.collect() }
     }
 }
@@ -97,11 +102,13 @@ pub struct Answer {
     pub done: Done,
     /// What is true now. `None` for reconcile, whose outcome says all.
     pub reply: Option<Reply>,
+    /// What the action came to at each place, where the target is several, as the hosts of a fleet.
+    pub places: Vec<Place>,
 }
 
 impl Report<Answer> {
     /// Returns what an operator is answered: an object of `Action`, `Secret` (its name), `Outcome` and `Strategy`, each a
-    /// text, and `DurationMs`; but for reconcile, also what [`Reply`] has.
+    /// text, and `DurationMs`; but for reconcile, also what [`Reply`] has; and `Places`, where the target is several.
     #[must_use]
     pub fn answer(&self, action: &Action) -> Value {
         let answered = self.result.as_ref().ok();
@@ -112,6 +119,9 @@ impl Report<Answer> {
             "Strategy": self.strategy,
             "DurationMs": u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
         });
+        if let Some(places) = answered.map(|answer| &answer.places).filter(|places| !places.is_empty()) {
+            answer["Places"] = json!(places);
+        }
         let reply = json!(answered.and_then(|answer| answer.reply.as_ref()));
         if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), reply) {
             answer.extend(more);

@@ -98,7 +98,7 @@ pub use doctor::Examination;
 pub use doctor::finding::{Finding, Health};
 pub use error::{Error, Reason, Result};
 pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
-pub use fourstep::operator::{Action, Reply, Tried};
+pub use fourstep::operator::{Action, Place, Reply, Tried};
 pub use function_log::FunctionFailure;
 pub use operator::{Connection, Operator};
 pub use printable::printable;

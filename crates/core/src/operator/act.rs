@@ -55,7 +55,7 @@ async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) ->
     let reply = match action {
         Action::Reconcile => {
             let done = reconcile(rotator, cx).await?;
-            return Ok(Performed::Answered(Answer { done, reply: None }));
+            return Ok(Performed::Answered(Answer { done, reply: None, places: cx.take_places() }));
         }
         Action::Diagnose => diagnose(rotator, cx).await?,
         Action::Rollback { version, leaked_anyway } => {
@@ -72,12 +72,12 @@ async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) ->
         Action::Adopt { account, .. } => adopt(rotator, account.as_deref(), cx).await?,
         Action::Reset { .. } => return Err(Error::other("a reset is no action on what works")),
     };
-    Ok(Performed::Answered(answered(action, reply)))
+    Ok(Performed::Answered(Answer { places: cx.take_places(), ..answered(action, reply) }))
 }
 
 fn answered(action: &Action, reply: Reply) -> Answer {
     let outcome = if reply.changed || *action == Action::Diagnose { Outcome::Done } else { Outcome::AlreadyDone };
-    Answer { done: outcome.into(), reply: Some(reply) }
+    Answer { done: outcome.into(), reply: Some(reply), places: Vec::new() }
 }
 
 fn allowed(invocation: &Invocation<'_>, rotation: &impl Rotation, action: &Action) -> Result<()> {

@@ -1,5 +1,7 @@
 //! diagnose: which versions open the target.
 
+use std::collections::BTreeMap;
+
 use crate::argument::argument;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
@@ -13,6 +15,7 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
     let mut tried: Vec<(String, Option<bool>)> = Vec::new();
     let mut works: Option<String> = None;
     let mut unfit = None;
+    let (mut places, mut unclear) = (BTreeMap::new(), None);
     for label in [AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE] {
         let Some(id) = cx.id_of(label).filter(|id| tried.iter().all(|(known, _)| known != id)) else { continue };
         let Some(has_value) = has_value(rotator, &id, cx).await? else {
@@ -24,7 +27,20 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
             tried.push((id, None));
             continue;
         }
-        let opens = match rotator.opens(&id, cx).await {
+        cx.take_places();
+        let opened = rotator.opens(&id, cx).await;
+        let seen = cx.take_places();
+        let is_of_places = !seen.is_empty();
+        places.insert(id.clone(), seen);
+        let opens = match opened {
+            // Of several places, some gave no answer: that is what the operator asks.
+            Err(error) if is_of_places => {
+                if label == AWSCURRENT {
+                    unclear = Some(error);
+                }
+                tried.push((id, None));
+                continue;
+            }
             Err(error) if error.kind() == ErrorKind::Invalid && label != AWSCURRENT => {
                 tracing::warn!(label, message = %error, "a version that cannot be tried is left out");
                 unfit = unfit.or_else(|| cx.under_way().filter(|pending| *pending == id));
@@ -45,7 +61,7 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
         id.and_then(|id| tried.iter().find(|(known, _)| *known == id)).and_then(|(_, opens)| *opens)
     };
     let secret = cx.secret_argument();
-    let (message, next) = match (opens(AWSCURRENT), opens(AWSPENDING), works) {
+    let known = match (opens(AWSCURRENT), opens(AWSPENDING), works) {
         (Some(true), None, _) if unfit.is_some() => (
             "AWSCURRENT opens the target. The value of AWSPENDING is not one that can be tried.".to_owned(),
             Some(format!("Give that version up: fourstep rollback {secret}.")),
@@ -73,5 +89,27 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
             Some("Let fourstep recover try those without a label, too.".to_owned()),
         ),
     };
-    Ok(Reply::new(cx, false, message, next, tried))
+    let at_some = cx.id_of(AWSCURRENT).and_then(|id| places.get(&id)).and_then(|places| {
+        let good = places.iter().filter(|place| place.good).count();
+        (opens(AWSCURRENT) == Some(false) && good > 0).then_some((good, places.len()))
+    });
+    let (message, next) = match (unclear, at_some) {
+        (None, Some((good, of))) => (
+            format!("AWSCURRENT opens the target at {good} of {of} places."),
+            Some(format!(
+                "Look at what came of the others. Once that is put right there: fourstep reconcile {secret}."
+            )),
+        ),
+        (Some(error), _) => (
+            format!("Whether AWSCURRENT opens the target everywhere is not known: {}.", error.message()),
+            error.advice().map(|next| format!("{next}.")),
+        ),
+        (None, None) => known,
+    };
+    let mut reply = Reply::new(cx, false, message, next, tried);
+    for tried in &mut reply.versions {
+        tried.places = places.remove(&tried.version_id).unwrap_or_default();
+    }
+    cx.take_places();
+    Ok(reply)
 }
