@@ -81,8 +81,12 @@ class SshFleet extends Stack {
           conditions: { StringEquals: { [`ssm:resourceTag/${tag.name}`]: tag.value } },
         }),
         new iam.PolicyStatement({
-          actions: ["ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations", "tag:GetResources"],
+          actions: ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations", "ssm:ListCommands"],
           resources: ["*"],
+        }),
+        new iam.PolicyStatement({
+          actions: ["ssm:DeleteParameters", "ssm:GetParametersByPath", "ssm:PutParameter"],
+          resources: [this.formatArn({ service: "ssm", resource: "parameter", resourceName: "fourstep/known-hosts/*" })],
         }),
       ],
     });

@@ -63,8 +63,13 @@ module "ssh_rotation" {
     },
     {
       Effect   = "Allow"
-      Action   = ["ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations", "tag:GetResources"]
+      Action   = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations", "ssm:ListCommands"]
       Resource = ["*"]
+    },
+    {
+      Effect   = "Allow"
+      Action   = ["ssm:DeleteParameters", "ssm:GetParametersByPath", "ssm:PutParameter"]
+      Resource = ["arn:${data.aws_partition.this.partition}:ssm:${local.of_account}:parameter/fourstep/known-hosts/*"]
     },
   ]
 }

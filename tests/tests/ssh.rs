@@ -5,12 +5,16 @@
     reason = "what tests call is a test too, which clippy only sees of their own functions"
 )]
 
+#[path = "ssh/diagnose.rs"]
+mod diagnose;
 #[path = "ssh/direct.rs"]
 mod direct;
 #[path = "ssh/fleet.rs"]
 mod fleet;
 #[path = "ssh/kill.rs"]
 mod kill;
+#[path = "ssh/known_hosts.rs"]
+mod known_hosts;
 #[path = "ssh/logins.rs"]
 mod logins;
 #[path = "ssh/reconcile.rs"]
@@ -23,10 +27,14 @@ mod repaired;
 mod retired;
 #[path = "ssh/rotation.rs"]
 mod rotation;
+#[path = "ssh/stopped.rs"]
+mod stopped;
 #[path = "ssh/trust.rs"]
 mod trust;
 #[path = "ssh/unlisted.rs"]
 mod unlisted;
+#[path = "ssh/users.rs"]
+mod users;
 #[path = "ssh/weaknesses.rs"]
 mod weaknesses;
 #[path = "ssh/world.rs"]

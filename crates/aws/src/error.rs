@@ -25,7 +25,8 @@ enum Meaning {
 /// The exceptions that the operations can give.
 ///
 /// Sources: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>, the Errors section of
-/// each operation there, <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>, and <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>
+/// each operation there, <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>,
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, and <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>
 /// for those of KMS, which Secrets Manager calls on behalf of the function.
 const MEANINGS: &[(&str, Meaning)] = &[
     // "Rate exceeded". The others are the names that AWS services share.
@@ -43,6 +44,9 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("InternalServerError", Meaning::Failed),
     ("ServiceUnavailable", Meaning::Failed),
     ("ServiceUnavailableException", Meaning::Failed),
+    // Of EC2.
+    ("InternalError", Meaning::Failed),
+    ("Unavailable", Meaning::Failed),
     ("RequestTimeout", Meaning::Failed),
     ("RequestTimeoutException", Meaning::Failed),
     // Of KMS: it could not be reached, or did not answer in time.
@@ -53,6 +57,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("AccessDeniedException", Meaning::Denied),
     ("AccessDenied", Meaning::Denied),
     ("NotAuthorized", Meaning::Denied),
+    ("UnauthorizedOperation", Meaning::Denied),
     // The key is disabled, is being deleted, is gone, or may not be used.
     ("DecryptionFailure", Meaning::KeyUnusable),
     ("EncryptionFailure", Meaning::KeyUnusable),
@@ -71,6 +76,8 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("MissingAuthenticationToken", Meaning::CredentialsRefused),
     ("MissingAuthenticationTokenException", Meaning::CredentialsRefused),
     ("SignatureDoesNotMatch", Meaning::CredentialsRefused),
+    ("AuthFailure", Meaning::CredentialsRefused),
+    ("RequestExpired", Meaning::CredentialsRefused),
     ("OptInRequired", Meaning::CredentialsRefused),
     // No such secret. GetSecretValue says so of a version without a value too: see is_missing.
     ("ResourceNotFoundException", Meaning::Missing),

@@ -1,4 +1,4 @@
-//! The one place that says what an error of Systems Manager, of the service of tags and of the SSH library means.
+//! The one place that says what an error of Systems Manager and of the SSH library means.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,7 +12,11 @@ use fourstep::Error;
 pub(crate) enum Operation {
     DescribeInstanceInformation,
     SendCommand,
+    ListCommands,
     ListCommandInvocations,
+    GetParametersByPath,
+    PutParameter,
+    DeleteParameters,
 }
 
 /// Explains what an error means, and what to do. The text of Systems Manager is not passed on: it may repeat parameters.
@@ -31,6 +35,7 @@ where
         "AccessDeniedException" | "AccessDenied" => {
             Error::forbidden(format!("the function may not call ssm:{operation:?}")).next(match operation {
                 Operation::SendCommand => "Allow ssm:SendCommand to the function's role, on the document that SSM_DOCUMENT names (without it, AWS-RunShellScript) and on the hosts",
+                Operation::GetParametersByPath | Operation::PutParameter | Operation::DeleteParameters => "KnownHosts of so many hosts does not fit into the secret, so it is in Parameter Store. Allow ssm:GetParametersByPath, ssm:PutParameter and ssm:DeleteParameters to the function's role on parameter/fourstep/known-hosts/*",
                 _ => "Allow it to the function's role, on all resources",
             })
         }
@@ -68,19 +73,6 @@ where
             Error::invalid(format!("Systems Manager refuses {operation:?} with {code}"))
                 .next("Look at the hosts' tags and ids in the settings")
         }
-    }
-}
-
-/// Explains what an error of the service of tags means. The caller logs it: no rotation fails for that.
-pub(crate) fn classify_tags<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Error {
-    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-        // A policy of the role, the organisation or the VPC end point says no.
-        Some("AccessDeniedException" | "AccessDenied") => {
-            Error::forbidden("the function may not call tag:GetResources")
-                .next("Allow it to the function's role, on all resources")
-        }
-        // It throttles, is in trouble, or does not answer.
-        _ => Error::unavailable("the service of tags gave no answer, also after retries"),
     }
 }
 

@@ -9,10 +9,54 @@ pub(crate) struct Host {
     pub(crate) id: String,
     /// Where SSH finds it.
     pub(crate) address: String,
+    /// The name by which people call it, where one is known and is its alone.
+    pub(crate) name: Option<String>,
+    /// Whose `authorized_keys` a reply is about, where there are several users.
+    pub(crate) user: Option<String>,
     /// The port, if it is known before the host says it.
     pub(crate) port: Option<u16>,
-    /// Whether Systems Manager hears of it.
-    pub(crate) online: bool,
+    /// Whether an order gets to it.
+    pub(crate) presence: Presence,
+}
+
+/// Whether an order gets to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Its agent reports; or it is reached over SSH alone.
+    Online,
+    /// Its agent reported once, and does not now.
+    Silent,
+    /// It runs, and Systems Manager knows no agent on it.
+    WithoutAgent,
+    /// It is stopped.
+    Stopped,
+}
+
+impl Presence {
+    /// Returns why nothing gets to the host.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Self::Online => "its agent gave no answer in time",
+            Self::Silent => "Systems Manager does not hear of its agent",
+            Self::WithoutAgent => "it runs without an agent that Systems Manager knows",
+            Self::Stopped => "it is stopped",
+        }
+    }
+}
+
+impl Host {
+    /// Returns its id, with the user that a reply is about where there are several.
+    pub(crate) fn label(&self) -> String {
+        match &self.user {
+            Some(user) => format!("{} ({user})", self.id),
+            None => self.id.clone(),
+        }
+    }
+
+    /// Returns whether it is to be reached at all.
+    pub(crate) fn is_online(&self) -> bool {
+        self.presence == Presence::Online
+    }
 }
 
 /// What came of one host.

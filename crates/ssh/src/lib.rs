@@ -8,15 +8,23 @@
 //!
 //! ```text
 //! rotator.rs            Ssh: what each step does, and in which order; which hosts are pinned
+//! pins.rs               where pins are: in the secret, or in Parameter Store
 //! transport.rs          which hosts there are, and how an order gets to them
-//!   transport/ssm.rs      by the agents of Systems Manager, as root
-//!     …/without_agent.rs  instances with the tag that no order reaches
+//!   transport/ssm.rs      by the agents of Systems Manager, as root: which hosts there are
+//!     …/parameters.rs     pins that are too many for the secret, in Parameter Store
+//!     …/orders.rs         orders to agents, and their answers
+//!     …/ec2.rs            asks EC2 for instances
+//!     …/instances.rs      instances as EC2 describes them, stopped ones too
 //!   transport/ssh.rs      over SSH, by the user itself
 //! retired.rs            shows that a retired key opens no host any more
 //! notices.rs            what hosts say beside the result: each thing once
 //! tally.rs              judges the replies of all hosts: MAX_UNREACHABLE, MIN_HOSTS, the log, and one error
 //! session.rs            opens a session: a login with a key, at a host that shows a pinned key
+//! each.rs               does something on each host, on some at a time, until the step ends
 //! known_hosts.rs        the host keys that are pinned, in OpenSSH's format
+//! trust.rs              what a host may show: pinned keys, certificates of an authority
+//! host_patterns.rs      whether a line of known_hosts is for a host
+//! worst.rs              what the replies of a host for several users come to
 //! host.rs               a host, and its reply
 //! answer.rs             what the script says of an order, as types
 //! order.rs              what a host is told to do as one command
@@ -27,7 +35,7 @@
 //!   settings/users.rs     the user, and the users that the function's owner allows
 //!   settings/hosts.rs     the hosts, and the hosts that the function's owner allows
 //!   settings/keys.rs      what keys are like
-//! error.rs              what failures of Systems Manager, of tags and of SSH mean (a changed host key: session.rs)
+//! error.rs              what failures of Systems Manager and of SSH mean (a changed host key: session.rs)
 //! ```
 //!
 //! # Example
@@ -69,12 +77,15 @@
 #[cfg(test)]
 mod against_hosts;
 mod answer;
+mod each;
 mod error;
 mod host;
+mod host_patterns;
 mod key;
 mod known_hosts;
 mod notices;
 mod order;
+mod pins;
 mod retired;
 mod rotator;
 mod script;
@@ -83,8 +94,10 @@ mod session;
 mod settings;
 mod tally;
 mod transport;
+mod trust;
+mod worst;
 
 pub use rotator::Ssh;
 pub use script::{DOCUMENT, SCRIPT};
 pub use secret::KeyPair;
-pub use settings::{HostsTag, KeyFormat, KeyType, Proof, SshSettings, TransportChoice};
+pub use settings::{HostNames, HostsTag, KeyFormat, KeyType, MaxUnreachable, Proof, SshSettings, TransportChoice};

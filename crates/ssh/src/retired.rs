@@ -8,14 +8,16 @@ use fourstep_server::AddressSettings;
 use russh::keys::PrivateKey;
 
 use crate::answer::Failure;
+use crate::each::on_each;
 use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
-use crate::session::{LogIn, Session, on_each};
+use crate::session::{LogIn, Session};
+use crate::worst;
 
 /// The keys that are tried on each host.
 pub(crate) struct Trial<'a> {
-    /// The user that they were for.
-    pub(crate) user: &'a str,
+    /// The users that they were for.
+    pub(crate) users: &'a [String],
     /// The keys that must open nothing.
     pub(crate) retired: Vec<Arc<PrivateKey>>,
     /// A key that opens the hosts.
@@ -31,7 +33,11 @@ const TO_SAY_SO: Duration = Duration::from_secs(15);
 /// Tries the retired keys on each host, and returns an error that names the hosts which still accept one. What could not be
 /// asked is logged as unknown: the keys are out of the files already.
 pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &KnownHosts, cx: &Context<'_>) -> Result<()> {
-    let replies = on_each(hosts, |host| async move {
+    let logins = worst::for_each(trial.users, hosts);
+    let replies = on_each(&logins, cx, |host| async move {
+        if !host.is_online() {
+            return Reply::Unreachable(host.presence.why().to_owned());
+        }
         if pins.of(&host).is_empty() {
             return Reply::Unreachable("no key of it is pinned".to_owned());
         }
@@ -44,8 +50,8 @@ pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &Known
     for (host, reply) in replies.await {
         match reply {
             Reply::Refused => refused += 1,
-            Reply::Failed(failure) if failure == Failure::still_opens() => accepting.push(host.id),
-            reply => unknown.push(format!("{} ({})", host.id, why(&reply))),
+            Reply::Failed(failure) if failure == Failure::still_opens() => accepting.push(name(&host)),
+            reply => unknown.push(format!("{} ({})", name(&host), why(&reply))),
         }
     }
     tracing::info!(refused, unknown = unknown.len(), accepting = accepting.len(), "hosts: refuse the retired key");
@@ -59,7 +65,7 @@ pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &Known
         return Ok(());
     }
     let failure = Failure::still_opens();
-    let (count, of) = (accepting.len(), hosts.len());
+    let (count, of) = (accepting.len(), logins.len());
     Err(Error::new(failure.kind, format!("{count} of {of} hosts: {}: {}", failure.what, accepting.join(", ")))
         .next(failure.next))
 }
@@ -68,20 +74,29 @@ pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &Known
 /// alone would add up to a penalty.
 async fn try_on(host: &Host, trial: &Trial<'_>, pins: &KnownHosts, settings: &AddressSettings) -> Result<Reply, Reply> {
     let port = pins.port_of(host).or(host.port).unwrap_or(22);
+    let user = host.user.as_ref().unwrap_or(&trial.users[0]);
     let mut session = Session::open(host, port, pins.of(host), settings).await?;
     for key in &trial.retired {
-        match session.log_in(trial.user, Arc::clone(key)).await? {
+        match session.log_in(user, Arc::clone(key)).await? {
             LogIn::Opened | LogIn::Accepted => return Ok(Reply::Failed(Failure::still_opens())),
             LogIn::NotAsked => return Ok(Reply::Failed(Failure::no_key_asked())),
             LogIn::Refused => {}
         }
     }
-    let reply = match session.log_in(trial.user, Arc::clone(&trial.current)).await? {
+    let reply = match session.log_in(user, Arc::clone(&trial.current)).await? {
         LogIn::Opened | LogIn::Accepted => Reply::Refused,
         _ => Reply::Unreachable("it refuses the key of AWSCURRENT too".to_owned()),
     };
     session.close().await;
     Ok(reply)
+}
+
+/// Returns the host, and the user where there are several.
+fn name(host: &Host) -> String {
+    match &host.user {
+        Some(user) => format!("{user}@{}", host.id),
+        None => host.id.clone(),
+    }
 }
 
 fn why(reply: &Reply) -> String {

@@ -6,21 +6,25 @@ use fourstep::settings::{EngineSettings, Groups, Retire};
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step};
 use fourstep_aws::SdkConfig;
 use fourstep_server::AddressSettings;
+use futures_util::future::try_join_all;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{PrivateKey, PublicKey};
 
 use crate::answer::{Answer, Failure, Note, Outcome};
+use crate::each::on_each;
 use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
 use crate::notices;
 use crate::order::{self, Action, Generation, Order, Phase};
+use crate::pins;
 use crate::retired::{self, Trial};
 use crate::secret::KeyPair;
 use crate::session;
 use crate::settings::{Proof, SshSettings, TransportChoice};
 use crate::tally;
 use crate::transport::Transport;
+use crate::worst;
 
 /// Rotates the key pair of a user on a fleet of hosts.
 #[derive(Debug, Default)]
@@ -41,21 +45,32 @@ impl Ssh {
         Self { transport: Transport::new(configuration) }
     }
 
-    /// Pins the hosts that are not pinned yet, by what they say through Systems Manager's own channel.
+    /// Pins the hosts that are not pinned yet, by what they say through Systems Manager's own channel. Those that are out
+    /// of reach count, whether pinned or not: no key is made that could not get to enough of them.
     async fn pin(&self, known: &mut KnownHosts, hosts: &[Host], cx: &Context<'_>) -> Result<()> {
-        let new: Vec<_> = hosts.iter().filter(|host| known.of(host).is_empty()).cloned().collect();
-        if new.is_empty() {
+        let (here, away): (Vec<_>, Vec<_>) = hosts.iter().cloned().partition(Host::is_online);
+        let new: Vec<_> = here.iter().filter(|host| !is_known(host, known, cx)).cloned().collect();
+        let mut replies = Vec::new();
+        if !new.is_empty() {
+            replies = self.look_at_keys(known, &new, cx).await?;
+        }
+        replies.extend(away.into_iter().map(out_of_reach));
+        if replies.is_empty() {
             return Ok(());
         }
+        tally::judge_some("read the host keys", &replies, here.len() - new.len(), cx)
+    }
+
+    async fn look_at_keys(&self, known: &mut KnownHosts, new: &[Host], cx: &Context<'_>) -> Result<Vec<(Host, Reply)>> {
         if cx.settings::<SshSettings>().transport == TransportChoice::Ssh {
             let names: Vec<_> = new.iter().map(|host| host.id.as_str()).collect();
             return Err(Error::invalid(format!("the secret's KnownHosts has no key of {}", names.join(", "))).next(
                 "Compare the fingerprints with the hosts' own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and store the lines that ssh-keyscan gives in KnownHosts",
             ));
         }
-        let order = new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx)?;
+        let order = new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx);
         // Only of the new ones, though a tag reaches all: the others' answers are not needed.
-        let mut replies = self.transport.order(&order, &new, known, cx).await?;
+        let mut replies = self.order(&order, new, known, cx).await?;
         replies.retain(|(host, _)| new.iter().any(|new| new.id == host.id));
         let needs_pins = cx.settings::<SshSettings>().test == Proof::Login;
         for (host, reply) in &mut replies {
@@ -70,51 +85,50 @@ impl Ssh {
                 }
             }
         }
-        let found = hosts.len() - new.len();
-        tally::judge_some("read the host keys", &replies, found, cx)
+        Ok(replies)
     }
 
     /// Proves that a pair opens each host that it was made for.
     async fn try_on_hosts(&self, pair: &KeyPair, cx: &Context<'_>) -> Result<()> {
+        let private = pair.private(cx.settings())?;
+        if private.is_none() && cx.step() != Step::Test {
+            return Err(Error::rejected("the version of the secret holds no key"));
+        }
         let hosts = self.transport.hosts(cx).await?;
-        let mut known = KnownHosts::read(pair.known_hosts(cx.settings()));
+        let mut known = pins::read(pair, &self.transport, cx).await?;
         // A first value, or one that was stored by hand, has no pins.
-        if !hosts.iter().any(|host| !known.of(host).is_empty()) {
+        if !hosts.iter().any(|host| is_known(host, &known, cx)) {
             self.pin(&mut known, &hosts, cx).await?;
         }
-        let Some(private) = pair.private(cx.settings())? else {
-            if cx.step() == Step::Test {
-                tracing::info!("the secret holds no key yet; the first rotation makes one");
-                return Ok(());
-            }
-            return Err(Error::rejected("the version of the secret holds no key"));
+        let Some(private) = private else {
+            tracing::info!("the secret holds no key yet; the first rotation makes one");
+            return Ok(());
         };
         if cx.settings::<SshSettings>().test == Proof::Agent {
             return self.ask_agents(&private, &hosts, &known, cx).await;
         }
-        let (made_for, joined): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| !known.of(host).is_empty());
+        let (here, away): (Vec<_>, Vec<_>) = hosts.into_iter().partition(Host::is_online);
+        let (made_for, joined): (Vec<_>, Vec<_>) = here.into_iter().partition(|host| is_known(host, &known, cx));
         for host in &joined {
             tracing::warn!(
                 host = host.id,
                 "this host joined after createSecret: finishSecret installs the keys on it, and the next rotation tests it"
             );
         }
-        let user = user(cx)?;
+        let users = users(cx)?;
         let private = &Arc::new(private);
         let forced =
             cx.settings::<SshSettings>().key_options.as_deref().is_some_and(|options| options.contains("command="));
         let known = &known;
-        let replies = session::on_each(&made_for, |host| async move {
+        let logins = worst::for_each(users, &made_for);
+        let replies = on_each(&logins, cx, |host| async move {
             let port = known.port_of(&host).or(host.port).unwrap_or(22);
-            match session::try_key(&host, port, known, user, Arc::clone(private), forced, cx.settings()).await {
-                // setSecret could not give it the key.
-                Reply::Refused if !host.online => Reply::Unreachable(
-                    "Systems Manager does not hear of its agent, and it has not the key yet".to_owned(),
-                ),
-                reply => reply,
-            }
+            let user = host.user.as_ref().unwrap_or(&users[0]);
+            session::try_key(&host, port, known, user, Arc::clone(private), forced, cx.settings()).await
         });
-        tally::judge("log in with the key", &replies.await, None, cx)
+        let mut replies = worst::of_each(replies.await);
+        replies.extend(away.into_iter().map(out_of_reach));
+        tally::judge("log in with the key", &replies, None, cx)
     }
 
     /// Proves through the agents that the files hold the key, and that nothing that can be seen keeps sshd from it.
@@ -126,8 +140,8 @@ impl Ssh {
         cx: &Context<'_>,
     ) -> Result<()> {
         let want = vec![line(private.public_key(), cx)?];
-        let order = Order { want, ..new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx)? };
-        let mut replies = self.transport.order(&order, hosts, pins, cx).await?;
+        let order = Order { want, ..new_order(Action::Look, Generation::new(cx.now(), Phase::Set), cx) };
+        let mut replies = self.order(&order, hosts, pins, cx).await?;
         replies.retain(|(host, _)| hosts.iter().any(|known| known.id == host.id));
         for (_, reply) in &mut replies {
             let Reply::Answer(Answer { outcome: Outcome::Holds, refusals, notes, .. }) = reply else { continue };
@@ -153,9 +167,9 @@ impl Ssh {
         let hosts = self.transport.hosts(cx).await?;
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
-        let order = Order { want, gone, ..new_order(Action::Edit, generation, cx)? };
+        let order = Order { want, gone, ..new_order(Action::Edit, generation, cx) };
         cx.fence().await?;
-        let replies = self.transport.order(&order, &hosts, pins, cx).await?;
+        let replies = self.order(&order, &hosts, pins, cx).await?;
         // Once in a rotation.
         if cx.step() == Step::Set {
             notices::tell(&replies);
@@ -191,8 +205,27 @@ impl Ssh {
             return Ok(());
         }
         let retired = retired.into_iter().map(Arc::new).collect();
-        let trial = Trial { user: user(cx)?, retired, current: Arc::new(current) };
+        let trial = Trial { users: users(cx)?, retired, current: Arc::new(current) };
         retired::show_refused(&trial, hosts, pins, cx).await
+    }
+
+    /// Sends an order to all hosts, for each of the users, and returns the worst of what came of each.
+    async fn order(
+        &self,
+        order: &Order<'_>,
+        hosts: &[Host],
+        pins: &KnownHosts,
+        cx: &Context<'_>,
+    ) -> Result<Vec<(Host, Reply)>> {
+        let users = users(cx)?;
+        let sent = users.iter().map(|user| {
+            let may_be_root = cx.settings::<SshSettings>().names_user(user);
+            let order = Order { user, may_be_root, ..order.clone() };
+            let hosts = if users.len() == 1 { hosts.to_vec() } else { worst::of_user(user, hosts) };
+            async move { self.transport.order(&order, &hosts, pins, cx).await }
+        });
+        let replies = try_join_all(sent.collect::<Vec<_>>()).await?;
+        Ok(worst::of_each(replies.into_iter().flatten().collect()))
     }
 }
 
@@ -206,12 +239,11 @@ impl Rotator for Ssh {
     }
 
     async fn create(&self, current: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<KeyPair> {
-        user(cx)?;
+        users(cx)?;
         // What is wrong with the value is said before anything is made.
         current.public(cx.settings())?;
         let hosts = self.transport.hosts(cx).await?;
-        self.transport.without_agent(&hosts, cx).await;
-        let mut known = KnownHosts::read(current.known_hosts(cx.settings()));
+        let mut known = pins::read(current, &self.transport, cx).await?;
         if cx.settings::<SshSettings>().transport == TransportChoice::Ssm {
             known.keep(&hosts);
         }
@@ -219,7 +251,8 @@ impl Rotator for Ssh {
         let settings = cx.settings::<SshSettings>();
         let comment = order::comment(cx.secret_id(), cx.token());
         let made = key::make(settings.key_type, settings.key_format, comment).await?;
-        Ok(current.next(&made, &known.write(), settings))
+        let known = pins::store(&known, &self.transport, cx).await?;
+        Ok(current.next(&made, &known, settings))
     }
 
     async fn set(&self, pending: &KeyPair, _login: &Login<'_, KeyPair>, cx: &Context<'_>) -> Result<()> {
@@ -232,7 +265,7 @@ impl Rotator for Ssh {
                 keys.push(key);
             }
         }
-        let pins = KnownHosts::read(pending.known_hosts(cx.settings()));
+        let pins = pins::read(pending, &self.transport, cx).await?;
         self.declare(distinct(keys), vec![], Generation::new(generation, Phase::Set), &pins, cx).await.map(|_| ())
     }
 
@@ -253,7 +286,7 @@ impl Rotator for Ssh {
                 gone.extend(public(abandoned.secret()));
             }
         }
-        let pins = KnownHosts::read(version.secret().known_hosts(cx.settings()));
+        let pins = pins::read(version.secret(), &self.transport, cx).await?;
         // A rotation that was given up may have been on the hosts, and its orders may still come.
         let generation = match cx.newest().await?.filter(|newest| *newest > version.created()) {
             Some(given_up) => Generation::new(given_up, Phase::Undo),
@@ -275,18 +308,34 @@ fn public_data(pair: &KeyPair, cx: &Context<'_>) -> Option<KeyData> {
     pair.public(cx.settings()).ok().flatten().map(|key| key.key_data().clone())
 }
 
-/// Returns the user, whom a setting has to name.
-fn user<'a>(cx: &'a Context<'_>) -> Result<&'a str> {
-    cx.settings::<SshSettings>().user.as_deref().ok_or_else(|| {
-        Error::invalid("nothing says whose authorized_keys is rotated")
-            .next("Set the variable USERNAME; or give the secret the tag fourstep:ssh-user, within the variable ALLOWED_SSH_USERS")
-    })
+/// Returns the users, whom a setting has to name.
+fn users<'a>(cx: &'a Context<'_>) -> Result<&'a [String]> {
+    match cx.settings::<SshSettings>().users.as_slice() {
+        [] => Err(Error::invalid("nothing says whose authorized_keys is rotated")
+            .next("Set the variable USERNAME; or give the secret the tag fourstep:ssh-user, within the variable ALLOWED_SSH_USERS")),
+        users => Ok(users),
+    }
 }
 
-/// Returns an order that wants no key and takes none away.
-fn new_order<'a>(action: Action, generation: Generation, cx: &'a Context<'_>) -> Result<Order<'a>> {
-    let (user, may_be_root) = (user(cx)?, cx.settings::<SshSettings>().names_user());
-    Ok(Order { action, user, may_be_root, secret: cx.secret_id(), generation, want: vec![], gone: vec![] })
+/// Returns whether something says how to know a host: over Systems Manager its own key, which it tells by itself together with
+/// its port; over SSH, any line of the owner's.
+fn is_known(host: &Host, known: &KnownHosts, cx: &Context<'_>) -> bool {
+    let trust = known.of(host);
+    match cx.settings::<SshSettings>().transport {
+        TransportChoice::Ssm => !trust.keys.is_empty(),
+        TransportChoice::Ssh => !trust.is_empty(),
+    }
+}
+
+/// Returns a host with the reply that nothing gets to it.
+fn out_of_reach(host: Host) -> (Host, Reply) {
+    let why = host.presence.why().to_owned();
+    (host, Reply::Unreachable(why))
+}
+
+/// Returns an order that wants no key and takes none away, for no user yet.
+fn new_order<'a>(action: Action, generation: Generation, cx: &'a Context<'_>) -> Order<'a> {
+    Order { action, user: "", may_be_root: false, secret: cx.secret_id(), generation, want: vec![], gone: vec![] }
 }
 
 /// Returns the line of a key, marked as this secret's.

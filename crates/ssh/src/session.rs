@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use fourstep::ErrorKind;
 use fourstep_server::{AddressSettings, NoAddress, look_up};
-use futures_util::{StreamExt, stream};
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
 use russh::{ChannelMsg, Disconnect, MethodKind, Preferred};
 use tokio::time::timeout;
 
 use crate::answer::Failure;
 use crate::error::no_session;
 use crate::host::{Host, Reply};
-use crate::known_hosts::{self, KnownHosts};
+use crate::known_hosts::KnownHosts;
+use crate::trust::{self, Trust};
 
 /// The longest time for a host to answer at all, and then for each part of the login.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -27,9 +27,6 @@ const LONGEST_OUTPUT: usize = 16 * 1024;
 /// <https://datatracker.ietf.org/doc/html/draft-ietf-secsh-filexfer-02#section-4>
 const SFTP_HELLO: [u8; 9] = [0, 0, 0, 5, 1, 0, 0, 0, 3];
 const SFTP_VERSION: u8 = 2;
-
-/// How many hosts are logged in to at a time. Each has a session in memory.
-const AT_A_TIME: usize = 16;
 
 /// A session with a host, whose key is a pinned one.
 pub(crate) struct Session {
@@ -59,22 +56,21 @@ pub(crate) struct Done {
 impl Session {
     /// Connects to a host, at an address where a session may go, and checks its key. Any reply that is not a session says
     /// why.
-    pub(crate) async fn open(
-        host: &Host,
-        port: u16,
-        pins: Vec<PublicKey>,
-        settings: &AddressSettings,
-    ) -> Result<Self, Reply> {
+    pub(crate) async fn open(host: &Host, port: u16, trust: Trust, settings: &AddressSettings) -> Result<Self, Reply> {
         let shown = Arc::new(Mutex::new(None));
         let config = client::Config {
-            // The host shows a key of a kind that is pinned.
-            preferred: Preferred { key: Cow::Owned(algorithms(&pins)), ..Preferred::default() },
+            // The host shows a key of a kind that is pinned, or a certificate.
+            preferred: Preferred {
+                key: Cow::Owned(trust.algorithms()),
+                host_key_certificates: Cow::Owned(trust.certified()),
+                ..Preferred::default()
+            },
             inactivity_timeout: Some(ANSWER_LIMIT * 3),
             nodelay: true,
             ..client::Config::default()
         };
-        let pinned = known_hosts::fingerprints(&pins);
-        let handler = Pins { pins, shown: Arc::clone(&shown) };
+        let pinned = trust.fingerprints();
+        let handler = Pins { trust, shown: Arc::clone(&shown) };
         let connect = async {
             // It goes to the addresses that were checked, whatever the name leads to by now.
             let addresses = look_up(&host.address, port, settings).await.map_err(no_address)?;
@@ -210,15 +206,6 @@ pub(crate) async fn try_key(
     attempt.await.unwrap_or_else(|reply| reply)
 }
 
-/// Does something on each host, on a few of them at a time.
-pub(crate) async fn on_each<F: Future<Output = Reply>>(hosts: &[Host], on: impl Fn(Host) -> F) -> Vec<(Host, Reply)> {
-    let replies = hosts.iter().map(|host| {
-        let reply = on(host.clone());
-        async { (host.clone(), reply.await) }
-    });
-    stream::iter(replies.collect::<Vec<_>>()).buffered(AT_A_TIME).collect().await
-}
-
 /// Returns the reply of a host to which no session can go. That its name has no address may pass.
 fn no_address(why: NoAddress) -> Reply {
     match why {
@@ -231,9 +218,9 @@ fn no_address(why: NoAddress) -> Reply {
     }
 }
 
-/// The handler of a connection: it accepts a host that shows a pinned key, and no other.
+/// The handler of a connection: it accepts a host that shows what counts, and no other.
 struct Pins {
-    pins: Vec<PublicKey>,
+    trust: Trust,
     shown: Arc<Mutex<Option<String>>>,
 }
 
@@ -241,25 +228,10 @@ impl client::Handler for Pins {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(known_hosts::fingerprints(std::slice::from_ref(key)));
-        Ok(known_hosts::is_one_of(key, &self.pins))
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(trust::fingerprints(&[shown.public_key()]));
+        Ok(match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.trust.accepts(key),
+            PublicKeyOrCertificate::Certificate(certificate) => self.trust.accepts_certificate(certificate),
+        })
     }
-}
-
-fn algorithms(pins: &[PublicKey]) -> Vec<Algorithm> {
-    let kinds = pins.iter().flat_map(|pin| match pin.algorithm() {
-        Algorithm::Rsa { .. } => {
-            vec![Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, Algorithm::Rsa { hash: Some(HashAlg::Sha256) }]
-        }
-        kind => vec![kind],
-    });
-    let mut algorithms: Vec<Algorithm> = Vec::new();
-    for kind in kinds {
-        if !algorithms.contains(&kind) {
-            algorithms.push(kind);
-        }
-    }
-    algorithms
 }

@@ -9,7 +9,7 @@ use fourstep::{Error, Result};
 
 use crate::order::AWS_DOCUMENT;
 
-pub use hosts::HostsTag;
+pub use hosts::{HostNames, HostsTag, MaxUnreachable};
 pub use keys::{KeyFormat, KeyType};
 
 use hosts::{AllowedTags, HOSTS, HOSTS_TAG};
@@ -19,13 +19,15 @@ use users::{AllowedUsers, USER_TAG};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SshSettings {
-    /// The user whose `authorized_keys` is rotated.
-    pub user: Option<String>,
+    /// The users whose `authorized_keys` are rotated, each on every host.
+    pub users: Vec<String>,
     /// The tags that mark the hosts on which keys are rotated: all of them on each host.
     pub hosts_tags: Vec<HostsTag>,
     /// The hosts on which keys are rotated, in place of a tag or, where [`narrows`](Self::narrows) says so, among those
     /// that have it.
     pub hosts: Vec<String>,
+    /// By which name hosts are in `KnownHosts`, beside their addresses.
+    pub host_names: HostNames,
     /// How keys are installed.
     pub transport: TransportChoice,
     /// What kind of key is made.
@@ -41,7 +43,7 @@ pub struct SshSettings {
     /// How many hosts must carry the tag, for a rotation to go on.
     pub min_hosts: u32,
     /// How many hosts may be out of reach, for a rotation to go on.
-    pub max_unreachable: u32,
+    pub max_unreachable: MaxUnreachable,
     /// How testSecret proves a key.
     pub test: Proof,
     /// The document of Systems Manager by which the script runs.
@@ -55,12 +57,13 @@ pub struct SshSettings {
     /// Where a tag overrides a variable: what the variable says, or what holds without it.
     overridden: Overridden,
     narrows: bool,
-    names_user: bool,
+    /// Those of the users whom the function's owner names, and not by a pattern.
+    named: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Overridden {
-    user: Option<String>,
+    users: Vec<String>,
     hosts_tags: Vec<HostsTag>,
     hosts: Vec<String>,
     transport: TransportChoice,
@@ -76,17 +79,18 @@ impl SshSettings {
 
     /// Returns whether the function's owner names this very user, and not by a pattern. Only then it may be root.
     #[must_use]
-    pub fn names_user(&self) -> bool {
-        self.names_user
+    pub fn names_user(&self, user: &str) -> bool {
+        self.named.iter().any(|named| named == user)
     }
 }
 
 impl Default for SshSettings {
     fn default() -> Self {
         Self {
-            user: None,
+            users: Vec::new(),
             hosts_tags: Vec::new(),
             hosts: Vec::new(),
+            host_names: HostNames::PrivateDns,
             transport: TransportChoice::Ssm,
             key_type: KeyType::Ed25519,
             key_format: KeyFormat::OpenSsh,
@@ -94,7 +98,7 @@ impl Default for SshSettings {
             public_key_field: None,
             key_options: None,
             min_hosts: 1,
-            max_unreachable: 0,
+            max_unreachable: MaxUnreachable::Hosts(0),
             test: Proof::Login,
             document: AWS_DOCUMENT.to_owned(),
             tag_name: None,
@@ -103,7 +107,7 @@ impl Default for SshSettings {
             allowed_hosts_tags: Vec::new(),
             overridden: Overridden::default(),
             narrows: false,
-            names_user: false,
+            named: Vec::new(),
         }
     }
 }
@@ -132,9 +136,9 @@ const TRANSPORT: &str = "fourstep:ssh-transport";
 
 fourstep::settings! { SshSettings, check = hold_to_the_owners_limits;
     "fourstep:ssh-user", "USERNAME",
-        "the name of a Unix user", "none, and SSH needs one",
-        "the user whose authorized_keys is rotated",
-        Within("ALLOWED_SSH_USERS"), Unset, |group, value| choose(&mut group.user, &mut group.overridden.user, users::unix_user(value).map(Some));
+        "the name of a Unix user, or several separated by spaces", "none, and SSH needs one",
+        "the users whose authorized_keys are rotated: the same key for all",
+        Within("ALLOWED_SSH_USERS"), Unset, |group, value| choose(&mut group.users, &mut group.overridden.users, users::unix_users(value));
     "", "ALLOWED_SSH_USERS",
         "names of Unix users, several separated by commas, with * for any characters", "what USERNAME names",
         "the users that a tag may name; root, and any user with uid 0, only where it is named without *",
@@ -151,6 +155,10 @@ fourstep::settings! { SshSettings, check = hold_to_the_owners_limits;
         "names separated by spaces: ids of instances or managed nodes, or host or host:port for SSH_TRANSPORT=ssh", "none",
         "the hosts on which SSH keys are rotated, in place of a tag; as a tag only some of SSH_HOSTS or, where that is not set, some of the hosts with the tag of hosts",
         Within("SSH_HOSTS"), Unset, |group, value| choose(&mut group.hosts, &mut group.overridden.hosts, value.split(' ').map(hosts::host).collect());
+    "fourstep:host-names", "HOST_NAMES",
+        "private-dns, none, or the key of a tag of the hosts", "private-dns",
+        "by which name hosts are in KnownHosts, beside their addresses: EC2's private DNS name, or what a tag of each says",
+        Secret, Unset, |group, value| read::set(&mut group.host_names, HostNames::parse(value));
     "fourstep:ssh-transport", "SSH_TRANSPORT",
         "ssm or ssh", "ssm",
         "whether SSH keys are installed by the agent of Systems Manager, which is root, or over SSH by the user itself; a tag does not turn ssh into ssm",
@@ -200,9 +208,9 @@ fourstep::settings! { SshSettings, check = hold_to_the_owners_limits;
         "how many hosts must carry the tag, for a rotation of SSH keys to go on",
         Owner, Unset, |group, value| read::set(&mut group.min_hosts, read::number(value, 1, u32::MAX));
     "", "MAX_UNREACHABLE",
-        "a number, 0 or more", "0",
-        "how many hosts may be out of reach, for a rotation of SSH keys to go on",
-        Owner, Unset, |group, value| read::set(&mut group.max_unreachable, read::number(value, 0, u32::MAX));
+        "a number, 0 or more, or a percentage of the hosts, as 10%", "0",
+        "how many hosts may be out of reach, stopped ones too, for a rotation of SSH keys to go on",
+        Owner, Unset, |group, value| read::set(&mut group.max_unreachable, MaxUnreachable::parse(value));
     "", "SSH_TEST",
         "login or agent", "login",
         "whether an SSH key is proved by logging in, or by the agent of Systems Manager",
@@ -233,12 +241,14 @@ fn choose<T>(field: &mut T, overridden: &mut T, value: Option<T>) -> Option<()> 
 fn hold_to_the_owners_limits(group: &mut SshSettings, tags: &BTreeMap<String, String>) -> Result<()> {
     hosts_tag_of_variables(group, tags)?;
     let overridden = &group.overridden;
-    if let Some(user) = group.user.as_deref() {
-        let is_owners = !tags.contains_key(USER_TAG) || overridden.user.as_deref() == Some(user);
+    for user in &group.users {
+        let is_owners = !tags.contains_key(USER_TAG) || overridden.users.contains(user);
         if !is_owners {
             group.allowed_users.check(user)?;
         }
-        group.names_user = is_owners || group.allowed_users.name(user);
+        if is_owners || group.allowed_users.name(user) {
+            group.named.push(user.clone());
+        }
     }
     if tags.contains_key(HOSTS_TAG) {
         hosts::check_tags(&group.hosts_tags, &overridden.hosts_tags, &group.allowed_hosts_tags)?;

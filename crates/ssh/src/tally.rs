@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use fourstep::operator::Place;
 use fourstep::{Context, Error, ErrorKind, Result};
 
 use crate::answer::Outcome;
 use crate::host::{Host, Reply};
-use crate::known_hosts::{self, KnownHosts};
+use crate::known_hosts::KnownHosts;
 use crate::settings::SshSettings;
+use crate::trust;
 
 /// Judges what came of all hosts: logs a line for each and a summary, and returns the error that names those that are in
 /// the way, if any are.
@@ -30,15 +32,19 @@ fn judge_with(
     cx: &Context<'_>,
 ) -> Result<()> {
     let mut tally = Tally { good: others, ..Tally::default() };
+    let mut places = Vec::new();
     for (host, reply) in replies {
         let changed = pins.and_then(|pins| changed(host, reply, pins));
         let reply = changed.as_ref().unwrap_or(reply);
         tally.add(host, reply);
         log(host, reply);
+        places.push(place(host, reply));
     }
+    places.sort_by(|one, other| one.name.cmp(&other.name));
+    cx.note_places(places);
     let [good, unreachable, refused] = [tally.good, tally.unreachable.len(), tally.wrong.len()];
     tracing::info!(hosts = replies.len(), good, unreachable, refused, "hosts: {doing}");
-    tally.verdict(doing, replies.len(), cx)
+    tally.verdict(doing, replies.len() + others, cx)
 }
 
 /// What to do for a host key that changed.
@@ -54,7 +60,7 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, host: &Host, reply: &Reply) {
-        let id = &host.id;
+        let id = &host.label();
         let mut wrong = |kind, what: String, next| self.wrong.push((kind, format!("{id}: {what}"), next));
         match reply {
             Reply::Opened => self.good += 1,
@@ -80,7 +86,8 @@ impl Tally {
     }
 
     fn verdict(self, doing: &str, of: usize, cx: &Context<'_>) -> Result<()> {
-        let most = cx.settings::<SshSettings>().max_unreachable as usize;
+        let allowed = cx.settings::<SshSettings>().max_unreachable;
+        let most = allowed.of(of);
         if let Some((kind, _, next)) = self.wrong.iter().max_by_key(|(kind, ..)| severity(*kind)) {
             let whats: Vec<_> = self.wrong.iter().map(|(_, what, _)| what.as_str()).collect();
             let error =
@@ -98,11 +105,12 @@ impl Tally {
         if self.unreachable.len() > most {
             let names: Vec<_> = self.unreachable.iter().map(String::as_str).collect();
             let error = Error::unavailable(format!(
-                "{doing}: {} of {of} hosts gave no answer, and MAX_UNREACHABLE allows {most}: {}",
+                "{doing}: {} of {of} hosts gave no answer, and MAX_UNREACHABLE allows {}: {}",
                 names.len(),
+                allowed.display(most),
                 named(&names)
             ))
-            .next("Bring them back, take them out of the fleet, or raise MAX_UNREACHABLE; Secrets Manager tries the rotation again by itself");
+            .next("Start them or their agents; take the tag of hosts away from those that are no hosts of this secret any more; or let MAX_UNREACHABLE, a number or a percentage such as 10%, allow for them. Secrets Manager tries the rotation again by itself");
             // Where the time was spent on waiting, too little is left for an attempt worth the name.
             return Err(if cx.remaining() < TO_TRY_AGAIN { error.retried() } else { error });
         }
@@ -131,42 +139,52 @@ fn severity(kind: ErrorKind) -> u8 {
 /// Returns a reply in place of this one where what a host says of its own keys differs from what is pinned for it.
 fn changed(host: &Host, reply: &Reply, pins: &KnownHosts) -> Option<Reply> {
     let Reply::Answer(answer) = reply else { return None };
-    let pinned = pins.of(host);
-    // A host shows one of its keys: it is the same host while one of them is pinned.
-    let same = answer.host_keys.iter().any(|key| known_hosts::is_one_of(key, &pinned));
-    (!pinned.is_empty() && !answer.host_keys.is_empty() && !same).then(|| Reply::HostKeyChanged {
-        shown: known_hosts::fingerprints(&answer.host_keys),
-        pinned: known_hosts::fingerprints(&pinned),
-    })
+    let trust = pins.of(host);
+    // A host shows one of its keys: it is the same host while one of them is pinned. An authority signs new ones, too.
+    let same = !trust.authorities.is_empty() || answer.host_keys.iter().any(|key| trust.accepts(key));
+    (!trust.is_empty() && !answer.host_keys.is_empty() && !same)
+        .then(|| Reply::HostKeyChanged { shown: trust::fingerprints(&answer.host_keys), pinned: trust.fingerprints() })
+}
+
+/// Returns what an operator is told of a host.
+fn place(host: &Host, reply: &Reply) -> Place {
+    let (good, outcome, why) = match reply {
+        Reply::Opened => (true, "logged in", None),
+        Reply::Unreachable(why) => (false, "unreachable", Some(why.clone())),
+        Reply::Refused => (false, "refused", None),
+        Reply::HostKeyChanged { shown, pinned } => {
+            (false, "host key changed", Some(format!("it shows {shown}, and {pinned} is pinned")))
+        }
+        Reply::Failed(failure) => (false, "failed", Some(failure.what.clone())),
+        Reply::Answer(answer) => match &answer.outcome {
+            Outcome::Changed => (true, "installed", None),
+            Outcome::Same => (true, "already there", None),
+            Outcome::Holds => (true, "holds the key", None),
+            Outcome::Lacks => (false, "lacks the key", None),
+            Outcome::Stale => (false, "has a newer order", None),
+            Outcome::Failed(failure) => (false, "failed", Some(failure.what.clone())),
+        },
+    };
+    Place { name: host.label(), good, outcome: outcome.to_owned(), why }
 }
 
 fn log(host: &Host, reply: &Reply) {
-    let (id, address) = (host.id.as_str(), host.address.as_str());
+    let Place { name, outcome: result, why, .. } = place(host, reply);
+    let (host, address) = (name, host.address.as_str());
     match reply {
-        Reply::Opened => tracing::info!(host = id, address, result = "logged in", "host"),
-        Reply::Unreachable(why) => tracing::warn!(host = id, address, result = "unreachable", why, "host"),
-        Reply::Refused => tracing::warn!(host = id, address, result = "refused", "host"),
         Reply::HostKeyChanged { shown, pinned } => {
-            tracing::error!(host = id, address, result = "host key changed", shown, pinned, "host");
+            tracing::error!(host, address, result, shown, pinned, "host");
         }
-        Reply::Failed(failure) => {
-            tracing::error!(host = id, address, result = "failed", why = failure.what, "host");
+        Reply::Failed(_) => tracing::error!(host, address, result, why, "host"),
+        Reply::Unreachable(_) | Reply::Refused => tracing::warn!(host, address, result, why, "host"),
+        Reply::Opened => tracing::info!(host, address, result, "host"),
+        Reply::Answer(answer) if matches!(answer.outcome, Outcome::Failed(_)) => {
+            tracing::error!(host, address, result, why, "host");
         }
         Reply::Answer(answer) => {
-            let result = match &answer.outcome {
-                Outcome::Changed => "installed",
-                Outcome::Same => "already there",
-                Outcome::Holds => "holds the key",
-                Outcome::Lacks => "lacks the key",
-                Outcome::Stale => "has a newer order",
-                Outcome::Failed(failure) => {
-                    tracing::error!(host = id, address, result = "failed", why = failure.what, "host");
-                    return;
-                }
-            };
-            tracing::info!(host = id, address, result, "host");
+            tracing::info!(host, address, result, "host");
             for why in &answer.refusals {
-                tracing::warn!(host = id, address, result = "sshd will refuse the key", why, "host");
+                tracing::warn!(host, address, result = "sshd will refuse the key", why, "host");
             }
         }
     }

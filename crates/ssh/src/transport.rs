@@ -14,6 +14,8 @@ use crate::order::Order;
 use crate::settings::{SshSettings, TransportChoice};
 use crate::transport::ssm::SystemsManager;
 
+pub(crate) use ssm::pins_path;
+
 /// The ways to the hosts. The client of Systems Manager is made when a secret first needs it.
 #[derive(Debug, Default)]
 pub(crate) struct Transport {
@@ -36,31 +38,22 @@ impl Transport {
         if count >= least {
             return Ok(hosts);
         }
-        let without_agent = match self.without_agent(&hosts, cx).await {
-            ids if ids.is_empty() => String::new(),
-            ids => format!("; {} with the tag have no agent: {}", ids.len(), ids.join(", ")),
-        };
-        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}{without_agent}"))
-            .next("Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts in Fleet Manager: only those with an agent are found; or lower MIN_HOSTS"))
+        Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}")).next(
+            "Compare the tag in TAGNAME and TAGVALUE, or fourstep:hosts-tag, with the hosts' own; or lower MIN_HOSTS",
+        ))
     }
 
-    /// Logs the instances that bear the tag and have no agent, and returns their ids. They hold no key of the secret, so
-    /// none of them keeps a rotation from going on; nor does a failure to look.
-    pub(crate) async fn without_agent(&self, hosts: &[Host], cx: &Context<'_>) -> Vec<String> {
-        if cx.settings::<SshSettings>().transport == TransportChoice::Ssh {
-            return Vec::new();
+    /// Adds the pins of the secret that are in Parameter Store, to what the secret itself has.
+    pub(crate) async fn add_pins(&self, known: &mut KnownHosts, cx: &Context<'_>) -> Result<()> {
+        for text in self.systems_manager().await.read_pins(cx).await?.into_values() {
+            known.add(&text);
         }
-        let ids = self.systems_manager().await.without_agent(hosts, cx.settings()).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "instances with the tag and without an agent cannot be looked for");
-            Vec::new()
-        });
-        for id in &ids {
-            tracing::warn!(
-                host = id,
-                "this instance has the tag and no agent of Systems Manager: it gets no key. Install the agent, or take the tag away; if it was terminated, nothing is to be done"
-            );
-        }
-        ids
+        Ok(())
+    }
+
+    /// Makes the pins of the secret that are in Parameter Store those of `known`.
+    pub(crate) async fn store_pins(&self, known: &KnownHosts, cx: &Context<'_>) -> Result<()> {
+        self.systems_manager().await.write_pins(known, cx).await
     }
 
     /// Sends an order to all hosts, and returns what came of each. Over SSH, each is logged in to with a version that it

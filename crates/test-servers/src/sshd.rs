@@ -18,7 +18,7 @@ use crate::tools::skip;
 pub use files::USER;
 
 use address::{free_port, next_address};
-use files::{USER_ID, make_host_key, write_files};
+use files::{USER_ID, make_host_keys, write_files};
 
 /// How a host is to be.
 #[derive(Clone, Debug, Default)]
@@ -228,10 +228,12 @@ impl Host {
     pub fn change_host_key(&self) {
         self.stop();
         let folder = self.directory.join("etc/ssh");
-        for name in ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"] {
-            fs::remove_file(folder.join(name)).expect("the directory is ours");
+        for kind in ["ed25519", "ecdsa"] {
+            for end in ["", ".pub"] {
+                fs::remove_file(folder.join(format!("ssh_host_{kind}_key{end}"))).expect("the directory is ours");
+            }
         }
-        make_host_key(&folder);
+        make_host_keys(&folder);
         self.resume();
     }
 

@@ -1,5 +1,5 @@
-//! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders. The
-//! service that knows what has a tag is at the same end point.
+//! Systems Manager over HTTP on 127.0.0.1: the operations by which a function finds hosts and gives them orders. EC2, which
+//! knows the state of instances, is at the same end point.
 //!
 //! It speaks JSON 1.1 as the service does. Its agents run the commands for real, as root, each on a [`Host`](crate::sshd::Host) of its own.
 //! On top it has what goes wrong with fleets: agents that are down, slow or deaf, commands that arrive twice or late, and
@@ -7,11 +7,15 @@
 
 mod agent;
 mod document;
+mod ec2;
+mod parameters;
+mod simulated;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -38,7 +42,10 @@ pub struct SystemsManager {
 struct Shared {
     nodes: Mutex<Vec<Arc<Node>>>,
     documents: Mutex<BTreeMap<String, Value>>,
-    without_agent: Mutex<Vec<String>>,
+    instances: Mutex<Vec<(String, &'static str)>>,
+    parameters: Mutex<BTreeMap<String, String>>,
+    /// When parameters were written in the last second.
+    writes: Mutex<Vec<Instant>>,
     commands: Mutex<Vec<Command>>,
     calls: Mutex<Vec<String>>,
     refusals: Mutex<BTreeMap<String, (u16, String)>>,
@@ -68,7 +75,9 @@ impl SystemsManager {
         let shared = Arc::new(Shared {
             nodes: Mutex::default(),
             documents: Mutex::default(),
-            without_agent: Mutex::default(),
+            instances: Mutex::default(),
+            parameters: Mutex::default(),
+            writes: Mutex::default(),
             commands: Mutex::default(),
             calls: Mutex::default(),
             refusals: Mutex::default(),
@@ -79,7 +88,7 @@ impl SystemsManager {
         Ok(Self { url, shared })
     }
 
-    /// Returns the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API`.
+    /// Returns the end point, for `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_EC2`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -90,7 +99,7 @@ impl SystemsManager {
     pub fn found_by(&self, function: Sandbox) -> Sandbox {
         function
             .variable("AWS_ENDPOINT_URL_SSM", self.url())
-            .variable("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", self.url())
+            .variable("AWS_ENDPOINT_URL_EC2", self.url())
             .variable("USERNAME", USER)
             .variable("TAGNAME", TAG.0)
             .variable("TAGVALUE", TAG.1)
@@ -103,9 +112,9 @@ impl SystemsManager {
         node
     }
 
-    /// Adds an instance with the tag [`TAG`] and without an agent.
-    pub fn add_without_agent(&self, id: &str) {
-        lock(&self.shared.without_agent).push(id.to_owned());
+    /// Adds an instance with the tag [`TAG`] and without an agent, in a state of EC2's, as `running` or `terminated`.
+    pub fn add_without_agent(&self, id: &str, state: &'static str) {
+        lock(&self.shared.instances).push((id.to_owned(), state));
     }
 
     /// Adds a document beside AWS's own: its content, as `CreateDocument` takes it.
@@ -116,6 +125,12 @@ impl SystemsManager {
     /// Removes a host from the fleet.
     pub fn remove(&self, id: &str) {
         lock(&self.shared.nodes).retain(|node| node.id() != id);
+    }
+
+    /// Returns what is in Parameter Store, by its name.
+    #[must_use]
+    pub fn stored_parameters(&self) -> BTreeMap<String, String> {
+        lock(&self.shared.parameters).clone()
     }
 
     /// Refuses every call of an operation, with a status and the name of an error. `None`: no more.
@@ -151,7 +166,8 @@ impl SystemsManager {
 }
 
 impl Shared {
-    async fn perform(&self, operation: &str, input: &Value) -> Result<Value, (u16, String)> {
+    /// Notes a call, and refuses it where that is asked for.
+    fn begin(&self, operation: &str) -> Result<(), (u16, String)> {
         let number = {
             let mut calls = lock(&self.calls);
             calls.push(operation.to_owned());
@@ -161,14 +177,19 @@ impl Shared {
         if let Some(hook) = hook {
             hook(operation, number);
         }
-        if let Some(refusal) = lock(&self.refusals).get(operation) {
-            return Err(refusal.clone());
-        }
+        lock(&self.refusals).get(operation).map_or(Ok(()), |refusal| Err(refusal.clone()))
+    }
+
+    async fn perform(&self, operation: &str, input: &Value) -> Result<Value, (u16, String)> {
+        self.begin(operation)?;
         match operation {
             "DescribeInstanceInformation" => self.describe(input),
             "SendCommand" => self.send(input),
+            "PutParameter" => self.put_parameter(input),
+            "GetParametersByPath" => Ok(self.parameters_by_path(input)),
+            "DeleteParameters" => Ok(self.delete_parameters(input)),
+            "ListCommands" => self.count(input),
             "ListCommandInvocations" => self.list(input),
-            "GetResources" => Ok(self.tagged(input)),
             _ => Err((400, "UnknownOperationException".to_owned())),
         }
     }
@@ -176,7 +197,7 @@ impl Shared {
     fn describe(&self, input: &Value) -> Result<Value, (u16, String)> {
         let filters = input["Filters"].as_array().cloned().unwrap_or_default();
         let nodes = self.matching(&filters);
-        let information: Vec<_> = nodes.iter().map(|node| node.information()).collect();
+        let information: Vec<_> = nodes.iter().filter_map(|node| node.information()).collect();
         page("InstanceInformationList", &information, input)
     }
 
@@ -212,37 +233,31 @@ impl Shared {
         document::script(&document, &input["Parameters"]).ok_or((400, "InvalidParameters".to_owned()))
     }
 
+    fn count(&self, input: &Value) -> Result<Value, (u16, String)> {
+        let commands = lock(&self.commands);
+        let command = commands.iter().find(|command| input["CommandId"] == command.id.as_str());
+        let command = command.ok_or((400, "InvalidCommandId".to_owned()))?;
+        let completed = command.invocations.iter().filter(|invocation| invocation.is_over()).count();
+        let counts =
+            json!({ "CommandId": command.id, "TargetCount": command.invocations.len(), "CompletedCount": completed });
+        Ok(json!({ "Commands": [counts] }))
+    }
+
     fn list(&self, input: &Value) -> Result<Value, (u16, String)> {
         let commands = lock(&self.commands);
         let command = commands.iter().find(|command| input["CommandId"] == command.id.as_str());
         let command = command.ok_or((400, "InvalidCommandId".to_owned()))?;
+        let id = input["InstanceId"].as_str();
+        let of = |invocation: &&Arc<Invocation>| id.is_none_or(|id| invocation.node() == id);
         let invocations: Vec<_> =
-            command.invocations.iter().map(|invocation| invocation.describe(&command.id)).collect();
+            command.invocations.iter().filter(of).map(|invocation| invocation.describe(&command.id)).collect();
         page("CommandInvocations", &invocations, input)
-    }
-
-    /// Lists what has the tag, whether or not there is an agent on it.
-    fn tagged(&self, input: &Value) -> Value {
-        let mut filters = input["TagFilters"].as_array().cloned().unwrap_or_default();
-        for filter in &mut filters {
-            filter["Key"] = format!("tag:{}", filter["Key"].as_str().unwrap_or_default()).into();
-        }
-        let mut ids: Vec<_> = self.matching(&filters).iter().map(|node| node.id().to_owned()).collect();
-        if filters.iter().all(has_tag) {
-            ids.extend(lock(&self.without_agent).iter().cloned());
-        }
-        let arn = |id: String| match id.starts_with("mi-") {
-            true => format!("arn:aws:ssm:eu-west-1:123456789012:managed-instance/{id}"),
-            false => format!("arn:aws:ec2:eu-west-1:123456789012:instance/{id}"),
-        };
-        let found: Vec<_> = ids.into_iter().map(|id| json!({ "ResourceARN": arn(id), "Tags": [] })).collect();
-        json!({ "PaginationToken": "", "ResourceTagMappingList": found })
     }
 
     /// Returns the nodes that all filters let pass.
     fn matching(&self, filters: &[Value]) -> Vec<Arc<Node>> {
         let passes = |node: &Node, filter: &Value| match filter["Key"].as_str().unwrap_or_default() {
-            "InstanceIds" => values(filter).any(|id| id == node.id()),
+            "InstanceIds" | "instance-id" => values(filter).any(|id| id == node.id()),
             _ => has_tag(filter),
         };
         let nodes = lock(&self.nodes).clone();
@@ -275,14 +290,18 @@ fn page(name: &str, all: &[Value], input: &Value) -> Result<Value, (u16, String)
 }
 
 async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let target = header("x-amz-target");
+    if target.is_empty() {
+        actions::record(header("authorization"), "ec2", "DescribeInstances");
+        let (status, body) = shared.describe_instances(&String::from_utf8_lossy(&body));
+        return (status, [("content-type", "text/xml;charset=UTF-8")], body).into_response();
+    }
     let (service, operation) = match target.split_once('.') {
         Some(("AmazonSSM", operation)) => ("ssm", operation),
-        Some(("ResourceGroupsTaggingAPI_20170126", operation)) => ("tag", operation),
         _ => ("", ""),
     };
-    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    actions::record(authorization, service, operation);
+    actions::record(header("authorization"), service, operation);
     let input = serde_json::from_slice(&body).unwrap_or_default();
     let (status, body) = match shared.perform(operation, &input).await {
         Ok(answer) => (200, answer),

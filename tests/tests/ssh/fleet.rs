@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use fourstep::Step;
 use fourstep_test_servers::sshd::Host;
 
-use crate::world::{World, empty};
+use crate::world::{World, assert_error, empty};
 
 /// The least memory that a function can be given.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
@@ -31,6 +32,13 @@ async fn two_hundred_hosts_rotate_within_the_memory_budget() {
     println!("200 hosts started in {:.1} s", started.elapsed().as_secs_f64());
     let started = Instant::now();
     world.rotate().await.unwrap();
+    // The answers of 200 hosts are four pages. Each of the three commands is read once, and what is open then once more.
+    let read = world.ssm.calls().iter().filter(|call| *call == "ListCommandInvocations").count();
+    println!(
+        "read {read} times, counted {} times",
+        world.ssm.calls().iter().filter(|call| *call == "ListCommands").count()
+    );
+    assert!(read <= 3 * 2 * 4, "{read}");
     let usage = world.sandbox.usage().unwrap();
     println!(
         "200 hosts: {:.1} s, CPU {:?}, peak memory {} KiB",
@@ -45,4 +53,42 @@ async fn two_hundred_hosts_rotate_within_the_memory_budget() {
         400,
         "in test and in finish"
     );
+}
+
+/// A host whose sshd takes a connection and says nothing, until this is dropped: it could not be ended otherwise.
+struct Frozen<'a>(&'a Host);
+
+impl<'a> Frozen<'a> {
+    fn new(host: &'a Host) -> Self {
+        assert!(host.root("kill -STOP $(cat /run/sshd.pid)", b"").status.success());
+        Self(host)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.root("kill -CONT $(cat /run/sshd.pid)", b"");
+    }
+}
+
+#[tokio::test]
+async fn hosts_that_say_nothing_keep_no_other_waiting_and_are_named_before_the_step_ends() {
+    let Some(mut world) = World::start(18, &empty(), &[("TIMEOUT", "15")]).await else { return };
+    world.rotate().await.unwrap();
+    let token = world.secret.begin();
+    world.step(Step::Create, &token).await.unwrap();
+    world.step(Step::Set, &token).await.unwrap();
+    let logged_in = |world: &World| {
+        let output = world.sandbox.output().unwrap();
+        output.lines().filter(|line| line.contains("i-0017") && line.contains("logged in")).count()
+    };
+    let before = logged_in(&world);
+    let frozen: Vec<_> = (0..17).map(|number| Frozen::new(world.host(number))).collect();
+    let error = world.step(Step::Test, &token).await.unwrap_err();
+    drop(frozen);
+    // One after the other, they would take longer than the step has.
+    assert_error(&error, "Unavailable", &["17 of 18 hosts gave no answer", "i-0000 (", "and 7 more"]);
+    assert_eq!(logged_in(&world), before + 1, "the last one was not kept waiting by those before it");
+    world.run(&token).await.unwrap();
+    world.check_hosts(&token);
 }

@@ -123,36 +123,3 @@ async fn a_host_that_refuses_the_key_fails_the_test_by_name() {
     world.run(&token).await.unwrap();
     world.check_hosts(&token);
 }
-
-#[tokio::test]
-async fn an_instance_with_the_tag_and_without_an_agent_is_told() {
-    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
-    world.ssm.add_without_agent("i-lonely");
-    world.rotate().await.unwrap();
-    let told = |world: &World| {
-        let output = world.sandbox.output().unwrap();
-        output.lines().filter(|line| line.contains("has the tag and no agent")).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let lines = told(&world);
-    assert!(lines.len() == 1 && lines[0].contains("i-lonely") && lines[0].contains("WARN"), "{lines:?}");
-
-    // The permission is new: a role without it rotates as before.
-    world.ssm.refuse("GetResources", Some((400, "AccessDeniedException")));
-    world.rotate().await.unwrap();
-    assert_eq!(told(&world).len(), 1);
-    assert!(world.sandbox.output().unwrap().contains("the function may not call tag:GetResources"));
-    assert!(world.opens(0, &world.secret.current()));
-}
-
-#[tokio::test]
-async fn with_too_few_hosts_the_error_names_those_without_an_agent() {
-    let Some(mut world) = World::start(1, &empty(), &[("MIN_HOSTS", "3")]).await else { return };
-    world.ssm.add_without_agent("i-lonely");
-    world.ssm.add_without_agent("mi-lonely");
-    let error = world.rotate().await.unwrap_err();
-    assert_error(
-        &error,
-        "Invalid",
-        &["1 hosts are found, and MIN_HOSTS asks for 3; 2 with the tag have no agent: i-lonely, mi-lonely"],
-    );
-}

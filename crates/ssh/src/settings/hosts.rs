@@ -12,6 +12,65 @@ pub struct HostsTag {
     pub value: String,
 }
 
+/// By which name a host is known to those who log in, beside its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HostNames {
+    /// Its name in the VPC's own DNS, as EC2 tells it.
+    #[default]
+    PrivateDns,
+    /// What the instance's tag with this key says.
+    Tag(String),
+    /// By no name.
+    None,
+}
+
+impl HostNames {
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        Some(match value {
+            "private-dns" => Self::PrivateDns,
+            "none" => Self::None,
+            key => Self::Tag(read::text(key, 128)?),
+        })
+    }
+}
+
+/// How many hosts may be out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaxUnreachable {
+    /// So many hosts.
+    Hosts(u32),
+    /// So many of a hundred hosts, rounded down.
+    Percent(u8),
+}
+
+impl MaxUnreachable {
+    /// Reads a number, or one of 0 to 100 with `%`.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        match value.strip_suffix('%') {
+            Some(percent) => {
+                read::number(percent, 0, 100).and_then(|percent| u8::try_from(percent).ok()).map(Self::Percent)
+            }
+            None => read::number(value, 0, u32::MAX).map(Self::Hosts),
+        }
+    }
+
+    /// Returns how many of so many hosts may be out of reach.
+    pub(crate) fn of(self, hosts: usize) -> usize {
+        match self {
+            Self::Hosts(count) => count as usize,
+            Self::Percent(percent) => hosts * usize::from(percent) / 100,
+        }
+    }
+
+    /// Returns what the setting says, with how many that are where it is a percentage.
+    pub(crate) fn display(self, hosts: usize) -> String {
+        match self {
+            Self::Hosts(count) => count.to_string(),
+            Self::Percent(percent) => format!("{percent}%, which is {hosts}"),
+        }
+    }
+}
+
 /// Tags of hosts, all of which a secret's tag has to name at least: with further ones it reaches fewer hosts.
 pub(super) type AllowedTags = Vec<(String, Patterns)>;
 

@@ -8,10 +8,20 @@ fn each_setting_is_read_and_refused() {
         Case {
             tag: Some("fourstep:ssh-user"),
             variable: Some("USERNAME"),
-            look: |group| group.user.clone().unwrap_or_default(),
+            look: |group| group.users.join(","),
             default: "",
             good: &[("ec2-user", "ec2-user"), ("Jo.Doe@corp", "Jo.Doe@corp")],
-            bad: &["a b", "../root", "-x", "a;b", "$HOME", "a23456789012345678901234567890123"],
+            bad: &[
+                "a  b",
+                "a a",
+                " a",
+                "a ../root",
+                "../root",
+                "-x",
+                "a;b",
+                "$HOME",
+                "a23456789012345678901234567890123",
+            ],
         },
         Case {
             tag: None,
@@ -47,6 +57,14 @@ fn each_setting_is_read_and_refused() {
             default: "",
             good: &[("i-0abc mi-0def", "i-0abc,mi-0def"), ("[::1]:22 web.internal:2222", "[::1]:22,web.internal:2222")],
             bad: &["a;b", "a  b", "$HOME"],
+        },
+        Case {
+            tag: Some("fourstep:host-names"),
+            variable: Some("HOST_NAMES"),
+            look: |group| format!("{:?}", group.host_names),
+            default: "PrivateDns",
+            good: &[("Name", "Tag(\"Name\")"), ("none", "None"), ("private-dns", "PrivateDns")],
+            bad: &["a\tb"],
         },
         Case {
             tag: Some("fourstep:ssh-transport"),
@@ -110,10 +128,10 @@ fn each_setting_is_read_and_refused() {
         Case {
             tag: None,
             variable: Some("MAX_UNREACHABLE"),
-            look: |group| group.max_unreachable.to_string(),
-            default: "0",
-            good: &[("2", "2"), ("0", "0")],
-            bad: &["-1", "10%"],
+            look: |group| format!("{:?}", group.max_unreachable),
+            default: "Hosts(0)",
+            good: &[("2", "Hosts(2)"), ("0", "Hosts(0)"), ("10%", "Percent(10)"), ("100%", "Percent(100)")],
+            bad: &["-1", "101%", "%", "1.5%", "10 %"],
         },
         Case {
             tag: None,
@@ -178,6 +196,9 @@ fn a_tag_names_only_users_that_the_owner_allows() {
             (&[("ALLOWED_SSH_USERS", "web, d-*")], &[(tag, "d-1")], true),
             (&[("ALLOWED_SSH_USERS", "web, d-*")], &[(tag, "d")], false),
             (&[("ALLOWED_SSH_USERS", "web, d-*")], &[(tag, "web2")], false),
+            (&[("ALLOWED_SSH_USERS", "web, d-*")], &[(tag, "web d-1")], true),
+            (&[("ALLOWED_SSH_USERS", "web, d-*")], &[(tag, "web app")], false),
+            (&[("USERNAME", "app web")], &[(tag, "web")], true),
         ],
     );
 }
@@ -191,11 +212,13 @@ fn root_is_allowed_by_name_and_by_no_pattern() {
         assert!(message.contains("no pattern stands for root"), "{pattern}: {message}");
     }
     for variables in [[("USERNAME", "root")], [("ALLOWED_SSH_USERS", "*, root")]] {
-        assert!(group::<SshSettings>(&variables, &[(tag, "root")]).unwrap().names_user());
+        assert!(group::<SshSettings>(&variables, &[(tag, "root")]).unwrap().names_user("root"));
     }
-    assert!(group::<SshSettings>(&[("USERNAME", "toor")], &[]).unwrap().names_user());
+    assert!(group::<SshSettings>(&[("USERNAME", "toor")], &[]).unwrap().names_user("toor"));
     // What is root by another name, only the host knows.
-    assert!(!group::<SshSettings>(&[("ALLOWED_SSH_USERS", "*")], &[(tag, "toor")]).unwrap().names_user());
+    assert!(!group::<SshSettings>(&[("ALLOWED_SSH_USERS", "*")], &[(tag, "toor")]).unwrap().names_user("toor"));
+    let both = group::<SshSettings>(&[("ALLOWED_SSH_USERS", "*, root")], &[(tag, "toor root")]).unwrap();
+    assert!(both.names_user("root") && !both.names_user("toor"));
 }
 
 #[test]

@@ -44,6 +44,12 @@ impl AllowedUsers {
 /// The tag that names the user.
 pub(super) const USER_TAG: &str = "fourstep:ssh-user";
 
+/// Reads names that spaces separate, each of them once.
+pub(super) fn unix_users(value: &str) -> Option<Vec<String>> {
+    let users: Vec<_> = value.split(' ').map(unix_user).collect::<Option<_>>()?;
+    users.iter().enumerate().all(|(at, user)| !users[..at].contains(user)).then_some(users)
+}
+
 /// What `useradd` takes, and `@` for users of a directory: nothing that a shell or a path could read otherwise.
 pub(super) fn unix_user(value: &str) -> Option<String> {
     let valid = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))

@@ -7,10 +7,11 @@ use fourstep_server::AddressSettings;
 use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
-use crate::host::{Host, Reply};
+use crate::each::on_each;
+use crate::host::{Host, Presence, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::secret::KeyPair;
-use crate::session::{LogIn, Session, on_each};
+use crate::session::{LogIn, Session};
 use crate::settings::SshSettings;
 
 /// Lists the hosts that the settings name.
@@ -24,7 +25,14 @@ pub(super) fn hosts(settings: &SshSettings) -> Result<Vec<Host>> {
         .iter()
         .map(|name| {
             let endpoint: fourstep::settings::Endpoint = name.parse()?;
-            Ok(Host { id: name.clone(), address: endpoint.host, port: endpoint.port, online: true })
+            Ok(Host {
+                id: name.clone(),
+                address: endpoint.host,
+                name: None,
+                user: None,
+                port: endpoint.port,
+                presence: Presence::Online,
+            })
         })
         .collect()
 }
@@ -38,7 +46,7 @@ pub(super) async fn order(
     cx: &Context<'_>,
 ) -> Result<Vec<(Host, Reply)>> {
     let keys = &labelled_keys(cx).await?;
-    Ok(on_each(hosts, |host| async move { order_one(&host, user, keys, pins, command, cx.settings()).await }).await)
+    Ok(on_each(hosts, cx, |host| async move { order_one(&host, user, keys, pins, command, cx.settings()).await }).await)
 }
 
 /// Returns the private keys with which the user may log in to edit its file, the likeliest first.

@@ -1,52 +1,87 @@
-//! Hosts by AWS Systems Manager: which there are, and orders to their agents.
+//! Hosts by AWS Systems Manager and EC2: which there are, and where.
 
-mod without_agent;
+mod ec2;
+mod instances;
+mod orders;
+mod parameters;
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::types::{
-    CommandInvocation, CommandInvocationStatus, InstanceInformationStringFilter, PingStatus, Target,
-};
-use fourstep::{Context, Error, ErrorKind, Result};
+use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus};
+use fourstep::{Error, Result};
 use fourstep_aws::SdkConfig;
 
-use crate::answer::{Answer, Failure, printable};
 use crate::error::{Operation, classify};
-use crate::host::{Host, Reply};
+use crate::host::{Host, Presence};
 use crate::settings::SshSettings;
+use crate::transport::ssm::ec2::Ec2;
+use crate::transport::ssm::instances::{Instance, State};
 
-/// How many ids one command may name.
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
+pub(crate) use parameters::pins_path;
+
+/// How many ids one filter may name.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html>
 const MOST_IDS: usize = 50;
 
-/// The first wait before looking for answers, and the longest.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
-/// What is kept back of the step's time, to say which hosts gave no answer.
-const TO_NAME_HOSTS: Duration = Duration::from_secs(2);
-
-/// Systems Manager, and the service that knows what has a tag.
+/// Systems Manager, and the service that knows what state an instance is in.
 #[derive(Clone, Debug)]
 pub(crate) struct SystemsManager {
     client: Client,
-    tagging: aws_sdk_resourcegroupstagging::Client,
+    ec2: Ec2,
 }
 
 impl SystemsManager {
     pub(crate) fn new(configuration: &SdkConfig) -> Self {
-        Self { client: Client::new(configuration), tagging: aws_sdk_resourcegroupstagging::Client::new(configuration) }
+        Self { client: Client::new(configuration), ec2: Ec2::new(configuration) }
     }
 
     pub(crate) async fn from_environment() -> Self {
         Self::new(&fourstep_aws::configuration().await)
     }
 
-    /// Lists the hosts that the settings mean, whether or not their agents answer.
+    /// Lists the hosts that the settings mean, whether or not they run and their agents answer. What was terminated is none.
     pub(crate) async fn hosts(&self, settings: &SshSettings) -> Result<Vec<Host>> {
-        let mut hosts = Vec::new();
+        let (mut hosts, instances) = tokio::try_join!(self.managed(settings), self.instances(settings))?;
+        for instance in instances {
+            let listed = hosts.remove(&instance.id);
+            if instance.state == State::Terminated {
+                tracing::info!(host = instance.id, "this instance was terminated: it is no host any more");
+                continue;
+            }
+            let mut host = listed.unwrap_or_else(|| unlisted(instance.id.clone(), instance.state));
+            if instance.state == State::Stopped {
+                host.presence = Presence::Stopped;
+            }
+            believe(&mut host, &instance.addresses);
+            host.name = instance.name(&settings.host_names);
+            hosts.insert(instance.id, host);
+        }
+        let mut hosts: Vec<_> = hosts.into_values().collect();
+        leave_out_shared_names(&mut hosts);
+        if settings.narrows() {
+            // Whether there is such a host at all is not said: it may be somebody else's.
+            if let Some(stranger) = settings.hosts.iter().find(|id| !hosts.iter().any(|host| host.id == **id)) {
+                return Err(Error::invalid(format!(
+                    "the tag fourstep:hosts names `{stranger}`, which is none of the hosts with the tag"
+                ))
+                .next("Remove it from the tag, or give the host the tag of hosts; or let the function's owner name it in SSH_HOSTS"));
+            }
+            hosts.retain(|host| settings.hosts.contains(&host.id));
+        }
+        for id in &settings.hosts {
+            if !hosts.iter().any(|host| host.id == *id) {
+                // It has no agent that ever reported.
+                hosts.push(Host { presence: Presence::Silent, ..unlisted(id.clone(), State::Runs) });
+            }
+        }
+        Ok(hosts)
+    }
+
+    /// Lists the hosts whose agents Systems Manager knows, and which are not stopped.
+    async fn managed(&self, settings: &SshSettings) -> Result<BTreeMap<String, Host>> {
+        let mut hosts = BTreeMap::new();
         for filters in filters(settings)? {
             let mut pages = self
                 .client
@@ -60,135 +95,30 @@ impl SystemsManager {
                 for instance in page.instance_information_list.unwrap_or_default() {
                     let Some(id) = instance.instance_id else { continue };
                     let online = instance.ping_status == Some(PingStatus::Online);
-                    let address = instance.ip_address.unwrap_or_else(|| id.clone());
-                    hosts.push(Host { id, address, port: None, online });
+                    let presence = if online { Presence::Online } else { Presence::Silent };
+                    // An agent tells its address itself: nothing but an address is taken from it.
+                    let address = instance.ip_address.and_then(|text| text.parse::<IpAddr>().ok());
+                    let address = address.map_or_else(|| id.clone(), |address| address.to_string());
+                    hosts.insert(id.clone(), Host { id, address, name: None, user: None, port: None, presence });
                 }
-            }
-        }
-        hosts.sort_by(|one, other| one.id.cmp(&other.id));
-        if settings.narrows() {
-            // Whether there is such a host at all is not said: it may be somebody else's.
-            if let Some(stranger) = settings.hosts.iter().find(|id| !hosts.iter().any(|host| host.id == **id)) {
-                return Err(Error::invalid(format!(
-                    "the tag fourstep:hosts names `{stranger}`, which is none of the hosts with the tag that Systems Manager lists"
-                ))
-                .next("Remove it from the tag, or give the host the tag of hosts and start its agent; or let the function's owner name it in SSH_HOSTS"));
-            }
-            hosts.retain(|host| settings.hosts.contains(&host.id));
-        }
-        for id in &settings.hosts {
-            if !hosts.iter().any(|host| host.id == *id) {
-                // It has no agent that ever reported.
-                hosts.push(Host { id: id.clone(), address: id.clone(), port: None, online: false });
             }
         }
         Ok(hosts)
     }
 
-    /// Sends an order to all hosts and waits for their answers, as long as the step has time. Hosts that the order
-    /// reached although they were not among `hosts` are in the answer too.
-    pub(crate) async fn order(
-        &self,
-        parameters: &HashMap<String, Vec<String>>,
-        hosts: &[Host],
-        cx: &Context<'_>,
-    ) -> Result<Vec<(Host, Reply)>> {
-        let mut commands = Vec::new();
-        for batch in batches(cx.settings(), hosts) {
-            commands.push(self.send(parameters, batch, cx).await?);
+    /// Lists the instances that the settings mean, as EC2 knows them. Hosts that are named are hosts whatever EC2 says of
+    /// them, so there it is asked only to tell why one is out of reach.
+    async fn instances(&self, settings: &SshSettings) -> Result<Vec<Instance>> {
+        if settings.hosts.is_empty() || settings.narrows() {
+            let tags = settings.hosts_tags.iter().map(|tag| (tag.name.as_str(), tag.value.as_str()));
+            return self.ec2.with_tags(&tags.collect::<Vec<_>>()).await;
         }
-        let mut replies = BTreeMap::new();
-        let mut wait = FIRST_WAIT;
-        loop {
-            for id in &commands {
-                self.collect(id, &mut replies).await?;
-            }
-            let awaited = |host: &Host| host.online && !replies.contains_key(&host.id);
-            if !hosts.iter().any(awaited) || cx.remaining() < TO_NAME_HOSTS + wait {
-                break;
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 3 / 2).min(LONGEST_WAIT);
-        }
-        let mut found: Vec<_> = hosts
-            .iter()
-            .map(|host| {
-                let reply = replies.remove(&host.id).unwrap_or_else(|| no_answer(host));
-                (host.clone(), reply)
-            })
-            .collect();
-        // They joined after the hosts were listed.
-        found.extend(
-            replies.into_iter().map(|(id, reply)| (Host { address: id.clone(), id, port: None, online: true }, reply)),
-        );
-        Ok(found)
+        let ids: Vec<_> = settings.hosts.iter().filter(|id| id.starts_with("i-")).cloned().collect();
+        Ok(self.ec2.with_ids(&ids).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the state of instances cannot be told");
+            Vec::new()
+        }))
     }
-
-    async fn send(&self, parameters: &HashMap<String, Vec<String>>, batch: Batch, cx: &Context<'_>) -> Result<String> {
-        let left = cx.remaining().saturating_sub(TO_NAME_HOSTS).as_secs().max(1);
-        // Systems Manager takes no shorter time to reach a host.
-        let to_reach = i32::try_from(left.max(30)).unwrap_or(i32::MAX);
-        let mut send = self
-            .client
-            .send_command()
-            .document_name(&cx.settings::<SshSettings>().document)
-            .comment(format!("fourstep {}", cx.token()).chars().take(100).collect::<String>())
-            .set_parameters(Some(parameters.clone()))
-            .parameters("executionTimeout", vec![left.to_string()])
-            .timeout_seconds(to_reach)
-            .max_concurrency("100%")
-            // One host that fails must not keep the others from getting the order.
-            .max_errors("100%");
-        send = match batch {
-            Batch::Ids(ids) => send.set_instance_ids(Some(ids)),
-            Batch::Tags(targets) => send.set_targets(Some(targets)),
-        };
-        let answer = send.send().await.map_err(|error| classify(&error, Operation::SendCommand))?;
-        answer.command.and_then(|command| command.command_id).ok_or_else(|| Error::other("SendCommand gave no id"))
-    }
-
-    /// Adds the answers that have come by now.
-    async fn collect(&self, command_id: &str, replies: &mut BTreeMap<String, Reply>) -> Result<()> {
-        let mut pages = self
-            .client
-            .list_command_invocations()
-            .command_id(command_id)
-            .details(true)
-            .max_results(50)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = match page.map_err(|error| classify(&error, Operation::ListCommandInvocations)) {
-                Ok(page) => page,
-                // The next look may be answered: the order is under way whatever becomes of this call.
-                Err(error) if error.kind() == ErrorKind::Unavailable => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            for invocation in page.command_invocations.unwrap_or_default() {
-                let Some(id) = invocation.instance_id.clone() else { continue };
-                if let Some(reply) = reply(&invocation) {
-                    replies.insert(id, reply);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-enum Batch {
-    Ids(Vec<String>),
-    Tags(Vec<Target>),
-}
-
-fn batches(settings: &SshSettings, hosts: &[Host]) -> Vec<Batch> {
-    if settings.hosts.is_empty() && !settings.hosts_tags.is_empty() {
-        let target = |name: String, value: &str| Target::builder().key(name).values(value).build();
-        let targets = settings.hosts_tags.iter().map(|tag| target(format!("tag:{}", tag.name), &tag.value));
-        return vec![Batch::Tags(targets.collect())];
-    }
-    // A host that is not managed would make Systems Manager refuse the whole command.
-    let online: Vec<_> = hosts.iter().filter(|host| host.online).map(|host| host.id.clone()).collect();
-    online.chunks(MOST_IDS).map(|ids| Batch::Ids(ids.to_vec())).collect()
 }
 
 fn filters(settings: &SshSettings) -> Result<Vec<Vec<InstanceInformationStringFilter>>> {
@@ -218,45 +148,29 @@ fn filters(settings: &SshSettings) -> Result<Vec<Vec<InstanceInformationStringFi
     Ok(vec![tags.collect::<Result<_>>()?])
 }
 
-/// Reads what became of an order on a host. `None`: it is under way.
-fn reply(invocation: &CommandInvocation) -> Option<Reply> {
-    let details = invocation.status_details.as_deref().unwrap_or_default();
-    match invocation.status.as_ref()? {
-        CommandInvocationStatus::Pending
-        | CommandInvocationStatus::InProgress
-        | CommandInvocationStatus::Delayed
-        | CommandInvocationStatus::Cancelling => None,
-        CommandInvocationStatus::Success | CommandInvocationStatus::Failed if !is_undelivered(details) => {
-            let plugin = invocation.command_plugins.iter().flatten().next();
-            let output = plugin.and_then(|plugin| plugin.output.as_deref()).unwrap_or_default();
-            Some(Answer::read(output).map_or_else(
-                || Reply::Failed(Failure::unreadable(plugin.map_or(-1, |plugin| plugin.response_code))),
-                Reply::Answer,
-            ))
-        }
-        _ => Some(Reply::Unreachable(format!("Systems Manager says {}", printable(details)))),
+/// Takes EC2's word for where an instance is, unless its agent names another of its own addresses.
+fn believe(host: &mut Host, addresses: &[IpAddr]) {
+    let own = host.address.parse().is_ok_and(|address| addresses.contains(&address));
+    if let Some(primary) = addresses.first().filter(|_| !own) {
+        host.address = primary.to_string();
     }
 }
 
-/// The details of an invocation that never ran.
-/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html>
-fn is_undelivered(details: &str) -> bool {
-    [
-        "Undeliverable",
-        "Delivery Timed Out",
-        "DeliveryTimedOut",
-        "Terminated",
-        "Invalid Platform",
-        "InvalidPlatform",
-        "Access Denied",
-        "AccessDenied",
-    ]
-    .contains(&details)
+/// Takes names away that several hosts have: under such a name, each would be taken for the other.
+fn leave_out_shared_names(hosts: &mut [Host]) {
+    let mut owners = BTreeMap::<String, usize>::new();
+    for name in hosts.iter().filter_map(|host| host.name.clone()) {
+        *owners.entry(name).or_default() += 1;
+    }
+    for host in hosts {
+        if let Some(name) = host.name.take_if(|name| owners.get(name).is_some_and(|owners| *owners > 1)) {
+            tracing::warn!(host = host.id, name, "another host has the same name: KnownHosts has neither by it");
+        }
+    }
 }
 
-fn no_answer(host: &Host) -> Reply {
-    Reply::Unreachable(match host.online {
-        true => "its agent gave no answer in time".to_owned(),
-        false => "Systems Manager does not hear of its agent".to_owned(),
-    })
+/// Returns a host that Systems Manager did not list.
+fn unlisted(id: String, state: State) -> Host {
+    let presence = if state == State::Stopped { Presence::Stopped } else { Presence::WithoutAgent };
+    Host { address: id.clone(), id, name: None, user: None, port: None, presence }
 }

@@ -13,10 +13,13 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 #[tokio::main]
 async fn main() -> ExitCode {
     let Some(programs) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        anstream::eprintln!("name the folder with the functions' binaries: bench target/release");
+        anstream::eprintln!(
+            "name the folder with the functions' binaries, and `hosts` for fleets alone: bench target/release"
+        );
         return ExitCode::from(2);
     };
-    match measure(&programs).await {
+    let only_hosts = std::env::args_os().nth(2).is_some_and(|part| part == "hosts");
+    match measure(&programs, only_hosts).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("{error}");
@@ -25,8 +28,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn measure(programs: &Path) -> Result<()> {
-    functions::measure(programs).await?;
+async fn measure(programs: &Path, only_hosts: bool) -> Result<()> {
+    if !only_hosts {
+        functions::measure(programs).await?;
+    }
     hosts::measure(&programs.join("rotate-ssh")).await
 }
 

@@ -1,5 +1,6 @@
 //! Agents: each runs the commands of Systems Manager as root on a host of its own.
 
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -7,13 +8,25 @@ use serde_json::{Value, json};
 use crate::lock::lock;
 use crate::sshd::Host;
 
+use super::simulated::Simulated;
+
 /// A managed node: a host, and how its agent behaves.
 pub struct Node {
     id: String,
-    host: Arc<Host>,
+    place: Place,
+    /// What its tag `Name` says.
+    name: Mutex<String>,
+    /// What the agent says that its host's address is, where it does not tell the truth.
+    address: Mutex<Option<String>>,
     behaviour: Mutex<Behaviour>,
     /// The script of the last command that was not run yet, or is to be run again.
     last: Mutex<Option<String>>,
+}
+
+/// Where an agent is.
+enum Place {
+    Host(Arc<Host>),
+    Simulated(Simulated),
 }
 
 /// How an agent behaves.
@@ -24,6 +37,10 @@ pub enum Behaviour {
     Well,
     /// Systems Manager does not hear of it: it is not online, and runs nothing.
     Down,
+    /// Its instance is stopped: Systems Manager does not list it, and a command waits for it.
+    Stopped,
+    /// Its instance was terminated a moment ago: EC2 still shows it.
+    Terminated,
     /// It seems online and never answers; the command is not run.
     Deaf,
     /// It runs each command twice, the second time after the first has been answered.
@@ -38,7 +55,24 @@ impl Node {
     /// Creates a node of a host.
     #[must_use]
     pub fn new(id: &str, host: Arc<Host>) -> Self {
-        Self { id: id.to_owned(), host, behaviour: Mutex::default(), last: Mutex::default() }
+        Self::at(id, Place::Host(host))
+    }
+
+    /// Creates a node of no host: its agent answers as one does whose host has the number `number`, and nobody logs in there.
+    #[must_use]
+    pub fn simulated(number: u32) -> Self {
+        Self::at(&format!("i-{number:017x}"), Place::Simulated(Simulated::new(number)))
+    }
+
+    fn at(id: &str, place: Place) -> Self {
+        Self {
+            id: id.to_owned(),
+            place,
+            name: Mutex::default(),
+            address: Mutex::default(),
+            behaviour: Mutex::default(),
+            last: Mutex::default(),
+        }
     }
 
     /// Returns the node's id, as `i-0` or `mi-0`.
@@ -48,9 +82,16 @@ impl Node {
     }
 
     /// Returns the host.
+    ///
+    /// # Panics
+    ///
+    /// If it is simulated.
     #[must_use]
     pub fn host(&self) -> &Arc<Host> {
-        &self.host
+        match &self.place {
+            Place::Host(host) => host,
+            Place::Simulated(_) => panic!("{} has no host", self.id),
+        }
     }
 
     /// Lets the agent behave otherwise from now on.
@@ -58,10 +99,24 @@ impl Node {
         *lock(&self.behaviour) = behaviour;
     }
 
+    /// Gives its instance the tag `Name`.
+    pub fn name_is(&self, name: &str) {
+        name.clone_into(&mut lock(&self.name));
+    }
+
+    /// Lets the agent report another address, or what is none.
+    pub fn report_address(&self, address: &str) {
+        *lock(&self.address) = Some(address.to_owned());
+    }
+
+    pub(super) fn name(&self) -> String {
+        lock(&self.name).clone()
+    }
+
     /// Runs the last command that the agent was given, though it may have run it before: a late delivery.
     pub fn deliver_last_again(&self) {
         if let Some(script) = lock(&self.last).clone() {
-            self.host.root(&script, b"");
+            self.host().root(&script, b"");
         }
     }
 
@@ -71,14 +126,34 @@ impl Node {
         lock(&self.last).clone()
     }
 
-    pub(super) fn information(&self) -> Value {
+    /// Returns the state of its instance, as EC2 names it.
+    pub(super) fn state(&self) -> &'static str {
+        match *lock(&self.behaviour) {
+            Behaviour::Stopped => "stopped",
+            Behaviour::Terminated => "terminated",
+            _ => "running",
+        }
+    }
+
+    pub(super) fn address(&self) -> Ipv4Addr {
+        match &self.place {
+            Place::Host(host) => host.address(),
+            Place::Simulated(simulated) => simulated.address(),
+        }
+    }
+
+    /// Returns what Systems Manager says of it. `None`: it lists none that is stopped or terminated.
+    pub(super) fn information(&self) -> Option<Value> {
+        if self.state() != "running" {
+            return None;
+        }
         let online = *lock(&self.behaviour) != Behaviour::Down;
-        json!({
+        Some(json!({
             "InstanceId": self.id,
             "PingStatus": if online { "Online" } else { "ConnectionLost" },
-            "IPAddress": self.host.address().to_string(),
+            "IPAddress": lock(&self.address).clone().unwrap_or_else(|| self.address().to_string()),
             "PlatformType": "Linux",
-        })
+        }))
     }
 }
 
@@ -104,10 +179,19 @@ impl Invocation {
         let invocation = Arc::new(Self { node: node.id.clone(), end: Mutex::default() });
         *lock(&node.last) = Some(script.to_owned());
         let behaviour = *lock(&node.behaviour);
-        if matches!(behaviour, Behaviour::Down | Behaviour::Deaf) {
+        let gets_none = [Behaviour::Down, Behaviour::Stopped, Behaviour::Terminated, Behaviour::Deaf];
+        if gets_none.contains(&behaviour) {
             return invocation;
         }
         let (node, script, own) = (Arc::clone(node), script.to_owned(), Arc::clone(&invocation));
+        if let Place::Simulated(simulated) = &node.place {
+            let (output, delay) = (simulated.answer(&script), simulated.delay());
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                *lock(&own.end) = Some(End { status: "Success", code: 0, output });
+            });
+            return invocation;
+        }
         tokio::task::spawn_blocking(move || {
             own.run(&node, &script, behaviour);
         });
@@ -115,7 +199,7 @@ impl Invocation {
     }
 
     fn run(&self, node: &Node, script: &str, behaviour: Behaviour) {
-        let ran = node.host.root(script, b"");
+        let ran = node.host().root(script, b"");
         let code = ran.status.code().unwrap_or(-1);
         let mut output = String::from_utf8_lossy(&ran.stdout).into_owned();
         if !ran.stderr.is_empty() {
@@ -132,8 +216,16 @@ impl Invocation {
         };
         *lock(&self.end) = Some(end);
         if behaviour == Behaviour::Twice {
-            node.host.root(script, b"");
+            node.host().root(script, b"");
         }
+    }
+
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        lock(&self.end).is_some()
     }
 
     pub(super) fn describe(&self, command: &str) -> Value {
