@@ -65,9 +65,9 @@ const LONGEST: usize = 64 * 1024;
 
 #[test]
 fn the_document_serves_the_users_of_its_stack_only_and_takes_no_text_for_a_shell() {
-    let content = content(&[("SshUser", "app.1"), ("AllowedSshUsers", "root, deploy-*,b")]);
+    let content = content(&[("SshUser", "app.1 web"), ("AllowedSshUsers", "root, deploy-*,b")]);
     let users = content["parameters"]["User"]["allowedPattern"].as_str().unwrap();
-    assert_eq!(users, "^(app[.]1|root|deploy-[A-Za-z0-9_.@-]*|b)$");
+    assert_eq!(users, "^(app[.]1|web|root|deploy-[A-Za-z0-9_.@-]*|b)$");
     assert!(content.to_string().len() < LONGEST, "{}", content.to_string().len());
     for (name, parameter) in content["parameters"].as_object().unwrap() {
         let patterns = [&parameter["allowedPattern"], &parameter["allowedValues"]];

@@ -90,7 +90,7 @@ fn token() -> String {
 fn attempt<K: Kind>(world: &Arc<World<K::Target>>, at_finish: bool) {
     for step in fourstep::Step::ALL {
         let report = finish::<K>(world, invoke::<K>(world, step, &token(), at_finish));
-        if !report.is_some_and(|report| report.result.is_ok()) {
+        if report.is_none_or(|report| report.result.is_err()) {
             return;
         }
     }

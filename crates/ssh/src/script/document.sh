@@ -3,7 +3,7 @@
 # name.
 user='{{ User }}'
 root='{{ Root }}'
-case $root,$(printf %s "$named_users" | tr -d ' '), in
+case $root,$(printf %s "$named_users" | tr ' ' ,), in
 yes*,"$user",*) ;;
 *) root=no ;;
 esac

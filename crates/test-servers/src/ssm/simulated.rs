@@ -44,10 +44,7 @@ impl Simulated {
                 "changed"
             }
         };
-        format!(
-            "fourstep 1 {result}\nfile /home/app/.ssh/authorized_keys\nport 22\nhostkey ssh-ed25519 {}\nend\n",
-            self.key()
-        )
+        format!("fourstep 1 {result}\nport 22\nhostkey ssh-ed25519 {}\nend\n", self.key())
     }
 
     /// Returns a public key: any 32 bytes are one.
