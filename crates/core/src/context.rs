@@ -260,7 +260,8 @@ impl<'a> Context<'a> {
     }
 
     /// Returns whether an operator asked, and not Secrets Manager.
-    pub(crate) fn by_operator(&self) -> bool {
+    #[must_use]
+    pub fn by_operator(&self) -> bool {
         self.by_operator
     }
 

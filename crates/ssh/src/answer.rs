@@ -119,8 +119,14 @@ impl Note {
 impl Earlier {
     fn read(text: &str) -> Option<Self> {
         let (lines, arn) = text.split_once(' ')?;
-        Some(Self { lines: lines.parse().ok()?, arn: printable(arn) })
+        // The user of the host may have written it, and a person pastes it into a shell.
+        is_arn(arn).then(|| Some(Self { lines: lines.parse().ok()?, arn: arn.to_owned() }))?
     }
+}
+
+fn is_arn(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/_+=.@-".contains(&byte);
+    text.starts_with("arn:aws") && text.contains(":secretsmanager:") && text.bytes().all(plain)
 }
 
 impl Outcome {
@@ -336,6 +342,16 @@ mod tests {
     fn what_is_no_answer_is_none() {
         for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Welcome fourstep 1 same"] {
             assert_eq!(Answer::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_user_of_the_host_wrote_is_no_arn_to_paste() {
+        let earlier = |arn: &str| Answer::read(&format!("fourstep 1 same\nearlier 1 {arn}\n")).unwrap().earlier;
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/ssh-AbCdEf";
+        assert_eq!(earlier(arn), Some(Earlier { lines: 1, arn: arn.to_owned() }));
+        for sign in ["'", ";", "#", "$", "`", " ", "\\", "|"] {
+            assert_eq!(earlier(&format!("arn:aws:secretsmanager:x{sign}id:123456789012:secret:app-ZZZZZZ")), None);
         }
     }
 

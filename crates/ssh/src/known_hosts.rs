@@ -40,17 +40,24 @@ impl KnownHosts {
     /// Reads lines. What is no pin of ours stays as it is.
     pub(crate) fn read(text: &str) -> Self {
         let mut known = Self::default();
-        known.add(text);
-        known
-    }
-
-    /// Adds lines from another place.
-    pub(crate) fn add(&mut self, text: &str) {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let line = Line::read(line);
             match line.pin() {
-                Some((id, pin)) => self.insert(id, pin),
-                None => self.others.push(line),
+                Some((id, pin)) => known.insert(id, pin),
+                None => known.others.push(line),
+            }
+        }
+        known
+    }
+
+    /// Adds the pins of hosts from another place. Nothing else counts there: authorities and patterns are the owner's, who writes
+    /// the secret.
+    pub(crate) fn add_pins(&mut self, text: &str) {
+        let is_place =
+            |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+        for (id, pin) in text.lines().filter_map(|line| Line::read(line).pin()) {
+            if pin.places.iter().all(is_place) {
+                self.insert(id, pin);
             }
         }
     }
@@ -193,6 +200,17 @@ mod tests {
     }
 
     const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
+
+    #[test]
+    fn from_another_place_come_pins_of_hosts_and_nothing_else() {
+        let mut known = KnownHosts::read("");
+        let (bare, _) = KEY.rsplit_once(' ').unwrap();
+        let pin = |place: &str, id: &str| format!("{place} {bare} {MARK}{id}\n");
+        known.add_pins(&format!("@cert-authority * {KEY}\n* {KEY}\n{}{}", pin("*", "i-1"), pin("!x,10.0.0.9", "i-2")));
+        assert_eq!(known.write(), "");
+        known.add_pins(&pin("10.0.0.5,[host.internal]:2222", "i-3"));
+        assert_eq!(known.pins().count(), 1);
+    }
 
     #[test]
     fn a_pin_follows_the_host_and_not_its_address() {

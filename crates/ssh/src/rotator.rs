@@ -278,20 +278,18 @@ impl Rotator for Ssh {
         let public = |pair: &KeyPair| pair.public(cx.settings()).ok().flatten();
         let keys = keep.kept().filter_map(public).collect();
         let mut gone: Vec<_> = keep.gone(|pair| public_data(pair, cx)).filter_map(public).collect();
-        // Keys that were made by hand bear no mark before a rotation sees them: only their versions name them. What a
-        // rotation made is marked in each file, so after one that replaced such a key there is nothing to look up.
-        let previous = key_of(AWSPREVIOUS, cx).await?;
-        if previous.is_none_or(|previous| !is_marked(&previous, cx)) {
-            for abandoned in cx.abandoned::<KeyPair>().await? {
-                gone.extend(public(abandoned.secret()));
-            }
+        // Keys that were made by hand bear no mark before a rotation sees them: only their versions name them. A host that was
+        // stopped then, or made since from an old image, has them without a mark.
+        for abandoned in cx.abandoned::<KeyPair>().await? {
+            gone.extend(public(abandoned.secret()));
         }
         let pins = pins::read(version.secret(), &self.transport, cx).await?;
         // A rotation that was given up may have been on the hosts, and its orders may still come.
-        let generation = match cx.newest().await?.filter(|newest| *newest > version.created()) {
-            Some(given_up) => Generation::new(given_up, Phase::Undo),
-            None => Generation::new(version.created(), Phase::Finish),
-        };
+        // An operator may have made an older version current and then this one again: the hosts followed both.
+        let newest = cx.newest().await?.unwrap_or_else(|| version.created());
+        let undoes = cx.by_operator() || newest > version.created();
+        let phase = if undoes { Phase::Undo } else { Phase::Finish };
+        let generation = Generation::new(newest.max(version.created()), phase);
         let finished = async {
             let hosts = self.declare(distinct(keys), gone, generation, &pins, cx).await?;
             self.show_refused(keep, version.secret(), &hosts, &pins, cx).await

@@ -46,7 +46,7 @@ impl Transport {
     /// Adds the pins of the secret that are in Parameter Store, to what the secret itself has.
     pub(crate) async fn add_pins(&self, known: &mut KnownHosts, cx: &Context<'_>) -> Result<()> {
         for text in self.systems_manager().await.read_pins(cx).await?.into_values() {
-            known.add(&text);
+            known.add_pins(&text);
         }
         Ok(())
     }

@@ -40,6 +40,8 @@ async fn diagnose_tells_what_came_of_each_host() {
 async fn reconcile_tells_what_came_of_each_host() {
     let Some(mut world) = World::start(1, &empty(), &[("MAX_UNREACHABLE", "1")]).await else { return };
     world.rotate().await.unwrap();
+    // The first one notes in each file how old its order is.
+    operate(&world, "reconcile").await;
     world.add_host("i-0001");
     world.ssm.add_without_agent("i-0002", "stopped");
     let reply = operate(&world, "reconcile").await;

@@ -66,6 +66,27 @@ async fn hosts_that_are_still_down_are_named() {
     assert!(world.opens(0, &world.secret.current()));
 }
 
+/// The agents followed both, and each order says how old it is.
+#[tokio::test]
+async fn after_an_operator_went_back_and_forth_between_two_versions_the_hosts_follow() {
+    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
+    world.rotate().await.unwrap();
+    world.rotate().await.unwrap();
+    for _ in 0..2 {
+        let (newer, older) = (world.secret.current(), world.secret.id(fourstep::AWSPREVIOUS).unwrap());
+        let event = json!({ "Action": "recover", "SecretId": SECRET, "VersionId": older });
+        world.sandbox.invoke(event).await.result.unwrap();
+        assert_ne!(world.secret.current(), newer);
+        for _ in 0..2 {
+            reconcile(&world).await.unwrap();
+        }
+        assert!(world.opens(0, &world.secret.current()));
+    }
+    let token = world.secret.begin();
+    world.run(&token).await.unwrap();
+    world.check_hosts(&token);
+}
+
 /// A rotation that was cancelled after setSecret, and one that an operator rolled back: its key is on the hosts.
 #[tokio::test]
 async fn after_a_rotation_that_was_given_up_the_hosts_follow_and_its_late_orders_do_nothing() {

@@ -53,6 +53,28 @@ async fn a_retired_key_that_sshd_still_accepts_fails_the_last_step_until_it_is_r
     }
 }
 
+/// A new host, made from an image of the time before the first rotation: no mark says whose the line is.
+#[tokio::test]
+async fn the_key_that_was_made_by_hand_goes_from_a_host_of_an_old_image_too() {
+    let Some(first) = Host::start().map(Arc::new) else { return };
+    let made = first.root("ssh-keygen -q -t ed25519 -N '' -C me@laptop -f /run/by-hand", b"");
+    assert!(made.status.success(), "{made:?}");
+    let [private, public] = ["/run/by-hand", "/run/by-hand.pub"]
+        .map(|file| String::from_utf8(first.root(&format!("cat {file}"), b"").stdout).unwrap());
+    let by_hand = serde_json::json!({ "PublicKey": public.trim(), "PrivateKey": private });
+    first.authorize(public.as_bytes());
+    let mut world = World::with_hosts(vec![first], &by_hand, &[]).await;
+    world.rotate().await.unwrap();
+    world.rotate().await.unwrap();
+    assert!(!world.opens(0, &by_hand));
+    world.add_host("i-0001");
+    world.host(1).authorize(public.as_bytes());
+    let token = world.secret.begin();
+    world.run(&token).await.unwrap();
+    assert!(!world.opens(1, &by_hand), "{}", world.host(1).log());
+    world.check_hosts(&token);
+}
+
 #[tokio::test]
 async fn a_host_that_gives_no_answer_keeps_no_rotation_from_its_end_and_is_said_to_be_unknown() {
     let variables = [("RETIRE", "at-finish"), ("MAX_UNREACHABLE", "1")];

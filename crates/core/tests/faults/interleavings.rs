@@ -44,6 +44,7 @@ pub fn interleave_three<K: Kind>(at_finish: bool) -> Vec<String> {
     for latest in 0..Step::ALL.len() {
         for (second, third) in (0..=latest).flat_map(|second| (0..=second).map(move |third| (second, third))) {
             let before = second_rotation::<K>(Step::ALL[third], at_finish);
+            let before = State { most: before.most + K::MORE_AT_ONCE, ..before };
             for number in 1..=AT_RANDOM / 2 {
                 count += 1;
                 let steps = [latest, second, third].map(|position| Step::ALL[position]);

@@ -35,6 +35,8 @@ pub trait Kind: 'static {
     const SECRETS: &'static [&'static str] = &["app"];
     /// How many credentials of each may be alive at a time.
     const MOST: usize = 2;
+    /// How many more may be, for each invocation beyond two at the same time: where nothing but a limit of the service stops it.
+    const MORE_AT_ONCE: usize = 0;
     /// How many credentials may be alive after a rotation, where AWSPREVIOUS is promised nothing.
     const AT_REST: usize = 1;
     /// Whether old and new overlap: AWSCURRENT works at every moment, and AWSPREVIOUS after a rotation with
@@ -174,6 +176,7 @@ impl Kind for Unlimited {
     type Rotator = Minted<ModelKeys>;
     const OVERLAPS: bool = true;
     const MOST: usize = 3;
+    const MORE_AT_ONCE: usize = 1;
     const REMEDY: Remedy = Remedy::RemovePending;
 
     fn start() -> State<KeyService> {

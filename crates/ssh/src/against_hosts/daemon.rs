@@ -86,6 +86,27 @@ fn a_key_goes_from_all_files_that_sshd_reads() {
     }
 }
 
+/// An old habit, of the time when SSH 2 read a file of its own.
+#[test]
+fn a_further_file_that_is_a_link_to_the_first_needs_no_edit() {
+    let Some(hosts) = hosts() else { return };
+    for host in &hosts {
+        let [old, new] = [(); 2].map(|()| new_key());
+        host.authorize(b"");
+        host.user("ln -s authorized_keys ~app/.ssh/authorized_keys2; ln -s /etc/passwd ~app/.ssh/other", b"");
+        assert_eq!(follow(host, &order(1, Phase::Set, &[(&old, "v1")])).outcome, Outcome::Changed);
+        assert_eq!(follow(host, &order(2, Phase::Set, &[(&new, "v2")])).outcome, Outcome::Changed);
+        assert!(host.opens(&text(&new)) && !host.opens(&text(&old)), "{}", host.log());
+        // A link to anything else may hold a key, and nobody looked there.
+        host.user("ln -sf other ~app/.ssh/authorized_keys2", b"");
+        let Outcome::Failed(failure) = follow(host, &order(3, Phase::Set, &[(&new, "v2")])).outcome else {
+            panic!("it was passed over")
+        };
+        assert!(failure.what.contains("authorized_keys2` is a symbolic link"), "{}", failure.what);
+        host.root("rm -rf ~app/.ssh", b"");
+    }
+}
+
 #[test]
 fn what_else_decides_on_a_login_is_told_as_what_it_is() {
     for (config, note) in [

@@ -4,6 +4,7 @@
 #
 #   FOURSTEP_FILE    the path of the file
 #   FOURSTEP_TASK    edit or look; strip: the file is another one that sshd reads, to which nothing is added
+#   FOURSTEP_FIRST   the path of the file of the first stage, to which others may lead
 #   FOURSTEP_HOME    the user's home
 #   FOURSTEP_OWNER   uid:gid of the user
 #   FOURSTEP_STRICT  yes: sshd refuses keys in files that others may write
@@ -88,9 +89,17 @@ enter_folder() {
     [ "$(id -u)" != 0 ] || is_roots || finish failed loose "$folder"
 }
 
+inode_of() {
+    ls -Ldi -- "$1" 2>/dev/null | awk 'NR == 1 { print $1 }'
+}
+
 # Refuses what is no text file of the user, or of root where only root could put it there.
 check_file() {
-    [ ! -L "$name" ] || finish failed symlink "$file"
+    if [ -L "$name" ]; then
+        # What leads to the file that was edited already needs no edit.
+        [ "$FOURSTEP_TASK" != strip ] || [ "$(inode_of "$name")" != "$(inode_of "$FOURSTEP_FIRST")" ] || finish same
+        finish failed symlink "$file"
+    fi
     [ ! -d "$name" ] || finish failed directory "$file"
     [ -e "$name" ] || return 0
     [ -f "$name" ] || finish failed special "$file"

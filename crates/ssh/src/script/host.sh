@@ -167,8 +167,9 @@ first_stage() {
     set -- $files
     set +f
     expand "$1"
-    first=$path
-    answer=$(on_file "$first" "$action" 2>/dev/null | head -n 6)
+    first=$path FOURSTEP_FIRST=$path
+    export FOURSTEP_FIRST
+    answer=$(on_file "$first" "$action" 2>/dev/null | short)
     result=${answer%%"$newline"*}
     result=${result#fourstep 1 }
     if [ "$action" = edit ]; then
@@ -186,6 +187,11 @@ first_stage() {
     esac
 }
 
+# Keeps what the user may have written from pushing out what root says.
+short() {
+    head -c 2000 | awk 'NR <= 6 { print substr($0, 1, 300) }'
+}
+
 # Takes away from the further files that sshd reads what is not to log in.
 strip_others() {
     while [ $# -gt 1 ]; do
@@ -195,7 +201,8 @@ strip_others() {
         *) return ;;
         esac
         expand "$1"
-        other=$(on_file "$path" strip 2>/dev/null | head -n 1)
+        other=$(on_file "$path" strip 2>/dev/null | short)
+        other=${other%%"$newline"*}
         case ${other#fourstep 1 } in
         changed) result=changed ;;
         same | lacks) ;;
