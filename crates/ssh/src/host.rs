@@ -53,6 +53,11 @@ impl Host {
         }
     }
 
+    /// Returns the reply that nothing gets to it.
+    pub(crate) fn out_of_reach(&self) -> Reply {
+        Reply::Unreachable(self.presence.why().to_owned())
+    }
+
     /// Returns whether it is to be reached at all.
     pub(crate) fn is_online(&self) -> bool {
         self.presence == Presence::Online

@@ -36,7 +36,7 @@ pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &Known
     let logins = worst::for_each(trial.users, hosts);
     let replies = on_each(&logins, cx, |host| async move {
         if !host.is_online() {
-            return Reply::Unreachable(host.presence.why().to_owned());
+            return host.out_of_reach();
         }
         if pins.of(&host).is_empty() {
             return Reply::Unreachable("no key of it is pinned".to_owned());
@@ -50,8 +50,8 @@ pub(crate) async fn show_refused(trial: &Trial<'_>, hosts: &[Host], pins: &Known
     for (host, reply) in replies.await {
         match reply {
             Reply::Refused => refused += 1,
-            Reply::Failed(failure) if failure == Failure::still_opens() => accepting.push(name(&host)),
-            reply => unknown.push(format!("{} ({})", name(&host), why(&reply))),
+            Reply::Failed(failure) if failure == Failure::still_opens() => accepting.push(host.label()),
+            reply => unknown.push(format!("{} ({})", host.label(), why(&reply))),
         }
     }
     tracing::info!(refused, unknown = unknown.len(), accepting = accepting.len(), "hosts: refuse the retired key");
@@ -89,14 +89,6 @@ async fn try_on(host: &Host, trial: &Trial<'_>, pins: &KnownHosts, settings: &Ad
     };
     session.close().await;
     Ok(reply)
-}
-
-/// Returns the host, and the user where there are several.
-fn name(host: &Host) -> String {
-    match &host.user {
-        Some(user) => format!("{user}@{}", host.id),
-        None => host.id.clone(),
-    }
 }
 
 fn why(reply: &Reply) -> String {

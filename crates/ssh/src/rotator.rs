@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fourstep::settings::{EngineSettings, Groups, Retire};
-use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step};
+use fourstep::{
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, Context, Error, Keep, Login, Result, Rotator, Slots, Step, Version,
+};
 use fourstep_aws::SdkConfig;
 use fourstep_server::AddressSettings;
 use futures_util::future::try_join_all;
@@ -182,6 +184,7 @@ impl Ssh {
     async fn show_refused(
         &self,
         keep: &Keep<'_, KeyPair>,
+        abandoned: &[Arc<Version<KeyPair>>],
         current: &KeyPair,
         hosts: &[Host],
         pins: &KnownHosts,
@@ -196,7 +199,6 @@ impl Ssh {
         let mut retired: Vec<_> = keep.gone(|pair| public_data(pair, cx)).filter_map(private).collect();
         // What was AWSPREVIOUS before the promotion has no label now.
         if cx.settings::<EngineSettings>().retire == Retire::AtNextRotation {
-            let abandoned = cx.abandoned::<KeyPair>().await?;
             retired.extend(abandoned.iter().filter_map(|version| private(version.secret())));
         }
         retired.retain(|key| kept.iter().all(|kept| kept.public_key().key_data() != key.public_key().key_data()));
@@ -280,19 +282,17 @@ impl Rotator for Ssh {
         let mut gone: Vec<_> = keep.gone(|pair| public_data(pair, cx)).filter_map(public).collect();
         // Keys that were made by hand bear no mark before a rotation sees them: only their versions name them. A host that was
         // stopped then, or made since from an old image, has them without a mark.
-        for abandoned in cx.abandoned::<KeyPair>().await? {
-            gone.extend(public(abandoned.secret()));
-        }
+        let abandoned = cx.abandoned::<KeyPair>().await?;
+        gone.extend(abandoned.iter().filter_map(|version| public(version.secret())));
         let pins = pins::read(version.secret(), &self.transport, cx).await?;
-        // A rotation that was given up may have been on the hosts, and its orders may still come.
-        // An operator may have made an older version current and then this one again: the hosts followed both.
+        // A rotation that was given up may have been on the hosts, and its orders may still come. An operator may have made an older version current and then this one again: the hosts followed both.
         let newest = cx.newest().await?.unwrap_or_else(|| version.created());
         let undoes = cx.by_operator() || newest > version.created();
         let phase = if undoes { Phase::Undo } else { Phase::Finish };
         let generation = Generation::new(newest.max(version.created()), phase);
         let finished = async {
             let hosts = self.declare(distinct(keys), gone, generation, &pins, cx).await?;
-            self.show_refused(keep, version.secret(), &hosts, &pins, cx).await
+            self.show_refused(keep, &abandoned, version.secret(), &hosts, &pins, cx).await
         };
         finished.await.map_err(|error| match cx.settings::<EngineSettings>().retire {
             Retire::AtFinish => error.still_works("AWSCURRENT is promoted and works; AWSPREVIOUS may still work"),
@@ -327,8 +327,8 @@ fn is_known(host: &Host, known: &KnownHosts, cx: &Context<'_>) -> bool {
 
 /// Returns a host with the reply that nothing gets to it.
 fn out_of_reach(host: Host) -> (Host, Reply) {
-    let why = host.presence.why().to_owned();
-    (host, Reply::Unreachable(why))
+    let reply = host.out_of_reach();
+    (host, reply)
 }
 
 /// Returns an order that wants no key and takes none away, for no user yet.

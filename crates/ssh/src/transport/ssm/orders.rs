@@ -69,8 +69,7 @@ impl SystemsManager {
         let mut found: Vec<_> = hosts
             .iter()
             .map(|host| {
-                let reply = replies.remove(&host.id);
-                let reply = reply.unwrap_or_else(|| Reply::Unreachable(host.presence.why().to_owned()));
+                let reply = replies.remove(&host.id).unwrap_or_else(|| host.out_of_reach());
                 (host.clone(), reply)
             })
             .collect();
