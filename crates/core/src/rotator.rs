@@ -67,7 +67,8 @@ pub trait Rotator: Send + Sync + Sized + 'static {
     /// testSecret: proves that `pending` opens the service and, where the service can tell, may do what the current
     /// secret may. Has no side effects.
     ///
-    /// By default it calls [`probe`](Self::probe), which proves the first half.
+    /// By default it calls [`probe`](Self::probe), which proves the first half, for as long as [`activation`](Self::activation)
+    /// allows for.
     fn test(
         &self,
         pending: &Self::Secret,
@@ -75,7 +76,7 @@ pub trait Rotator: Send + Sync + Sized + 'static {
         cx: &Context<'_>,
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = login;
-        self.probe(pending, cx)
+        cx.until_active(self.activation(), || self.probe(pending, cx))
     }
 
     /// Returns for how long the service may still refuse a credential that it has just been given, or made. None at all, by

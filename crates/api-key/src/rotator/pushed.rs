@@ -46,10 +46,6 @@ impl Rotator for Pushed {
     fn activation(&self) -> Duration {
         self.0.provider().activation
     }
-
-    async fn test(&self, pending: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<()> {
-        cx.until_active(self.activation(), || self.probe(pending, cx)).await
-    }
 }
 
 impl Pushed {
