@@ -79,6 +79,14 @@ pub struct Tried {
     pub places: Vec<Place>,
 }
 
+impl Tried {
+    /// Returns the version that an action proved and promoted.
+    pub(crate) fn promoted(version_id: &str) -> Self {
+        let labels = vec![AWSCURRENT.to_owned()];
+        Self { version_id: version_id.to_owned(), labels, opens: Some(true), places: Vec::new() }
+    }
+}
+
 impl Reply {
     /// Creates a reply with the labels that the versions have now.
     pub(crate) fn new(

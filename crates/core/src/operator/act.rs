@@ -10,7 +10,7 @@ use crate::operator::recover::recover;
 use crate::operator::reset::reset;
 use crate::operator::retire::retire;
 use crate::operator::rollback::{Rolled, install, roll_back};
-use crate::operator::{Action, Answer, OperatorEvent, Reply};
+use crate::operator::{Action, Answer, OperatorEvent};
 use crate::report::Outcome;
 use crate::rotation::Rotation;
 use crate::settings::{EngineSettings, Settings};
@@ -72,12 +72,8 @@ async fn perform(rotation: &impl Rotation, action: &Action, cx: &Context<'_>) ->
         Action::Adopt { account, .. } => adopt(rotator, account.as_deref(), cx).await?,
         Action::Reset { .. } => return Err(Error::other("a reset is no action on what works")),
     };
-    Ok(Performed::Answered(Answer { places: cx.take_places(), ..answered(action, reply) }))
-}
-
-fn answered(action: &Action, reply: Reply) -> Answer {
     let outcome = if reply.changed || *action == Action::Diagnose { Outcome::Done } else { Outcome::AlreadyDone };
-    Answer { done: outcome.into(), reply: Some(reply), places: Vec::new() }
+    Ok(Performed::Answered(Answer { done: outcome.into(), reply: Some(reply), places: cx.take_places() }))
 }
 
 fn allowed(invocation: &Invocation<'_>, rotation: &impl Rotation, action: &Action) -> Result<()> {

@@ -55,7 +55,7 @@ pub(super) async fn reset(
         next: (lost && two_accounts).then(|| {
             "If two accounts took turns, see that the secret has the tag fourstep:strategy=alternating-users, and on MariaDB that ADOPTED_CLONES lists the clone: both versions with a label name one account now.".to_owned()
         }),
-        versions: vec![Tried { version_id: token.clone(), labels: vec![AWSCURRENT.to_owned()], opens: Some(true), places: Vec::new() }],
+        versions: vec![Tried::promoted(&token)],
     };
     let done = done.ok_or_else(|| Error::other("no step ran"))?;
     Ok(Answer { done, reply: Some(reply), places: cx.take_places() })

@@ -156,12 +156,7 @@ pub(super) async fn install(
         changed: true,
         message: format!("AWSCURRENT is version {token} now, with the older value, and the target accepts it."),
         next: Some("The value before is AWSPREVIOUS now. Rotate when the reason is gone: fourstep start.".to_owned()),
-        versions: vec![Tried {
-            version_id: token.to_owned(),
-            labels: vec![AWSCURRENT.to_owned()],
-            opens: Some(true),
-            places: Vec::new(),
-        }],
+        versions: vec![Tried::promoted(token)],
     };
     let done = done.ok_or_else(|| Error::other("no step ran"))?;
     Ok(Answer { done, reply: Some(reply), places: invocation.notes.take_places() })
