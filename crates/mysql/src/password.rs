@@ -35,8 +35,8 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
 /// a hash, and would log a password.
 async fn set_own(session: &mut Session, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     if session.product() == Product::MariaDb {
-        let plugins = plugins::of_own(session).await?;
-        plugins::check(session.account(), plugins.iter().map(String::as_str), session)?;
+        let own = plugins::of_own(session).await?;
+        plugins::check(session.account(), &own, session)?;
         let hash = native(password.expose().as_bytes());
         cx.learn(&hash);
         let statement = Sensitive::new(format!("SET PASSWORD = {}", literal(hash.expose())));
@@ -84,7 +84,7 @@ async fn set_by_administrator(
     // The server takes a password for an account that it does not let in.
     check_usable(session, account, &entries)?;
     for entry in &entries {
-        plugins::check(&entry.account, entry.plugins.iter().map(String::as_str), session)?;
+        plugins::check(&entry.account, &entry.plugins, session)?;
     }
     tell_of_others(&others, session);
     let product = session.product();

@@ -15,12 +15,9 @@ const WITH_PASSWORD: [&str; 4] = ["mysql_native_password", "mysql_old_password",
 /// # Errors
 ///
 /// `Invalid`, with the plugins.
-pub(crate) fn check<'p>(
-    account: &Account,
-    plugins: impl IntoIterator<Item = &'p str>,
-    session: &Session,
-) -> Result<()> {
-    let with_password: Vec<_> = plugins.into_iter().filter(|plugin| WITH_PASSWORD.contains(plugin)).collect();
+pub(crate) fn check(account: &Account, plugins: &[String], session: &Session) -> Result<()> {
+    let plugins = plugins.iter().map(String::as_str);
+    let with_password: Vec<_> = plugins.filter(|plugin| WITH_PASSWORD.contains(plugin)).collect();
     if with_password.len() < 2 {
         return Ok(());
     }
