@@ -91,12 +91,25 @@ pub fn rotate<K: Kind>(
 /// RotateSecret: gives the token of the rotation that runs.
 pub fn start<T: crate::world::Target>(state: &mut State<T>, rotation: usize, again: usize) -> String {
     state.remember();
-    let token = format!("rotation-{rotation}-{again}-{:032}", 0);
+    let token = token(rotation, again);
     let request = RotateSecret { token: Some(&token), ..RotateSecret::now(state.secret) };
     state.model.rotate_secret(request).answer.expect("no rotation is under way");
     state.date();
     state.now += Duration::from_secs(86_400);
     token
+}
+
+/// Returns the token of a rotation that was started for the first time, or `again`.
+pub fn token(rotation: usize, again: usize) -> String {
+    format!("rotation-{rotation}-{again}-{:032}", 0)
+}
+
+/// Runs the steps before one, in a world without faults.
+pub fn run_up_to<K: Kind>(world: &Arc<World<K::Target>>, step: Step, token: &str, at_finish: bool) {
+    for done in Step::ALL.into_iter().take_while(|done| *done < step) {
+        let report = finish::<K>(world, invoke::<K>(world, done, token, at_finish));
+        report.expect("no crash is planned").result.expect("the rotation is calm");
+    }
 }
 
 /// Attempts a rotation until it ends, and checks what holds then.

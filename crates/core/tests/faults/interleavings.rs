@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use fourstep::Step;
 use fourstep::operator::Action;
 
-use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, operate, retire, rotate, start};
+use crate::driver::{BY_HAND, MORE, Running, SLEEPING, converge, invoke, operate, retire, rotate, run_up_to, start};
 use crate::kinds::{FUNCTION, Kind};
 use crate::world::{State, World};
 
@@ -109,19 +109,17 @@ pub fn late_duplicates<K: Kind>(at_finish: bool) -> Vec<String> {
 }
 
 /// The world with the second rotation done up to before `step`.
-fn second_rotation<K: Kind>(step: Step, at_finish: bool) -> State<K::Target> {
+pub fn second_rotation<K: Kind>(step: Step, at_finish: bool) -> State<K::Target> {
     let world = World::new(K::start());
     rotate::<K>(&world, 1..=1, at_finish, &mut |_, _, _| {}).expect("the first rotation is calm");
     let token = start(&mut world.state(), 2, 0);
-    for done in Step::ALL.into_iter().take_while(|done| *done < step) {
-        let report = crate::driver::finish::<K>(&world, invoke::<K>(&world, done, &token, at_finish));
-        report.expect("no crash is planned").result.expect("the second rotation is calm");
-    }
+    run_up_to::<K>(&world, step, &token, at_finish);
     world.state().clone()
 }
 
-fn token() -> String {
-    format!("rotation-2-0-{:032}", 0)
+/// Returns the token of the second rotation.
+pub fn token() -> String {
+    crate::driver::token(2, 0)
 }
 
 fn run<K: Kind>(

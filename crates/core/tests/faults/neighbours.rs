@@ -8,7 +8,7 @@ use fourstep::{AWSCURRENT, AWSPREVIOUS, Step};
 
 use crate::accounts::ModelAccounts;
 use crate::database::Database;
-use crate::driver::{SLEEPING, converge, finish, invoke, rotate, start};
+use crate::driver::{SLEEPING, converge, invoke, rotate, run_up_to, start, token};
 use crate::interleavings::{Order, take_turns};
 use crate::keys::{KeyService, ModelKeys};
 use crate::kinds::{Alternating, Kind, Limited, add_rotated};
@@ -100,7 +100,7 @@ fn side_by_side<K: Kind>() -> Vec<String> {
             let mut running = Vec::new();
             for (secret, (step, rotation)) in SECRETS.into_iter().zip(steps.into_iter().zip(3..)) {
                 world.state().secret = secret;
-                running.push(invoke::<K>(&world, step, &token(rotation), false));
+                running.push(invoke::<K>(&world, step, &token(rotation, 0), false));
             }
             let mut order = Order::at_random(number);
             take_turns(&world, running, &mut order);
@@ -122,7 +122,7 @@ fn both_end<K: Kind>(world: &Arc<World<K::Target>>) -> Result<(), String> {
     }
     for (secret, rotation) in SECRETS.into_iter().zip(3..) {
         world.state().secret = secret;
-        converge::<K>(world, rotation, token(rotation), false, SLEEPING, &mut |_, _, _| {})?;
+        converge::<K>(world, rotation, token(rotation, 0), false, SLEEPING, &mut |_, _, _| {})?;
     }
     Ok(())
 }
@@ -137,16 +137,9 @@ fn up_to<K: Kind>(steps: [Step; 2]) -> State<K::Target> {
     for (secret, (step, rotation)) in SECRETS.into_iter().zip(steps.into_iter().zip(3..)) {
         world.state().secret = secret;
         let token = start(&mut world.state(), rotation, 0);
-        for done in Step::ALL.into_iter().take_while(|done| *done < step) {
-            let report = finish::<K>(&world, invoke::<K>(&world, done, &token, false));
-            report.expect("no crash is planned").result.expect("the rotation is calm");
-        }
+        run_up_to::<K>(&world, step, &token, false);
     }
     world.state().clone()
-}
-
-fn token(rotation: usize) -> String {
-    format!("rotation-{rotation}-0-{:032}", 0)
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use fourstep::Step;
 use fourstep::operator::Action;
 
-use crate::driver::{finish, invoke, operate, retire, rotate, start};
+use crate::driver::{Running, finish, invoke, operate, retire};
+use crate::interleavings::{second_rotation, token};
 use crate::kinds::{FUNCTION, Kind};
 use crate::people::{Act, act_before_call, settle};
 use crate::world::{Call, Fault, State, World};
@@ -42,7 +44,7 @@ fn actions() -> [Action; 5] {
 
 /// Returns the worlds in which an operator may be called, with what happened before.
 fn moments<K: Kind>(at_finish: bool) -> Vec<(String, State<K::Target>)> {
-    let calm = second::<K>(at_finish);
+    let calm = second_rotation::<K>(Step::Create, at_finish);
     let mut moments = vec![("before any step".to_owned(), calm.clone())];
     let journal = {
         let world = World::new(calm.clone());
@@ -74,21 +76,9 @@ fn moments<K: Kind>(at_finish: bool) -> Vec<(String, State<K::Target>)> {
     moments
 }
 
-/// The world with one rotation done and the next one started.
-fn second<K: Kind>(at_finish: bool) -> State<K::Target> {
-    let world = World::new(K::start());
-    rotate::<K>(&world, 1..=1, at_finish, &mut |_, _, _| {}).expect("the first rotation is calm");
-    start(&mut world.state(), 2, 0);
-    world.state().clone()
-}
-
-fn token() -> String {
-    format!("rotation-2-0-{:032}", 0)
-}
-
 /// Runs the steps of the second rotation once, until one does not end well.
 fn attempt<K: Kind>(world: &Arc<World<K::Target>>, at_finish: bool) {
-    for step in fourstep::Step::ALL {
+    for step in Step::ALL {
         let report = finish::<K>(world, invoke::<K>(world, step, &token(), at_finish));
         if report.is_none_or(|report| report.result.is_err()) {
             return;
@@ -106,7 +96,7 @@ fn faults_of<K: Kind>(state: &State<K::Target>, action: &Action, at_finish: bool
     std::iter::once(None).chain(faults).collect()
 }
 
-fn asked<K: Kind>(world: &Arc<World<K::Target>>, action: &Action, at_finish: bool) -> crate::driver::Running {
+fn asked<K: Kind>(world: &Arc<World<K::Target>>, action: &Action, at_finish: bool) -> Running {
     operate::<K>(world, action.clone(), FUNCTION, &[("RETIRE", retire(at_finish))])
 }
 
