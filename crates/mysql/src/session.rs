@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
 use fourstep::{Context, Error, Result, Sensitive};
-use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, roots};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, read_rows, roots};
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row};
 use tokio::time::timeout;
@@ -155,9 +155,9 @@ impl Session {
     async fn send(&mut self, statements: Arc<String>, operation: &Operation) -> Result<sqlx::Result<Vec<MySqlRow>>> {
         // Safe: every name in a statement went through `identifier`. Not prepared: the protocol of prepared statements
         // does not take each of them.
-        let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        let what = format!("the request to {}", operation.what);
-        self.deadline.wait(&self.destination.server, STATEMENT_LIMIT, &what, query).await
+        let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch(&mut self.connection);
+        let (server, what) = (&self.destination.server, format!("the request to {}", operation.what));
+        self.deadline.wait(server, STATEMENT_LIMIT, &what, read_rows(rows, server, &what, size)).await?
     }
 
     /// Ends the session in an orderly way, so that the server does not log a lost client.
@@ -225,6 +225,13 @@ pub(crate) fn text(row: &MySqlRow, column: usize) -> String {
 /// Reads a column as text, whatever type of text the server gives it. `None`: it is NULL.
 pub(crate) fn optional(row: &MySqlRow, column: usize) -> Option<String> {
     row.try_get_unchecked(column).ok().flatten()
+}
+
+/// Returns the bytes of its values.
+fn size(row: &MySqlRow) -> usize {
+    (0..row.len())
+        .map(|column| row.try_get_unchecked::<Option<&[u8]>, _>(column).ok().flatten().map_or(0, <[u8]>::len))
+        .sum()
 }
 
 /// Sets everything but the host that the driver would otherwise choose. Never print it: it shows the password.

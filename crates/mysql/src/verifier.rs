@@ -103,6 +103,10 @@ const SALT_LENGTH: usize = 20;
 /// The rounds of `sha256_password`, which no variable changes.
 const SHA256_ROUNDS: u32 = 5000;
 
+/// What a server can be set to at the most. One that claims more only wants the function to be busy.
+/// <https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html>
+const MOST_ROUNDS: u32 = 4_095_000;
+
 impl Storage {
     /// Reads it from names and values of variables. A server without them stores as MySQL 8.0 does.
     pub(crate) fn from_variables(variables: &[(String, String)]) -> Self {
@@ -110,8 +114,8 @@ impl Storage {
             let named = |variable: &str| variable.strip_prefix("caching_sha2_password_") == Some(name);
             variables.iter().find(|(variable, _)| named(variable)).map(|(_, value)| value.as_str())
         };
-        let rounds = value("digest_rounds").and_then(|rounds| rounds.parse().ok());
-        Self { rounds: rounds.unwrap_or(5000), pbkdf2: value("storage_format") == Some("PBKDF2_SHA512") }
+        let rounds = value("digest_rounds").and_then(|rounds| rounds.parse().ok()).unwrap_or(5000);
+        Self { rounds: rounds.min(MOST_ROUNDS), pbkdf2: value("storage_format") == Some("PBKDF2_SHA512") }
     }
 
     /// The rounds are counted in thousands, in hexadecimal.

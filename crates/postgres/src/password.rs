@@ -7,11 +7,15 @@ use crate::row::optional;
 use crate::session::Session;
 use crate::verifier::{ITERATIONS, md5, salt, scram};
 
+/// Takes seconds of a small function, and as long at each login of a client. A server that a secret's writer made up could
+/// keep the function busy for an hour with more.
+const MOST_ITERATIONS: u32 = 1_000_000;
+
 /// Sets the password of a role by its verifier, and makes sure that the server lets the role in by it.
 ///
 /// # Errors
 ///
-/// `Invalid` if no role can have that name or the role is absent; `Forbidden` if the role may not log in, has expired or is
+/// `Invalid` if no role can have that name, the role is absent or the server hashes without reason; `Forbidden` if the role may not log in, has expired or is
 /// a member of `rds_iam`, and with the statement that gives a missing right.
 pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensitive, cx: &Context<'_>) -> Result<()> {
     identifier::check(account)?;
@@ -24,6 +28,9 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
         }
         false => {
             let iterations = session.scram_iterations().unwrap_or(ITERATIONS);
+            if iterations > MOST_ITERATIONS {
+                return Err(too_many(iterations, session));
+            }
             scram(password, &salt(cx.secret_id(), cx.token(), account), iterations)
         }
     };
@@ -49,6 +56,14 @@ pub(crate) async fn set(session: &mut Session, account: &str, password: &Sensiti
     let column = |at| rows.last().and_then(|row| optional(row, at));
     check_usable(session, account, column(0).as_deref() == Some("true"), column(1).as_deref())?;
     if column(2).as_deref() == Some("true") { Err(by_iam_alone(session, account)) } else { Ok(()) }
+}
+
+fn too_many(iterations: u32, session: &Session) -> Error {
+    Error::invalid(format!(
+        "{} hashes a password {iterations} times (`scram_iterations`), which this function does at most {MOST_ITERATIONS} times",
+        session.destination()
+    ))
+    .next("Nothing was changed. Lower it for the account that sets the password: ALTER ROLE … SET scram_iterations = 4096")
 }
 
 /// Amazon RDS takes no password of a member of `rds_iam`, direct or not, whatever it stores. Elsewhere such a role may be

@@ -10,3 +10,10 @@ pub(crate) fn text(row: &PgRow, column: usize) -> String {
 pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
 }
+
+/// Returns the bytes of its values.
+pub(crate) fn size(row: &PgRow) -> usize {
+    (0..row.len())
+        .map(|column| row.try_get_unchecked::<Option<&str>, _>(column).ok().flatten().map_or(0, str::len))
+        .sum()
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fourstep::accounts::AccountSecret;
 use fourstep::{Context, Result, Sensitive};
-use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT};
+use fourstep_server::{CLOSE_LIMIT, Deadline, Destination, Operation, STATEMENT_LIMIT, read_rows};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 
 use crate::error::{classify, explain};
 use crate::identifier;
-use crate::row::text;
+use crate::row::{size, text};
 use crate::session::start::{ReadOnly, Start};
 
 const DEFAULT_DATABASE: &str = "postgres";
@@ -125,9 +125,9 @@ impl Session {
 
     async fn send(&mut self, statements: Arc<String>, operation: &Operation) -> Result<Vec<PgRow>> {
         // Safe: every name in a statement went through `identifier`.
-        let query = sqlx::raw_sql(AssertSqlSafe(statements)).fetch_all(&mut self.connection);
-        let what = format!("the request to {}", operation.what);
-        let answer = self.deadline.wait(&self.destination.server, STATEMENT_LIMIT, &what, query).await?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(statements)).fetch(&mut self.connection);
+        let (server, what) = (&self.destination.server, format!("the request to {}", operation.what));
+        let answer = self.deadline.wait(server, STATEMENT_LIMIT, &what, read_rows(rows, server, &what, size)).await??;
         answer.map_err(|error| classify(&error, &self.destination, operation))
     }
 

@@ -4,6 +4,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `server` | [`Server`]: where a server is, and what its failures mean |
+//! | `answer` | [`read_rows`]: the rows of an answer, within what a function can hold |
 //! | `deadline` | [`Deadline`]: how long a session waits for an answer |
 //! | `operation` | [`Operation`]: what is asked of a server, for messages |
 //! | `destination` | [`Destination`]: where a session goes, as which account, and how it gets there |
@@ -21,6 +22,7 @@
 //! ```
 
 mod address;
+mod answer;
 mod deadline;
 mod destination;
 mod lookup;
@@ -30,6 +32,7 @@ mod server;
 mod settings;
 
 pub use address::Reach;
+pub use answer::{ANSWER_LIMIT, read_rows};
 pub use deadline::{CLOSE_LIMIT, Deadline, LOGIN_LIMIT, STATEMENT_LIMIT};
 pub use destination::Destination;
 pub use lookup::{NoAddress, look_up};

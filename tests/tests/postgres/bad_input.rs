@@ -1,5 +1,6 @@
 //! What bad input gets: a clear error that names it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fourstep::{ErrorKind, Step};
@@ -7,8 +8,8 @@ use fourstep_test_servers::postgres::Postgres;
 use sqlx::{Connection, Executor};
 
 use crate::world::{
-    FIRST, answering_with, assert_error, assert_said, has_grantors, opens, secret, secret_at, shared,
-    shared_with_admin, world_of,
+    FIRST, answering_with, answering_without_end, assert_error, assert_said, has_grantors, opens, secret, secret_at,
+    shared, shared_with_admin, world_of,
 };
 
 #[tokio::test]
@@ -89,6 +90,27 @@ async fn a_server_of_a_version_that_is_too_old_is_told_with_the_least_one() {
         );
         assert_eq!((error.kind(), error.to_string()), (ErrorKind::Invalid, said));
     }
+}
+
+/// A secret's writer may name a server of their own, to fill the function's memory.
+#[tokio::test]
+async fn a_server_that_answers_without_end_is_given_up_before_memory_is_full() {
+    let greeting = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\018.0\0Z\0\0\0\x05I".to_vec();
+    // A row of one column with 64 KiB of text.
+    let column = [b"c\0".as_slice(), &[0; 6], &25_u32.to_be_bytes(), &[0xff, 0xff], &[0xff; 4], &[0, 0]].concat();
+    let length = |more: usize| u32::try_from(more).unwrap().to_be_bytes();
+    let described = [b"T".as_slice(), &length(4 + 2 + column.len()), &[0, 1], &column].concat();
+    let row = [b"D".as_slice(), &length(4 + 2 + 4 + 65_536), &[0, 1], &length(65_536), &[b'x'; 65_536]].concat();
+    let (port, sent) = answering_without_end(greeting, described, row).await;
+    let mut world = world_of(&secret_at("127.0.0.1", port, "app", FIRST));
+    let error = world.failing_set().await;
+    let said = format!(
+        "PostgreSQL at 127.0.0.1:{port} answered the request to begin the session with more than 64 MiB of rows"
+    );
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains(&said), "{error}");
+    let mebibytes = sent.load(Ordering::Relaxed) >> 20;
+    assert!((64..80).contains(&mebibytes), "{mebibytes} MiB were taken");
 }
 
 /// Before version 16, a role that replicates is a superuser's matter.

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fourstep::accounts::Strategies;
 use fourstep::{Error, ErrorKind};
 use fourstep_postgres::Postgres as Accounts;
@@ -176,6 +179,31 @@ pub(crate) async fn let_administer(server: &Postgres, role: &str) {
 
 pub(crate) async fn proxy(server: &Postgres) -> Proxy {
     Proxy::before(server.port()).await
+}
+
+/// Lets everybody in by a greeting, and answers the first request by `first` and then `again` and again. Returns its port, and
+/// how many bytes of that were taken.
+pub(crate) async fn answering_without_end(
+    greeting: Vec<u8>,
+    first: Vec<u8>,
+    again: Vec<u8>,
+) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = client.read(&mut request).await;
+        let _ = client.write_all(&greeting).await;
+        let _ = client.read(&mut request).await;
+        let _ = client.write_all(&first).await;
+        while client.write_all(&again).await.is_ok() {
+            counted.fetch_add(again.len(), Ordering::Relaxed);
+        }
+    });
+    (port, sent)
 }
 
 /// Answers whatever a client begins with by these bytes, in a server's place. Returns its port.
