@@ -3,12 +3,12 @@ use fourstep::accounts::{
     TwoPasswords,
 };
 use fourstep::settings::Groups;
-use fourstep::{Context, Result, Sensitive};
-use fourstep_server::{AddressSettings, TlsSettings};
+use fourstep::{Context, Error, Result, Sensitive};
+use fourstep_server::{AddressSettings, Operation, TlsSettings};
 
 use crate::error::read_only;
-use crate::identifier::{self, hex};
-use crate::session::{DEFAULT_PORT, Session};
+use crate::identifier::{self, hex, literal};
+use crate::session::{DEFAULT_PORT, Session, optional};
 use crate::settings::MysqlSettings;
 use crate::{clones, mark, password, rights, two_passwords};
 
@@ -56,7 +56,7 @@ impl Accounts for Mysql {
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         match session.lock(&lock_name(Lock::of(cx))).await? {
             true => Ok(()),
-            false => Err(Lock::held(session.destination())),
+            false => Err(held(session, &lock_name(Lock::of(cx))).await?),
         }
     }
 
@@ -147,6 +147,16 @@ impl TwoPasswords for Mysql {
 /// Returns the name of the secret's lock: the same one in every version of Fourstep. The server allows 64 characters.
 fn lock_name(lock: Lock) -> String {
     format!("fourstep {}", &hex(&lock.hash()[..20])[2..])
+}
+
+/// Reports who holds the lock: a function of another rotation, or any account that may log in.
+async fn held(session: &mut Session, name: &str) -> Result<Error> {
+    let query = format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", literal(name));
+    let rows = session.run(&query, &Operation::new("look up who holds the lock of the secret")).await?;
+    // It may have been given back in the meantime.
+    let id = rows.last().and_then(|row| optional(row, 0));
+    let (named, end) = id.map(|id| (format!("session {id}"), format!("KILL {id}"))).unzip();
+    Ok(Lock::held(session.destination(), named.as_deref(), end.as_deref()))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 use fourstep::accounts::{AccountSecret, Accounts, Claim, Clones, Lock, Mark, Mirrored, Other, Strategies};
 use fourstep::settings::Groups;
-use fourstep::{Context, Result, Sensitive};
-use fourstep_server::{AddressSettings, TlsSettings};
+use fourstep::{Context, Error, Result, Sensitive};
+use fourstep_server::{AddressSettings, Operation, TlsSettings};
 
 use crate::error::read_only;
 use crate::identifier;
+use crate::row::text;
 use crate::session::Session;
 use crate::{clones, mark, password, rights};
 
@@ -56,7 +57,7 @@ impl Accounts for Postgres {
         // The lock is the database's, and all versions of a secret name the same one, unless a human changes it.
         match session.lock(lock_key(Lock::of(cx))).await? {
             true => Ok(()),
-            false => Err(Lock::held(session.destination())),
+            false => Err(held(session, lock_key(Lock::of(cx))).await?),
         }
     }
 
@@ -123,6 +124,24 @@ impl Clones for Postgres {
 /// Returns the key of the secret's lock: the same one in every version of Fourstep.
 fn lock_key(lock: Lock) -> i64 {
     i64::from_be_bytes(lock.hash()[..8].try_into().expect("a hash has more than eight bytes"))
+}
+
+/// Reports who holds the lock: a function of another rotation, or any account that may log in.
+async fn held(session: &mut Session, key: i64) -> Result<Error> {
+    let [high, low] = [key >> 32, key].map(|half| half & 0xffff_ffff);
+    let query = format!(
+        "SELECT activity.pid::text, activity.usename::text
+         FROM pg_locks JOIN pg_stat_activity activity ON activity.pid = pg_locks.pid
+         JOIN pg_database ON pg_database.oid = pg_locks.database AND pg_database.datname = current_database()
+         WHERE locktype = 'advisory' AND granted AND classid = {high} AND objid = {low} AND objsubid = 1"
+    );
+    let rows = session.run(&query, &Operation::new("look up who holds the lock of the secret")).await?;
+    // It may have been given back in the meantime.
+    let holder = rows.last().map(|row| (text(row, 0), text(row, 1)));
+    let (named, end) = holder
+        .map(|(pid, role)| (format!("session {pid} of `{role}`"), format!("SELECT pg_terminate_backend({pid})")))
+        .unzip();
+    Ok(Lock::held(session.destination(), named.as_deref(), end.as_deref()))
 }
 
 #[cfg(test)]

@@ -173,13 +173,14 @@ async fn another_invocation_that_holds_the_lock_is_unavailable_and_nothing_is_wr
         let mut holder =
             server.connect(&server.name("app"), world.current()["password"].as_str().unwrap(), None).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SELECT GET_LOCK('{lock}', 0)"))).execute(&mut holder).await.unwrap();
+        let id: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut holder).await.unwrap();
         let accounts = server.accounts().await;
         world.limit = Duration::from_secs(2);
         let error = world.failing_set().await;
         assert_error(
             &error,
             ErrorKind::Unavailable,
-            &["another invocation holds the lock of this secret", "tries again"],
+            &[&format!("session {id} holds the lock of this secret"), "tries again", &format!("end it: KILL {id}")],
         );
         assert_eq!(server.accounts().await, accounts);
     }

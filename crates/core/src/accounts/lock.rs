@@ -29,9 +29,17 @@ impl Lock {
         &self.0
     }
 
-    /// Reports that another session holds the lock. `server` is what holds it, as `PostgreSQL at db:5432`.
-    pub fn held(server: impl fmt::Display) -> Error {
-        Error::unavailable(format!("another invocation holds the lock of this secret at {server}"))
-            .next("It is given back when that invocation ends, and Secrets Manager tries again by itself")
+    /// Reports that another session holds the lock. `server` is what holds it, as `PostgreSQL at db:5432`; `holder` names the
+    /// session, as `session 17`, and `end` is the statement that ends it.
+    ///
+    /// Any account of a server may hold any lock there, so it need not be a rotation's session.
+    pub fn held(server: impl fmt::Display, holder: Option<&str>, end: Option<&str>) -> Error {
+        let holder = holder.unwrap_or("another session");
+        let error = Error::unavailable(format!("{holder} holds the lock of this secret at {server}"));
+        let by_itself = "A rotation gives it back when its step ends, and Secrets Manager tries again by itself";
+        error.next(match end {
+            Some(end) => format!("{by_itself}. If that session is not a rotation's, end it: {end}"),
+            None => by_itself.to_owned(),
+        })
     }
 }
