@@ -22,8 +22,13 @@ pub struct Filter {
 struct Known {
     values: Vec<Sensitive>,
     /// The forms of the values, made when they are first needed: most steps have no message to clean.
-    needles: Vec<Zeroizing<String>>,
+    needles: Option<Needles>,
 }
+
+/// What is looked for, by first byte; of each the longest first.
+///
+/// Our own, and no automaton of a library: that would hold copies of the values which nobody can wipe.
+struct Needles(Vec<Vec<Zeroizing<String>>>);
 
 /// A shorter value would be found in ordinary words, and its removal would make a message unreadable.
 const SHORTEST: usize = 4;
@@ -40,7 +45,7 @@ impl Filter {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if secret.expose().len() >= SHORTEST && !known.values.contains(secret) {
             known.values.push(secret.clone());
-            known.needles.clear();
+            known.needles = None;
         }
     }
 
@@ -48,24 +53,49 @@ impl Filter {
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.needles.is_empty() {
-            let mut needles: Vec<_> = known.values.iter().flat_map(|value| forms(value.expose())).collect();
-            // Longest first, so that a form that contains another is removed whole.
-            needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
-            known.needles = needles;
-        }
-        let mut text = text.to_owned();
-        for needle in &known.needles {
-            if text.contains(needle.as_str()) {
-                text = text.replace(needle.as_str(), "[redacted]");
-            }
-        }
-        text
+        let Known { values, needles } = &mut *known;
+        needles.get_or_insert_with(|| Needles::of(values)).remove_from(text)
     }
 
     /// Forgets and wipes all values. Call it when nothing more of an invocation will be written.
     pub fn forget(&self) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    }
+}
+
+impl Needles {
+    fn of(values: &[Sensitive]) -> Self {
+        let mut needles = vec![Vec::new(); 256];
+        for form in values.iter().flat_map(|value| forms(value.expose())) {
+            let first = form.as_bytes().first().copied().unwrap_or_default();
+            needles[usize::from(first)].push(form);
+        }
+        for needles in &mut needles {
+            needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        }
+        Self(needles)
+    }
+
+    /// Copies the text in one pass, without any part that belongs to a match: neither what a match leaves of another that
+    /// overlaps it, nor what only a removal brought together.
+    fn remove_from(&self, text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        // Up to where the text is copied or left out.
+        let mut done = 0;
+        for (at, first) in text.bytes().enumerate() {
+            let candidates = &self.0[usize::from(first)];
+            let Some(needle) = candidates.iter().find(|needle| text.as_bytes()[at..].starts_with(needle.as_bytes()))
+            else {
+                continue;
+            };
+            if at >= done {
+                clean.push_str(&text[done..at]);
+                clean.push_str("[redacted]");
+            }
+            done = done.max(at + needle.len());
+        }
+        clean.push_str(&text[done..]);
+        clean
     }
 }
 
@@ -128,6 +158,19 @@ mod tests {
         filter.learn(&Sensitive::new("abcd"));
         filter.learn(&Sensitive::new("abcdefgh"));
         assert_eq!(filter.apply("x abcdefgh y abcd"), "x [redacted] y [redacted]");
+    }
+
+    #[test]
+    fn values_that_overlap_leave_nothing_of_each_other() {
+        let filter = Filter::new();
+        for value in ["abcdef", "defghi", "wordwörd", "redacted"] {
+            filter.learn(&Sensitive::new(value));
+        }
+        assert_eq!(filter.apply("x abcdefghi y"), "x [redacted] y");
+        assert_eq!(filter.apply("abcdefabcdef"), "[redacted][redacted]");
+        assert_eq!(filter.apply("ünd wordwörd ünd abcdef"), "ünd [redacted] ünd [redacted]");
+        // Neither is a removal's own word looked into, nor what it brings together.
+        assert_eq!(filter.apply("wordabcdefwörd"), "word[redacted]wörd");
     }
 
     #[test]
