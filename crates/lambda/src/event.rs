@@ -5,8 +5,9 @@ use fourstep::operator::{Action, OperatorEvent};
 use fourstep::{Error, Result, Sensitive, Step, StepEvent};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use zeroize::Zeroize;
 
-/// The body of an invocation, as it came. It has no `Debug`: it may hold a RotationToken.
+/// The body of an invocation, as it came. It has no `Debug`, and is wiped: it may hold a RotationToken.
 ///
 /// Every body is accepted here, so that what is wrong with it is said by [`parse`](Self::parse): the runtime would
 /// answer with serde's text, which quotes values.
@@ -15,6 +16,14 @@ pub(crate) struct Payload(Option<Box<RawValue>>);
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Box::deserialize(deserializer).ok()))
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if let Some(json) = self.0.take() {
+            String::from(Box::<str>::from(json)).zeroize();
+        }
     }
 }
 
