@@ -149,12 +149,8 @@ impl Call<'_> {
     fn unreachable(self, error: &ConnectorError) -> Error {
         let chain = DisplayErrorContext(error).to_string();
         let has = |part: &str| chain.contains(part);
-        if has("credentials") || has("identity") {
-            return Error::new(
-                Reason::Credentials,
-                "there are no credentials to call AWS with",
-                "Log in, name a profile by --profile or AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for single sign-on, run `aws configure export-credentials` and set what it prints",
-            );
+        if has("credential") || has("identity") {
+            return Error::new(Reason::Credentials, "there are no credentials to call AWS with", NO_CREDENTIALS);
         }
         let what = if has("dns error") || has("failed to lookup") {
             "the name of its end point does not resolve"
@@ -180,15 +176,13 @@ impl Call<'_> {
     }
 }
 
+const NO_CREDENTIALS: &str = "Log in (for single sign-on: aws sso login), name another profile by --profile or AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+
 /// A request that was not made: no region, no credentials, or a part of it that HTTP cannot carry.
 fn not_sent(error: &(dyn StdError + 'static)) -> Error {
     let chain = DisplayErrorContext(error).to_string().to_ascii_lowercase();
-    if chain.contains("credentials") || chain.contains("identity") {
-        return Error::new(
-            Reason::Credentials,
-            "there are no credentials to call AWS with",
-            "Log in, or name a profile by --profile or AWS_PROFILE",
-        );
+    if chain.contains("credential") || chain.contains("identity") {
+        return Error::new(Reason::Credentials, "there are no credentials to call AWS with", NO_CREDENTIALS);
     }
     Error::wrong_usage("the request could not be made", "Look at --region, --endpoint-url and the name of the secret")
 }

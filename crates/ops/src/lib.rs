@@ -61,7 +61,7 @@
 //! the fleet              fleet/{run,queue,rate}  fleet
 //! the doctor             doctor/{secret,function,key,trail}  doctor/{simulation,finding}
 //! what others build on   state/judge  state  function_log  function  watch
-//! what AWS is asked      request  look  selection  trail  operator  call
+//! what AWS is asked      request  look  selection  trail  operator  profile  call
 //! the ground             progress  secret  schedule  time  error  argument  printable
 //! ```
 
@@ -78,6 +78,7 @@ mod here;
 mod look;
 mod operator;
 mod printable;
+mod profile;
 mod progress;
 mod request;
 mod schedule;

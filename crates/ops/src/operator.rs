@@ -1,15 +1,19 @@
 use std::time::Duration;
 
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_secretsmanager::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::error::{Error, Result};
+use crate::profile::credentials_of;
 
 /// Where an operator's calls go, and with which credentials.
 ///
-/// What is not given comes from where the AWS CLI takes it: variables, `~/.aws/config`, the role of the machine.
+/// What is not given comes from where the AWS CLI takes it: variables, `~/.aws/config`, the role of the machine. A profile
+/// that is given goes before the variables.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// A profile of `~/.aws/config` or `~/.aws/credentials`.
@@ -55,15 +59,15 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`WrongUsage`](crate::Reason::WrongUsage) if no region is set anywhere.
+    /// [`WrongUsage`](crate::Reason::WrongUsage) if no region is set anywhere, or there is no such profile.
     pub async fn connect(connection: Connection) -> Result<Self> {
         let http =
             aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
+            .http_client(http.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(TimeoutConfig::builder().connect_timeout(TO_CONNECT).read_timeout(ANSWER_LIMIT).build());
-        if let Some(profile) = connection.profile {
+        if let Some(profile) = &connection.profile {
             loader = loader.profile_name(profile);
         }
         if let Some(region) = connection.region {
@@ -72,7 +76,12 @@ impl Operator {
         if let Some(url) = connection.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let Some(profile) = connection.profile {
+            let calls = ProviderConfig::without_region().with_http_client(http).with_region(config.region().cloned());
+            let credentials = SharedCredentialsProvider::new(credentials_of(&profile, &calls).await?);
+            config = config.into_builder().credentials_provider(credentials).build();
+        }
         if config.region().is_none() {
             return Err(Error::wrong_usage("no AWS region is set", "Name one by --region, AWS_REGION or the profile"));
         }

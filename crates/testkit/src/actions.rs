@@ -45,8 +45,8 @@ pub fn called(binary: &str) -> io::Result<Option<BTreeSet<String>>> {
 pub fn record(authorization: &str, service: &str, action: &str) {
     static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let Some(folder) = env::var_os(FOLDER) else { return };
-    let key = authorization.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
-    let Some(key) = key.filter(|key| key.starts_with(PREFIX) && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let Some(key) = caller(authorization)
+        .filter(|key| key.starts_with(PREFIX) && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
     else {
         return;
     };
@@ -57,6 +57,12 @@ pub fn record(authorization: &str, service: &str, action: &str) {
     let file = OpenOptions::new().append(true).create(true).open(PathBuf::from(folder).join(key));
     // Many processes append at a time: a line is one write.
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the folder of FOURSTEP_ACTIONS can be written");
+}
+
+/// Reads the access key of a call from its header `Authorization`.
+#[must_use]
+pub fn caller(authorization: &str) -> Option<&str> {
+    authorization.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next())
 }
 
 #[cfg(test)]

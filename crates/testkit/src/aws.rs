@@ -22,6 +22,7 @@ mod refusal;
 mod rotation;
 mod server;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -152,6 +153,12 @@ impl Aws {
         let arn = cluster.arn();
         lock(&self.shared.rds).clusters.push(cluster);
         arn
+    }
+
+    /// Returns the access keys with which Secrets Manager was called.
+    #[must_use]
+    pub fn callers(&self) -> BTreeSet<String> {
+        lock(&self.shared.callers).clone()
     }
 
     /// Returns the identifiers and ARNs that Amazon RDS was asked for, in order.

@@ -112,3 +112,30 @@ async fn profile_region_and_end_point_are_taken_from_the_options() {
     command.env("AWS_SHARED_CREDENTIALS_FILE", &file);
     finish(command).succeeded();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_named_goes_before_the_credentials_of_the_environment() {
+    let world = World::start().await;
+    let home = tempfile::tempdir().unwrap();
+    let (credentials, config) = (home.path().join("credentials"), home.path().join("config"));
+    std::fs::write(&credentials, "[prod]\naws_access_key_id = AKIDOFPROD\naws_secret_access_key = secret\n").unwrap();
+    std::fs::write(&config, "[profile staging]\nregion = us-east-1\n").unwrap();
+    let run = |profile: &[&str]| {
+        let mut command = world.command(&[&["status", SECRET], profile].concat());
+        command.env("AWS_SHARED_CREDENTIALS_FILE", &credentials).env("AWS_CONFIG_FILE", &config);
+        finish(command)
+    };
+    run(&[]).succeeded();
+    assert!(world.aws.callers().iter().eq(["AKIDEXAMPLE"]));
+    run(&["--profile", "prod"]).succeeded();
+    assert!(world.aws.callers().iter().eq(["AKIDEXAMPLE", "AKIDOFPROD"]));
+    // Neither with the environment's credentials nor with none.
+    run(&["--profile", "staging"]).refused(1, &["no credentials", "aws sso login"]);
+    run(&["--profile", "pord"]).refused(2, &["no profile `pord`", "it has prod, staging"]);
+    let mut command = world.command(&["status", SECRET, "--profile", "prod"]);
+    command
+        .env("AWS_SHARED_CREDENTIALS_FILE", home.path().join("none"))
+        .env("AWS_CONFIG_FILE", home.path().join("none"));
+    finish(command).refused(2, &["no profile `prod`", "there is none"]);
+    assert_eq!(world.aws.callers().len(), 2);
+}

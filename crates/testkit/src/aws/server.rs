@@ -48,6 +48,8 @@ pub(super) struct Shared {
     pub(super) forbidden: Mutex<BTreeSet<String>>,
     /// What calls of other services are refused with, by permission.
     pub(super) refused: Mutex<BTreeMap<String, Refusal>>,
+    /// The access keys with which secrets were asked for.
+    pub(super) callers: Mutex<BTreeSet<String>>,
     history: Mutex<History>,
     stop: watch::Receiver<bool>,
 }
@@ -72,6 +74,7 @@ impl Shared {
             invoke: Mutex::default(),
             rotations: Rotations::default(),
             rds: Mutex::default(),
+            callers: Mutex::default(),
             function: Mutex::default(),
             trails: Mutex::new(vec![Trail { name: "management".to_owned(), logs: true }]),
             kms_key: Mutex::default(),
@@ -234,6 +237,7 @@ pub(super) async fn serve(
         };
     }
     let target = header(header::HeaderName::from_static("x-amz-target")).to_owned();
+    lock(&shared.callers).extend(actions::caller(header(header::AUTHORIZATION)).map(str::to_owned));
     actions::record(header(header::AUTHORIZATION), "secretsmanager", target.split('.').next_back().unwrap_or_default());
     // In a task of its own: a call that arrived has its effect even if its caller dies meanwhile.
     let task = tokio::spawn({
