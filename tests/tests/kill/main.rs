@@ -44,7 +44,7 @@ const ALTERNATING_USERS: [Messages; 3] = [
 /// MySQL takes two more where the server's cache does not have the password, since caching_sha2_password then asks for
 /// all of it.
 const SINGLE_USER_OF_MYSQL: [Messages; 1] = [Messages { calls: 14, connections: 3, frontend: 16 }];
-const SINGLE_USER_OF_MARIADB: [Messages; 1] = [Messages { calls: 14, connections: 3, frontend: 12 }];
+const SINGLE_USER_OF_MARIADB: [Messages; 1] = [Messages { calls: 14, connections: 3, frontend: 13 }];
 const DUAL_PASSWORD: [Messages; 1] = [Messages { calls: 14, connections: 3, frontend: 17 }];
 /// From the third rotation on, the clone is there. On MySQL it bears our mark; on MariaDB, which has no place for one, setSecret
 /// reads AWSPREVIOUS too, and looks at the accounts once more. testSecret reads AWSCURRENT for a session of the base.
