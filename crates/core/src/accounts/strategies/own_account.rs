@@ -9,6 +9,7 @@ use crate::accounts::{AccountSecret, Accounts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::login::Login;
+use crate::store::AWSCURRENT;
 use crate::version::Version;
 
 /// Creates the next secret of the same account.
@@ -47,7 +48,8 @@ pub(super) async fn open<A: Accounts>(
             Ok(None)
         }
         Ok((working, mut session)) => {
-            same_account::<A>(pending, &placed(working.secret(), cx).await?)?;
+            same_account::<A>(pending, &placed(working.secret(), cx).await?)
+                .map_err(|error| edited(error, pending, &working, cx))?;
             accounts.lock(&mut session, cx).await?;
             cx.fence().await?;
             Ok(Some(Own { working, session }))
@@ -124,6 +126,19 @@ pub(super) async fn set_by_administrator<A: Accounts>(
     accounts.set_password(&mut session, &pending.username, &pending.password, cx).await?;
     accounts.commit(session).await?;
     if ahead { administrator::wait_for_replica(accounts, pending, cx).await } else { Ok(()) }
+}
+
+/// Names the way out where it is AWSCURRENT that names another account than the server opened, since an edit by hand: a new
+/// pending version would be of that one again.
+fn edited(error: Error, pending: &AccountSecret, working: &Version<AccountSecret>, cx: &Context<'_>) -> Error {
+    if cx.id_of(AWSCURRENT).as_deref() == Some(working.id()) {
+        return error;
+    }
+    let secret = cx.secret_argument();
+    error.next(format!(
+        "Nothing was changed. If AWSCURRENT names `{}` by mistake, run: fourstep recover {secret}; it makes the version AWSCURRENT that opens the server. If not, store the password of that account in AWSCURRENT and run: fourstep start --force {secret}",
+        pending.username
+    ))
 }
 
 /// Refuses to change another account, or one elsewhere, than the one that the secret opened, or to reach it otherwise.

@@ -275,3 +275,26 @@ fn the_version_that_works_is_found_beyond_one_that_does_not_fit() {
     operated::<Single>(&world, recover, false).unwrap();
     assert!(world.state().opens(AWSCURRENT));
 }
+
+#[test]
+fn an_account_that_was_named_by_mistake_has_a_way_out_that_works() {
+    let (world, token) = second::<Single>();
+    steps::<Single>(&world, &Step::ALL, &token);
+    let live = value::<Single>(&world, AWSCURRENT);
+    put_by_hand::<Single>(&world, &TYPED_BY_HAND.replace("\"app\"", "\"wrong\""));
+    let token = start(&mut world.state(), 3, 0);
+    steps::<Single>(&world, &[Step::Create], &token);
+    let error = step::<Single>(&world, Step::Set, &token).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let said = "If AWSCURRENT names `wrong` by mistake, run: fourstep recover app; it makes the version AWSCURRENT";
+    assert!(error.to_string().contains(said), "{error}");
+    operated::<Single>(
+        &world,
+        Action::Recover { attempts: 4, skip: vec![], version: None, leaked_anyway: false },
+        false,
+    )
+    .unwrap();
+    assert_eq!(value::<Single>(&world, AWSCURRENT), live);
+    rotate::<Single>(&world, 4..=4, false, &mut |_, _, _| {}).unwrap();
+    assert!(world.state().opens(AWSCURRENT));
+}
