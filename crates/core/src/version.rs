@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -24,6 +25,11 @@ pub struct Version<S> {
 }
 
 impl<S> Version<S> {
+    /// Returns whether an operator's rollback or reset made it, as its id says.
+    pub(crate) fn made_by_operator(&self) -> bool {
+        BY_OPERATOR.iter().any(|action| self.id.strip_prefix(action).is_some_and(|rest| rest.starts_with('-')))
+    }
+
     /// Returns the version's id.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -190,6 +196,15 @@ fn object<'a>(id: &str, text: &'a str) -> Result<IndexMap<String, &'a RawValue>>
 
 fn unserializable() -> Error {
     Error::other("the rotator's type cannot be written as a JSON object")
+}
+
+/// The actions of an operator that make versions.
+const BY_OPERATOR: [&str; 2] = ["rollback", "reset"];
+
+/// Creates the id of a version that an operator's action makes: its name, and a random UUID, as the SDKs have it. So a person
+/// sees in the list of versions where it came from.
+pub(crate) fn new_id(action: &str) -> String {
+    format!("{action}-{}", Uuid::new_v4())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use fourstep::settings::Groups;
 use fourstep::{Context, Error, Result, Sensitive};
 use fourstep_server::{AddressSettings, Operation, TlsSettings};
 
+use crate::account::Entry;
 use crate::error::read_only;
 use crate::identifier::{self, hex, literal};
 use crate::session::{DEFAULT_PORT, Session, optional};
@@ -94,6 +95,10 @@ impl Clones for Mysql {
         cx: &Context<'_>,
     ) -> Result<Mirrored> {
         clones::make_equal(session, base, clone, claim, cx).await
+    }
+
+    async fn exists(&self, session: &mut Session, account: &str) -> Result<bool> {
+        Ok(!Entry::read(session, &[account]).await?.is_empty())
     }
 
     async fn was_given(&self, session: &mut Session, account: &str, passwords: &[Sensitive]) -> Result<bool> {

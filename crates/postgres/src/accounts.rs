@@ -4,7 +4,7 @@ use fourstep::{Context, Error, Result, Sensitive};
 use fourstep_server::{AddressSettings, Operation, TlsSettings};
 
 use crate::error::read_only;
-use crate::identifier;
+use crate::identifier::{self, literal};
 use crate::row::text;
 use crate::session::Session;
 use crate::{clones, mark, password, rights};
@@ -104,6 +104,11 @@ impl Clones for Postgres {
         identifier::check(base)?;
         identifier::check(clone)?;
         clones::adopt(session, base, clone).await
+    }
+
+    async fn exists(&self, session: &mut Session, account: &str) -> Result<bool> {
+        let query = format!("SELECT 1 FROM pg_roles WHERE rolname = {}", literal(account));
+        Ok(!session.run(&query, &Operation::new("look up a role")).await?.is_empty())
     }
 
     async fn mark(&self, session: &mut Session, account: &str) -> Result<Mark> {

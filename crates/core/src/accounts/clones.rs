@@ -23,6 +23,9 @@ pub trait Clones: Accounts {
     /// Reads our mark on an account, in its own session or an administrator's.
     fn mark(&self, session: &mut Self::Session, account: &str) -> impl Future<Output = Result<Mark>> + Send;
 
+    /// Returns whether the server has the account, in an administrator's session.
+    fn exists(&self, session: &mut Self::Session, account: &str) -> impl Future<Output = Result<bool>> + Send;
+
     /// Returns whether the account has one of these passwords, by what the server stores for it: where it has no place for a
     /// mark and shows that. A server that does not show it leaves this out.
     ///

@@ -4,6 +4,7 @@ pub(super) mod dual_password;
 mod own_account;
 pub(super) mod pair;
 pub(crate) mod reset;
+mod sibling;
 pub(super) mod single_user;
 
 use std::fmt;
@@ -14,10 +15,11 @@ use crate::accounts::strategies::alternating_users::AlternatingUsers;
 use crate::accounts::strategies::dual_or_single::DualOrSingle;
 use crate::accounts::strategies::dual_password::DualPassword;
 use crate::accounts::strategies::reset::Reset;
+use crate::accounts::strategies::sibling::{LookUp, Sibling};
 use crate::accounts::strategies::single_user::SingleUser;
 use crate::accounts::target::Target;
 use crate::accounts::{
-    AccountSecret, AccountSettings, Accounts, Clones, Passwords, ServerLookup, StrategyChoice, TwoPasswords,
+    AccountSecret, AccountSettings, Accounts, Clones, Passwords, ServerLookup, StrategyChoice, TwoPasswords, clone_of,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -36,18 +38,25 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 /// setSecret logs why, and which right would change it. A `dual-password` that is asked for and not possible is
 /// `Invalid` (the server keeps one) or `Forbidden` (the account lacks the right).
 ///
-/// Which accounts alternate, `auto` tells by the secret's versions alone. After several edits by hand, or an operator's rollback
-/// of one, both labels may be on one account; then it rotates that one. The tag with `alternating-users` leaves it no choice.
+/// Which accounts alternate, `auto` tells by the secret's versions. Where an edit by hand, a rollback or a reset left both labels on
+/// one account, it asks the administrator: by our mark at the server both alternate; a second account that is there without a
+/// mark is a `Conflict`. The tag with `alternating-users` or `single-user` leaves it no choice, and asks nobody.
 ///
 /// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
 /// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
 /// that one goes on working until the next rotation by dual-password.
 pub struct Strategies<A> {
     target: Target<A>,
-    alternating_users: Option<Choice<A>>,
+    alternating_users: Option<Pairs<A>>,
     dual_password: Option<Choice<A>>,
     /// What `auto` does where no two accounts take turns.
     one_account: Choice<A>,
+}
+
+/// What a server has on which two accounts take turns.
+struct Pairs<A> {
+    chosen: Choice<A>,
+    look_up: LookUp<A>,
 }
 
 /// Chooses one strategy. As a function, so that only a server that has the strategy needs its trait.
@@ -79,7 +88,11 @@ impl<A: Accounts> Strategies<A> {
     where
         A: Clones,
     {
-        Self { alternating_users: Some(|target| Chosen::new(AlternatingUsers(target))), ..self }
+        let pairs = Pairs {
+            chosen: |target| Chosen::new(AlternatingUsers(target)),
+            look_up: |target, current, cx| Box::pin(sibling::look_up(target, current, cx)),
+        };
+        Self { alternating_users: Some(pairs), ..self }
     }
 
     /// Adds dual-password.
@@ -100,15 +113,17 @@ impl<A: Accounts> Rotation for Strategies<A> {
 
     async fn choose(&self, cx: &Context<'_>) -> Result<Chosen<'_>> {
         let target = self.target.clone();
-        match (cx.settings::<AccountSettings>().strategy, self.alternating_users) {
+        match (cx.settings::<AccountSettings>().strategy, &self.alternating_users) {
             (StrategyChoice::SingleUser, _) => Ok(Chosen::new(SingleUser(target))),
-            (StrategyChoice::AlternatingUsers, Some(chosen)) => Ok(chosen(target)),
+            (StrategyChoice::AlternatingUsers, Some(pairs)) => Ok((pairs.chosen)(target)),
             (StrategyChoice::AlternatingUsers, None) => Err(no_alternating_users()),
             (StrategyChoice::DualPassword, _) => match self.dual_password {
                 Some(chosen) => Ok(chosen(target)),
                 None => Err(Passwords::none_of_this_kind().refusal()),
             },
-            (StrategyChoice::Auto, Some(chosen)) if alternates(A::DEFAULT_PORT, cx).await? => Ok(chosen(target)),
+            (StrategyChoice::Auto, Some(pairs)) if alternates(&target, pairs.look_up, cx).await? => {
+                Ok((pairs.chosen)(target))
+            }
             (StrategyChoice::Auto, _) => Ok((self.one_account)(target)),
         }
     }
@@ -153,9 +168,13 @@ fn no_alternating_users() -> Error {
         .next("Set the tag fourstep:strategy to single-user")
 }
 
-fn cannot_tell(name: &str, base: &str) -> Error {
+fn cannot_tell(name: &str) -> Error {
+    let clone_and_base = match base_by_name(name) {
+        Some(base) => format!("`{name}` is the clone of `{base}`"),
+        None => format!("`{}` is the clone of `{name}`", clone_of(name)),
+    };
     Error::conflict(format!(
-        "AWSCURRENT and AWSPREVIOUS are of the same account since an edit by hand, and no other version tells whether `{name}` is the clone of `{base}`"
+        "AWSCURRENT and AWSPREVIOUS are of the same account since an edit by hand, and nothing else tells whether {clone_and_base}"
     ))
     .still_works("Nothing was changed")
     .next(format!(
@@ -164,7 +183,8 @@ fn cannot_tell(name: &str, base: &str) -> Error {
 }
 
 /// Returns whether the versions of the secret already take turns between an account and its clone.
-async fn alternates(default_port: u16, cx: &Context<'_>) -> Result<bool> {
+async fn alternates<A: Accounts>(target: &Target<A>, look_up: LookUp<A>, cx: &Context<'_>) -> Result<bool> {
+    let creates = cx.step() == Step::Create;
     let (newer, older) = match cx.step() {
         Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),
         Step::Set | Step::Test | Step::Finish => {
@@ -175,17 +195,27 @@ async fn alternates(default_port: u16, cx: &Context<'_>) -> Result<bool> {
     let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
     let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
     // What a rotation makes, it makes before it ends; whose turn it is, createSecret decides.
-    let by_hand = cx.step() == Step::Create && cx.description().last_rotated.is_none_or(|last| newer.created() > last);
+    let by_hand = creates && cx.description().last_rotated.is_none_or(|last| newer.created() > last);
+    // Rollback and reset make a version, and recover puts an older one back.
+    let by_operator = creates && (newer.made_by_operator() || newer.created() < older.created());
     let (newer, older) = (newer.secret(), older.secret());
     let mut alternates = base_of_pair(&newer.username, &older.username).is_some();
-    // A person edited the value: both labels are on one account, and the other one's is on neither.
-    if !alternates && newer.username == older.username && (newer.password == older.password || by_hand) {
-        alternates = pair::other_in_abandoned(newer, default_port, cx).await?.is_some();
-        if let Some(base) = base_by_name(&newer.username).filter(|_| !alternates) {
-            return Err(cannot_tell(&newer.username, base));
+    if !alternates && newer.username == older.username {
+        // A person edited the value, or an operator brought one back: both labels are on one account, and the other one's is on
+        // neither.
+        let edited = newer.password == older.password || by_hand || by_operator;
+        alternates = edited && pair::other_in_abandoned(newer, A::DEFAULT_PORT, cx).await?.is_some();
+        if edited && !alternates {
+            let may_be_clone = base_by_name(&newer.username).is_some();
+            alternates = match if creates { look_up(target, newer, cx).await? } else { Sibling::Unknown } {
+                Sibling::Marked => true,
+                Sibling::There => return Err(cannot_tell(&newer.username)),
+                Sibling::Unknown if may_be_clone => return Err(cannot_tell(&newer.username)),
+                Sibling::None | Sibling::Unknown => false,
+            };
         }
     }
-    if !alternates && cx.step() == Step::Create {
+    if !alternates && creates {
         tracing::info!(
             "the secret names an administrator by masterarn, and one account is rotated; the tag fourstep:strategy=alternating-users chooses two"
         );

@@ -4,11 +4,12 @@ use crate::accounts::RESET;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::invocation::{Invocation, noted};
-use crate::operator::rollback::{event, new_token};
+use crate::operator::rollback::event;
 use crate::operator::{Answer, Reply, Tried};
 use crate::rotation::Rotation;
 use crate::step::Step;
 use crate::store::AWSCURRENT;
+use crate::version;
 
 /// Makes a new value, lets the administrator set it, tests it and promotes it: the four steps, by the rotator that the
 /// rotation chooses for a reset. Called again after it was killed, it ends by the steps of a rotation what opens the target.
@@ -22,7 +23,7 @@ pub(super) async fn reset(
     // With one account, or a key, nothing is left to do.
     let two_accounts = chosen.protocol().strategy().0 == RESET;
     let (token, lost) = match chosen.protocol().working(cx).await? {
-        None => (new_token(), true),
+        None => (version::new_id("reset"), true),
         Some(working) if cx.under_way().as_ref() == Some(&working) => (working, false),
         Some(working) => return Err(nothing_is_lost(&working, cx)),
     };

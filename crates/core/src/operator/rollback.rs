@@ -1,7 +1,5 @@
 //! rollback: back to AWSCURRENT from a rotation that is under way, else forward to the value of an older version.
 
-use uuid::Uuid;
-
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::invocation::{Invocation, choose};
@@ -14,6 +12,7 @@ use crate::sensitive::Sensitive;
 use crate::slots::Slots;
 use crate::step::{Step, StepEvent};
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, LIVE, Put, StoredContent};
+use crate::version;
 
 /// What a rollback came to.
 pub(super) enum Rolled {
@@ -100,7 +99,7 @@ async fn back_to_current(
 /// Stores the value of a version once more, under AWSPENDING and a new id.
 async fn stage_value(version: &str, cx: &Context<'_>) -> Result<Rolled> {
     let value = value_of(version, cx).await?.ok_or_else(|| no_value(version))?;
-    let token = new_token();
+    let token = version::new_id("rollback");
     // PutSecretValue takes AWSPENDING from whichever version has it, without comparing.
     cx.fence().await?;
     match cx.store().put_pending(cx.secret_id(), &token, &value, None).await? {
@@ -210,9 +209,4 @@ async fn unstage_refused(
 
 pub(super) fn event(step: Step, secret_id: &str, token: &str) -> StepEvent {
     StepEvent { step, secret_id: secret_id.to_owned(), token: token.to_owned(), rotation_token: None }
-}
-
-/// Creates the id of a version: a random UUID, as the SDKs do.
-pub(super) fn new_token() -> String {
-    Uuid::new_v4().to_string()
 }

@@ -212,6 +212,12 @@ impl Clones for ModelAccounts {
         self.write(session, "adopt", Statement::Adopt { base: base.into(), clone: clone.into() }).await
     }
 
+    async fn exists(&self, _session: &mut Session, account: &str) -> Result<bool> {
+        self.world
+            .call(Call::TargetRead, "look up account", |state| Ok(state.target.accounts.contains_key(account)))
+            .await
+    }
+
     async fn mark(&self, _session: &mut Session, account: &str) -> Result<Mark> {
         let mark = |state: &mut State<Database>| {
             let base = state.target.accounts.get(account).and_then(|account| account.clone_of.clone());

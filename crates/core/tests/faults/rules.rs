@@ -12,7 +12,7 @@ pub mod two_passwords;
 
 use std::sync::Arc;
 
-use fourstep::memory::{ExceptionName, PutSecretValue};
+use fourstep::memory::{ExceptionName, PutSecretValue, UpdateSecretVersionStage};
 use fourstep::operator::Action;
 use fourstep::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Done, Error, ErrorKind, Outcome, Step};
 

@@ -228,20 +228,54 @@ fn an_edit_by_hand_does_not_end_the_turns_of_two_accounts() {
     }
 }
 
+/// Both labels are on one account since an edit by hand, and no other version can be listed: the server is asked.
 #[test]
-fn where_no_version_tells_whether_an_account_is_a_clone_a_tag_decides() {
-    let (world, _) = second::<Alternating>();
-    world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
-    let clone = value::<Alternating>(&world, AWSCURRENT).unwrap();
-    assert!(clone.contains("app_clone"));
-    world.state().forbidden = Some("ListSecretVersionIds");
-    put_by_hand::<Alternating>(&world, &clone.replacen('{', r#"{"note":1,"#, 1));
-    let token = start(&mut world.state(), 9, 0);
-    let error = step::<Auto>(&world, Step::Create, &token).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    for part in ["`app_clone` is the clone of `app`", "alternating-users", "single-user", "Nothing was changed"] {
-        assert!(error.to_string().contains(part), "no `{part}` in: {error}");
+fn where_no_version_tells_whether_an_account_is_a_clone_its_mark_or_a_tag_decides() {
+    for (rotations, name, other) in [(1, "app_clone", "app"), (2, "app", "app_clone")] {
+        let (world, token) = second::<Alternating>();
+        if rotations == 2 {
+            steps::<Alternating>(&world, &Step::ALL, &token);
+        }
+        world.state().model.cancel_rotate_secret("app").expect("it can be cancelled");
+        let drop =
+            UpdateSecretVersionStage { secret_id: "app", stage: AWSPENDING, move_to: None, remove_from: Some(&token) };
+        let _ = world.state().model.update_secret_version_stage(drop);
+        let mine = value::<Alternating>(&world, AWSCURRENT).unwrap();
+        assert!(mine.contains(&format!("\"username\":\"{name}\"")), "{mine}");
+        world.state().forbidden = Some("ListSecretVersionIds");
+        put_by_hand::<Alternating>(&world, &mine.replacen('{', r#"{"note":1,"#, 1));
+        // Without a mark, as AWS's function leaves it: a tag decides.
+        let mark = world.state().target.accounts.get_mut("app_clone").unwrap().clone_of.take();
+        let token = start(&mut world.state(), 9, 0);
+        let error = step::<Auto>(&world, Step::Create, &token).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        let only = format!("if `{name}` is its only one");
+        for part in
+            ["`app_clone` is the clone of `app`", "alternating-users", "single-user", "Nothing was changed", &only]
+        {
+            assert!(error.to_string().contains(part), "no `{part}` in: {error}");
+        }
+        // By the mark, it is the other account's turn.
+        world.state().target.accounts.get_mut("app_clone").unwrap().clone_of = mark.clone();
+        step::<Auto>(&world, Step::Create, &token).unwrap();
+        let pending = value::<Alternating>(&world, AWSPENDING).unwrap();
+        assert!(pending.contains(&format!("\"username\":\"{other}\"")), "{pending}");
+        steps::<Auto>(&world, &Step::ALL, &token);
+        assert!(world.state().opens(AWSCURRENT));
     }
+}
+
+#[test]
+fn an_account_that_is_the_only_one_is_rotated_alone_after_an_edit_by_hand() {
+    let world = World::new(Auto::start());
+    rotate::<Auto>(&world, 1..=2, false, &mut |_, _, _| {}).unwrap();
+    let edited = value::<Auto>(&world, AWSCURRENT).unwrap().replacen('{', r#"{"note":1,"#, 1);
+    put_by_hand::<Auto>(&world, &edited);
+    let token = start(&mut world.state(), 9, 0);
+    steps::<Auto>(&world, &Step::ALL, &token);
+    let current = value::<Auto>(&world, AWSCURRENT).unwrap();
+    assert!(current.contains("\"username\":\"app\"") && world.state().opens(AWSCURRENT), "{current}");
+    assert!(!world.state().target.accounts.contains_key("app_clone"));
 }
 
 #[test]
