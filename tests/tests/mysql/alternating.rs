@@ -2,7 +2,9 @@ use fourstep::memory::SecretValue;
 use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::mysql::{Flavour, MySql};
 
-use crate::world::{FIRST, assert_error, consume, name, opens, pair_of, secret, server_with_admin, text, world_of};
+use crate::world::{
+    FIRST, admin, assert_error, consume, name, opens, pair_of, secret, server_with_admin, text, world_of,
+};
 
 #[tokio::test]
 async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
@@ -26,6 +28,39 @@ async fn two_accounts_take_turns_and_the_previous_one_works_until_the_next_set()
             let marks = "SELECT User_attributes->>'$.metadata.fourstep.clone_of' FROM mysql.user
                           WHERE User = '<app_clone>' OR User = '<app>' ORDER BY User";
             assert_eq!(server.rows(marks).await, ["", "app"]);
+        }
+    }
+}
+
+/// Nothing in the secret tells of the second account any more: on MySQL its mark does; on MariaDB, which has no place for one, the
+/// owner's tag.
+#[tokio::test]
+async fn an_edit_by_hand_that_leaves_one_account_in_the_secret_does_not_end_the_turns() {
+    for flavour in Flavour::ALL {
+        let Some((server, mut world)) = server_with_admin(flavour).await else { continue };
+        for (mine, turn) in [("app_clone", "app"), ("app", "app_clone")] {
+            while name(&server, &world.current()) != mine {
+                world.rotate().await.unwrap();
+            }
+            let mut edited = pair_of(&world.current(), &admin(&server));
+            edited.tag("fourstep:strategy", "auto");
+            let mut value = edited.current();
+            value["note"] = "of a person".into();
+            edited.put(&value);
+            if flavour == Flavour::MySql {
+                edited.rotate().await.unwrap();
+                assert_eq!(name(&server, &edited.current()), turn);
+                assert!(opens(&server, &edited.current()).await && opens(&server, &edited.previous()).await);
+                edited.tag("fourstep:strategy", "alternating-users");
+                world = edited;
+                continue;
+            }
+            let accounts = server.accounts().await;
+            let token = edited.start();
+            let error = edited.step(Step::Create, &token).await.unwrap_err();
+            let only = format!("if `{}` is its only one", server.name(mine));
+            assert_error(&error, ErrorKind::Conflict, &["alternating-users", &only, "Nothing was changed"]);
+            assert_eq!(server.accounts().await, accounts);
         }
     }
 }

@@ -4,7 +4,7 @@ use fourstep::{ErrorKind, Step};
 use fourstep_testkit::proxy::{Fault, When};
 
 use crate::rights::revoke;
-use crate::world::{FIRST, assert_error, consume, name, opens, pair_of, proxy, secret_by, shared_with_admin};
+use crate::world::{FIRST, assert_error, consume, name, opens, pair_of, proxy, secret, secret_by, shared_with_admin};
 
 #[tokio::test]
 async fn d9_two_accounts_take_turns_and_the_previous_one_works_until_the_next_set() {
@@ -31,6 +31,28 @@ async fn d9_two_accounts_take_turns_and_the_previous_one_works_until_the_next_se
             .await,
         ["", "Fourstep: clone of \"app\""]
     );
+}
+
+/// Nothing in the secret tells of the second account any more: its mark at the server does.
+#[tokio::test]
+async fn an_edit_by_hand_that_leaves_one_account_in_the_secret_does_not_end_the_turns() {
+    let Some((server, mut world)) = shared_with_admin().await else { return };
+    for turn in ["app", "app_clone"] {
+        world.rotate().await.unwrap();
+        let mut edited = pair_of(&world.current(), &secret(&server, "boss", "admin-password"));
+        edited.tag("fourstep:strategy", "auto");
+        let mut value = edited.current();
+        value["note"] = "of a person".into();
+        edited.put(&value);
+        edited.rotate().await.unwrap();
+        assert_eq!(name(&server, &edited.current()), turn);
+        assert!(opens(&server, &edited.current()).await);
+        assert!(opens(&server, &edited.previous()).await);
+        edited.abandon_pending();
+        world = edited;
+        world.tag("fourstep:strategy", "alternating-users");
+        world.rotate().await.unwrap();
+    }
 }
 
 #[tokio::test]
