@@ -48,7 +48,6 @@ async fn an_edit_by_hand_that_leaves_one_account_in_the_secret_does_not_end_the_
         assert_eq!(name(&server, &edited.current()), turn);
         assert!(opens(&server, &edited.current()).await);
         assert!(opens(&server, &edited.previous()).await);
-        edited.abandon_pending();
         world = edited;
         world.tag("fourstep:strategy", "alternating-users");
         world.rotate().await.unwrap();
