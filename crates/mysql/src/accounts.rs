@@ -57,7 +57,7 @@ impl Accounts for Mysql {
     async fn lock(&self, session: &mut Session, cx: &Context<'_>) -> Result<()> {
         match session.lock(&lock_name(Lock::of(cx))).await? {
             true => Ok(()),
-            false => Err(held(session, &lock_name(Lock::of(cx))).await?),
+            false => Err(held(session, &lock_name(Lock::of(cx))).await),
         }
     }
 
@@ -154,14 +154,16 @@ fn lock_name(lock: Lock) -> String {
     format!("fourstep {}", &hex(&lock.hash()[..20])[2..])
 }
 
-/// Reports who holds the lock: a function of another rotation, or any account that may log in.
-async fn held(session: &mut Session, name: &str) -> Result<Error> {
+/// Reports who holds the lock: a function of another rotation, or any account that may log in. A server that does not tell who
+/// leaves that out, and of what it tells, nothing but a number gets into a statement that somebody may run.
+async fn held(session: &mut Session, name: &str) -> Error {
     let query = format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", literal(name));
-    let rows = session.run(&query, &Operation::new("look up who holds the lock of the secret")).await?;
+    let rows = session.run(&query, &Operation::new("look up who holds the lock of the secret")).await;
     // It may have been given back in the meantime.
-    let id = rows.last().and_then(|row| optional(row, 0));
-    let (named, end) = id.map(|id| (format!("session {id}"), format!("KILL {id}"))).unzip();
-    Ok(Lock::held(session.destination(), named.as_deref(), end.as_deref()))
+    let id = rows.unwrap_or_default().last().and_then(|row| optional(row, 0)?.parse::<u64>().ok());
+    let (named, end) =
+        id.map(|id| (format!("session {id}"), format!("KILL {id} (on Amazon RDS: CALL mysql.rds_kill({id}))"))).unzip();
+    Lock::held(session.destination(), named.as_deref(), end.as_deref())
 }
 
 #[cfg(test)]

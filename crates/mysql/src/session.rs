@@ -227,12 +227,14 @@ pub(crate) fn optional(row: &MySqlRow, column: usize) -> Option<String> {
     row.try_get_unchecked(column).ok().flatten()
 }
 
-/// Returns the bytes of its values.
+/// Returns the bytes of its values, and of what is kept beside each.
 fn size(row: &MySqlRow) -> usize {
-    (0..row.len())
-        .map(|column| row.try_get_unchecked::<Option<&[u8]>, _>(column).ok().flatten().map_or(0, <[u8]>::len))
-        .sum()
+    let of_column = |column| row.try_get_unchecked::<Option<&[u8]>, _>(column).ok().flatten().map_or(0, <[u8]>::len);
+    (0..row.len()).map(|column| of_column(column) + BESIDE).sum()
 }
+
+/// Where a value is in its row.
+const BESIDE: usize = 16;
 
 /// Sets everything but the host that the driver would otherwise choose. Never print it: it shows the password.
 ///

@@ -11,9 +11,14 @@ pub(crate) fn optional(row: &PgRow, column: usize) -> Option<String> {
     row.try_get(column).ok().flatten()
 }
 
-/// Returns the bytes of its values.
+/// Returns the bytes of its values, and of what is kept beside each.
 pub(crate) fn size(row: &PgRow) -> usize {
-    (0..row.len())
-        .map(|column| row.try_get_unchecked::<Option<&str>, _>(column).ok().flatten().map_or(0, str::len))
-        .sum()
+    let of_column = |column| {
+        let value = row.try_get_raw(column).ok();
+        value.and_then(|value| value.as_bytes().ok().map(<[u8]>::len)).unwrap_or_default() + BESIDE
+    };
+    (0..row.len()).map(of_column).sum()
 }
+
+/// Where a value is in its row.
+const BESIDE: usize = 16;

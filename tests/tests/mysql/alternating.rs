@@ -59,7 +59,16 @@ async fn an_edit_by_hand_that_leaves_one_account_in_the_secret_does_not_end_the_
             let token = edited.start();
             let error = edited.step(Step::Create, &token).await.unwrap_err();
             let only = format!("if `{}` is its only one", server.name(mine));
-            assert_error(&error, ErrorKind::Conflict, &["alternating-users", &only, "Nothing was changed"]);
+            assert_error(
+                &error,
+                ErrorKind::Conflict,
+                &[
+                    "alternating-users, and let the function's owner add",
+                    "ADOPTED_CLONES",
+                    &only,
+                    "Nothing was changed",
+                ],
+            );
             assert_eq!(server.accounts().await, accounts);
         }
     }

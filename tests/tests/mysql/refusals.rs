@@ -180,7 +180,11 @@ async fn another_invocation_that_holds_the_lock_is_unavailable_and_nothing_is_wr
         assert_error(
             &error,
             ErrorKind::Unavailable,
-            &[&format!("session {id} holds the lock of this secret"), "tries again", &format!("end it: KILL {id}")],
+            &[
+                &format!("session {id} holds the lock of this secret"),
+                "tries again",
+                &format!("end it: KILL {id} (on Amazon RDS: CALL mysql.rds_kill({id}))"),
+            ],
         );
         assert_eq!(server.accounts().await, accounts);
     }

@@ -165,7 +165,7 @@ async fn a_lock_that_another_session_holds_is_unavailable_and_nothing_is_written
     };
     tokio::select! {
         error = refused => {
-                        assert_error(&server, &error, ErrorKind::Unavailable, &["of `app` holds the lock of this secret", "tries again", "SELECT pg_terminate_backend("]);
+                        assert_error(&server, &error, ErrorKind::Unavailable, &["session ", " holds the lock of this secret", "tries again", "SELECT pg_terminate_backend("]);
         }
         _ = other.step(Step::Set, &token) => panic!("the other one hangs"),
     }

@@ -19,7 +19,7 @@ use crate::accounts::strategies::sibling::{LookUp, Sibling};
 use crate::accounts::strategies::single_user::SingleUser;
 use crate::accounts::target::Target;
 use crate::accounts::{
-    AccountSecret, AccountSettings, Accounts, Clones, Passwords, ServerLookup, StrategyChoice, TwoPasswords, clone_of,
+    AccountSecret, AccountSettings, Accounts, Clones, Passwords, ServerLookup, StrategyChoice, TwoPasswords,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -27,6 +27,7 @@ use crate::rotation::{Chosen, Rotation};
 use crate::settings::Groups;
 use crate::step::Step;
 use crate::store::{AWSCURRENT, AWSPREVIOUS};
+use crate::version::Version;
 
 /// Rotates accounts by the strategy that the secret asks for: its tag `fourstep:strategy`, or the variable `STRATEGY`.
 ///
@@ -40,7 +41,7 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 ///
 /// Which accounts alternate, `auto` tells by the secret's versions. Where an edit by hand, a rollback or a reset left both labels on
 /// one account, it asks the administrator: by our mark at the server both alternate; a second account that is there without a
-/// mark is a `Conflict`. The tag with `alternating-users` or `single-user` leaves it no choice, and asks nobody.
+/// mark is a `Conflict`. Where the administrator cannot be asked, it rotates the one account. The tag with `alternating-users` or `single-user` leaves it no choice, and asks nobody.
 ///
 /// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
 /// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
@@ -90,7 +91,7 @@ impl<A: Accounts> Strategies<A> {
     {
         let pairs = Pairs {
             chosen: |target| Chosen::new(AlternatingUsers(target)),
-            look_up: |target, current, cx| Box::pin(sibling::look_up(target, current, cx)),
+            look_up: |target, current, older, cx| Box::pin(sibling::look_up(target, current, older, cx)),
         };
         Self { alternating_users: Some(pairs), ..self }
     }
@@ -168,23 +169,8 @@ fn no_alternating_users() -> Error {
         .next("Set the tag fourstep:strategy to single-user")
 }
 
-fn cannot_tell(name: &str) -> Error {
-    let clone_and_base = match base_by_name(name) {
-        Some(base) => format!("`{name}` is the clone of `{base}`"),
-        None => format!("`{}` is the clone of `{name}`", clone_of(name)),
-    };
-    Error::conflict(format!(
-        "AWSCURRENT and AWSPREVIOUS are of the same account since an edit by hand, and nothing else tells whether {clone_and_base}"
-    ))
-    .still_works("Nothing was changed")
-    .next(format!(
-        "If both are this secret's accounts, set the tag fourstep:strategy to alternating-users; if `{name}` is its only one, set it to single-user"
-    ))
-}
-
 /// Returns whether the versions of the secret already take turns between an account and its clone.
 async fn alternates<A: Accounts>(target: &Target<A>, look_up: LookUp<A>, cx: &Context<'_>) -> Result<bool> {
-    let creates = cx.step() == Step::Create;
     let (newer, older) = match cx.step() {
         Step::Create => (cx.labelled::<AccountSecret>(AWSCURRENT).await?, AWSPREVIOUS),
         Step::Set | Step::Test | Step::Finish => {
@@ -193,32 +179,55 @@ async fn alternates<A: Accounts>(target: &Target<A>, look_up: LookUp<A>, cx: &Co
     };
     // The administrator's secret is what sets a secret of two accounts apart, and spares others the older version.
     let Some(newer) = newer.filter(|version| version.secret().masterarn.is_some()) else { return Ok(false) };
-    let Some(older) = cx.older::<AccountSecret>(older).await? else { return Ok(false) };
-    // What a rotation makes, it makes before it ends; whose turn it is, createSecret decides.
-    let by_hand = creates && cx.description().last_rotated.is_none_or(|last| newer.created() > last);
-    // Rollback and reset make a version, and recover puts an older one back.
-    let by_operator = creates && (newer.made_by_operator() || newer.created() < older.created());
-    let (newer, older) = (newer.secret(), older.secret());
-    let mut alternates = base_of_pair(&newer.username, &older.username).is_some();
-    if !alternates && newer.username == older.username {
-        // A person edited the value, or an operator brought one back: both labels are on one account, and the other one's is on
-        // neither.
-        let edited = newer.password == older.password || by_hand || by_operator;
-        alternates = edited && pair::other_in_abandoned(newer, A::DEFAULT_PORT, cx).await?.is_some();
-        if edited && !alternates {
-            let may_be_clone = base_by_name(&newer.username).is_some();
-            alternates = match if creates { look_up(target, newer, cx).await? } else { Sibling::Unknown } {
-                Sibling::Marked => true,
-                Sibling::There => return Err(cannot_tell(&newer.username)),
-                Sibling::Unknown if may_be_clone => return Err(cannot_tell(&newer.username)),
-                Sibling::None | Sibling::Unknown => false,
-            };
+    let older = cx.older::<AccountSecret>(older).await?;
+    let (name, of_older) = (&newer.secret().username, older.as_deref().map(Version::secret));
+    if of_older.is_some_and(|older| base_of_pair(name, &older.username).is_some()) {
+        return Ok(true);
+    }
+    if may_have_lost_the_other(&newer, older.as_deref(), cx) {
+        // What an attempt before this one decided, stays.
+        if cx.step() == Step::Create && cx.pending_is_stored().await? {
+            let pending = cx.pending::<AccountSecret>().await?;
+            return Ok(pending.is_some_and(|pending| base_of_pair(name, &pending.secret().username).is_some()));
+        }
+        if pair::other_in_abandoned(newer.secret(), A::DEFAULT_PORT, cx).await?.is_some() {
+            return Ok(true);
+        }
+        match look_up(target, newer.secret(), of_older, cx).await? {
+            Sibling::Marked => return Ok(true),
+            Sibling::There(mark) => return Err(pair::cannot_tell::<A>(Some(&mark), newer.secret(), cx)),
+            Sibling::Unknown if base_by_name(name).is_some() => {
+                return Err(pair::cannot_tell::<A>(None, newer.secret(), cx));
+            }
+            Sibling::None | Sibling::Unknown => {}
         }
     }
-    if !alternates && creates {
+    if cx.step() == Step::Create {
         tracing::info!(
             "the secret names an administrator by masterarn, and one account is rotated; the tag fourstep:strategy=alternating-users chooses two"
         );
     }
-    Ok(alternates)
+    Ok(false)
+}
+
+/// Returns whether a person edited the value, or an operator brought one back: then both labels may be on one account, and the
+/// other one's on neither.
+fn may_have_lost_the_other(
+    newer: &Version<AccountSecret>,
+    older: Option<&Version<AccountSecret>>,
+    cx: &Context<'_>,
+) -> bool {
+    let creates = cx.step() == Step::Create;
+    let last_rotated = cx.description().last_rotated;
+    // What a rotation makes, it makes before it ends; whose turn it is, createSecret decides.
+    let by_hand = creates && last_rotated.is_none_or(|last| newer.created() > last);
+    // Rollback and reset make a version, and recover puts an older one back.
+    let put_back = older.is_some_and(|older| newer.created() < older.created());
+    let by_operator = creates && (newer.made_by_operator() || put_back);
+    let edited = by_hand || by_operator;
+    match older.map(Version::secret) {
+        Some(older) if older.username == newer.secret().username => older.password == newer.secret().password || edited,
+        // What is there does not fit. Before a first rotation, no two accounts took turns.
+        _ => edited && last_rotated.is_some(),
+    }
 }

@@ -70,10 +70,9 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         let current = cx.current::<AccountSecret>().await?;
         let current = current.secret();
         let Some(base) = base_of_pair(&current.username, &pending.username) else {
-            // A reset that was killed left it: the administrator set it, and what is left is to test and to promote it.
-            let left = current.username == pending.username
-                && current.password != pending.password
-                && opens(&self.0.accounts, pending, cx).await?;
+            // A reset that was killed left it: the administrator set it, and what is left is to test and to promote it. So it is
+            // where an operator goes back to a value with another field and the same password.
+            let left = current.username == pending.username && opens(&self.0.accounts, pending, cx).await?;
             return if left { Ok(()) } else { Err(not_a_pair(current, pending)) };
         };
         if !pending.same_server(current, A::DEFAULT_PORT) || pending.tls() != current.tls() {
@@ -270,8 +269,8 @@ impl<A: Clones> AlternatingUsers<A> {
             }
             // Its own clone would be another account than the one that consumers alternate with.
             // Before a first rotation, nobody took turns yet.
-            if !first && mark == Mark::NoPlace && !pair::is_adopted(&clone_of(name), current, A::DEFAULT_PORT, cx)? {
-                return Err(pair::of_either::<A>(name, base, current, cx));
+            if !first && !pair::is_adopted(&clone_of(name), current, A::DEFAULT_PORT, cx)? {
+                return Err(pair::of_either::<A>(&mark, name, base, current, cx));
             }
         }
         Ok(clone_of(name))

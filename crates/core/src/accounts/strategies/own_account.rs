@@ -135,8 +135,9 @@ fn edited(error: Error, pending: &AccountSecret, working: &Version<AccountSecret
         return error;
     }
     let secret = cx.secret_argument();
+    // Two refused logins at the most come before the version that opens the server: the pending one's, and AWSCURRENT's.
     error.next(format!(
-        "Nothing was changed. If AWSCURRENT names `{}` by mistake, run: fourstep recover {secret}; it makes the version AWSCURRENT that opens the server. If not, store the password of that account in AWSCURRENT and run: fourstep start --force {secret}",
+        "Nothing was changed. If AWSCURRENT names `{}` by mistake, run: fourstep recover {secret} --attempts 3; it makes the version AWSCURRENT that opens the server. If not, store the password of that account in AWSCURRENT and run: fourstep start --force {secret}",
         pending.username
     ))
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::accounts::clones::base_of_pair;
+use crate::accounts::clones::{base_by_name, base_of_pair};
 use crate::accounts::{AccountSecret, AccountSettings, Accounts, Mark, clone_of};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -49,15 +49,38 @@ pub(super) fn no_place<A: Accounts>(base: &str, current: &AccountSecret, cx: &Co
         .next(format!("If both are accounts of this secret, {}", way_out::<A>(&Mark::NoPlace, base, current, cx)))
 }
 
-/// Refuses to choose between an account's base and its own clone, where the server has no place for a mark.
-pub(super) fn of_either<A: Accounts>(name: &str, base: &str, current: &AccountSecret, cx: &Context<'_>) -> Error {
-    let [clone, own] = [name, &*clone_of(name)].map(|clone| entry::<A>(clone, current, cx));
+/// Refuses to choose between one account and two, where an edit left one in the secret. `mark` is that of the second account,
+/// if it is there.
+pub(super) fn cannot_tell<A: Accounts>(mark: Option<&Mark>, current: &AccountSecret, cx: &Context<'_>) -> Error {
+    let name = &current.username;
+    let base = base_by_name(name).unwrap_or(name);
+    let clone = clone_of(base);
+    let and = mark.map(|mark| format!(", and {}", way_out::<A>(mark, base, current, cx))).unwrap_or_default();
+    Error::conflict(format!(
+        "AWSCURRENT was edited, or brought back by an operator, and nothing tells whether `{clone}` is the clone of `{base}`"
+    ))
+    .still_works("Nothing was changed")
+    .next(format!(
+        "If both are this secret's accounts, set the tag fourstep:strategy to alternating-users{and}; if `{name}` is its only one, set it to single-user"
+    ))
+}
+
+/// Refuses to choose between an account's base and its own clone, where no mark at the server tells.
+pub(super) fn of_either<A: Accounts>(
+    mark: &Mark,
+    name: &str,
+    base: &str,
+    current: &AccountSecret,
+    cx: &Context<'_>,
+) -> Error {
+    let own = entry::<A>(&clone_of(name), current, cx);
     Error::conflict(format!(
         "nothing tells whether `{name}` is the clone of `{base}`, or an account of which a clone is to be made"
     ))
     .still_works("Nothing was changed")
     .next(format!(
-        "Let the function's owner add {clone} to the variable ADOPTED_CLONES in the first case, and {own} in the second; or set the tag fourstep:strategy=single-user"
+        "In the first case, {}; in the second, let the function's owner add {own} to ADOPTED_CLONES; or set the tag fourstep:strategy=single-user",
+        way_out::<A>(mark, base, current, cx)
     ))
 }
 

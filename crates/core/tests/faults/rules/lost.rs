@@ -250,9 +250,13 @@ fn where_no_version_tells_whether_an_account_is_a_clone_its_mark_or_a_tag_decide
         let error = step::<Auto>(&world, Step::Create, &token).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         let only = format!("if `{name}` is its only one");
-        for part in
-            ["`app_clone` is the clone of `app`", "alternating-users", "single-user", "Nothing was changed", &only]
-        {
+        for part in [
+            "`app_clone` is the clone of `app`",
+            "alternating-users, and let an operator say so: fourstep adopt app --account app",
+            "single-user",
+            "Nothing was changed",
+            &only,
+        ] {
             assert!(error.to_string().contains(part), "no `{part}` in: {error}");
         }
         // By the mark, it is the other account's turn.
@@ -320,11 +324,11 @@ fn an_account_that_was_named_by_mistake_has_a_way_out_that_works() {
     steps::<Single>(&world, &[Step::Create], &token);
     let error = step::<Single>(&world, Step::Set, &token).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    let said = "If AWSCURRENT names `wrong` by mistake, run: fourstep recover app; it makes the version AWSCURRENT";
+    let said = "If AWSCURRENT names `wrong` by mistake, run: fourstep recover app --attempts 3; it makes the version AWSCURRENT";
     assert!(error.to_string().contains(said), "{error}");
     operated::<Single>(
         &world,
-        Action::Recover { attempts: 4, skip: vec![], version: None, leaked_anyway: false },
+        Action::Recover { attempts: 3, skip: vec![], version: None, leaked_anyway: false },
         false,
     )
     .unwrap();
