@@ -14,6 +14,8 @@ mod console;
 mod exchanges;
 #[path = "api_key/faults.rs"]
 mod faults;
+#[path = "api_key/gone.rs"]
+mod gone;
 #[path = "api_key/jupyterhub.rs"]
 mod jupyterhub;
 #[path = "api_key/killed.rs"]

@@ -136,6 +136,13 @@ pub struct AnswerSection {
     pub matching: BTreeMap<String, serde_json::Value>,
 }
 
+impl AnswerSection {
+    /// Returns whether a list shows which keys a lost answer may have left.
+    pub(crate) fn tells_keys_apart(&self) -> bool {
+        self.name.is_some() || self.created.is_some()
+    }
+}
+
 /// How a list continues: by the number of a page, or by a cursor.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -45,6 +45,11 @@ impl Keys for ProviderKeys {
 
     async fn mint(&self, name: &KeyName, with: &Secret, cx: &Context<'_>) -> Result<Mint<Secret>> {
         let create = self.0.provider().create.as_ref().expect("the file was checked");
+        if self.0.provider().list.as_ref().is_some_and(|list| !list.answer.tells_keys_apart()) {
+            tracing::warn!(
+                "the service's list shows neither names nor times: a key whose value was lost on the way stays there unnoticed"
+            );
+        }
         let name = name.to_string();
         let scope = self.0.scope_to_make(with, &name, cx).with("name", name.as_str());
         let (answer, verdict) = self.0.perform("create", create, with, &scope, cx).await?;
