@@ -20,6 +20,8 @@ mod gone;
 mod jupyterhub;
 #[path = "api_key/killed.rs"]
 mod killed;
+#[path = "api_key/lifetimes.rs"]
+mod lifetimes;
 #[path = "api_key/providers.rs"]
 mod providers;
 #[path = "api_key/rabbitmq.rs"]

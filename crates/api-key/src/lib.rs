@@ -22,6 +22,7 @@
 //!   rotator/rolled.rs     of keys that the service replaces
 //! service.rs            a service during a step: as whom a request is made, and what its answer gives
 //!   service/list.rs       the keys that a service has, page by page
+//!   service/lifetime.rs   how long a new key lives, and whether the schedule replaces it before
 //!   service/proof.rs      for whom the administrator acts
 //! preview.rs            the requests of a provider file, shown without secrets
 //! oauth2.rs             exchanges a client's id and secret for a token, and what its errors mean

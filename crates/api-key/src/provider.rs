@@ -57,7 +57,8 @@ pub struct ProviderFile {
     #[serde(default = "default_activation", deserialize_with = "duration")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub activation: Duration,
-    /// How long a new key is to live, such as `90d`, if a request asks for `expires`.
+    /// How long a new key lives at the longest, such as `90d`: what a request asks for by `expires`, or what the service
+    /// sets by itself. It has to be longer than the secret's schedule lets pass; the tag `fourstep:lifetime` may shorten it.
     #[serde(default, deserialize_with = "some_duration")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub lifetime: Option<Duration>,

@@ -1,3 +1,4 @@
+mod lifetime;
 mod list;
 mod proof;
 
@@ -113,12 +114,12 @@ impl Caller {
     }
 
     /// Adds what a request that makes a key may use.
-    pub(crate) fn scope_to_make(&self, secret: &Secret, idempotency_key: &str, cx: &Context<'_>) -> Scope {
+    pub(crate) fn scope_to_make(&self, secret: &Secret, idempotency_key: &str, cx: &Context<'_>) -> Result<Scope> {
         let scope = self.scope(secret).with("idempotency_key", idempotency_key);
-        match self.provider().lifetime {
+        Ok(match self.lifetime_to_ask_for(cx)? {
             Some(lifetime) => scope.with("expires", expires(cx.now() + lifetime, lifetime.as_secs())),
             None => scope,
-        }
+        })
     }
 
     /// Sends a request, and returns what its answer means: as the administrator if there is one and it is not `test`, else
@@ -173,6 +174,7 @@ impl Caller {
                 return Err(Error::invalid(format!("{call} made a key whose end, in `{pointer}`, is over already"))
                     .next(format!("Correct the end that is asked for in {}", self.service.file)));
             }
+            self.ends_in_time(end, cx);
         }
         Ok(Secret::default().with(fields))
     }

@@ -51,7 +51,7 @@ impl Keys for ProviderKeys {
             );
         }
         let name = name.to_string();
-        let scope = self.0.scope_to_make(with, &name, cx).with("name", name.as_str());
+        let scope = self.0.scope_to_make(with, &name, cx)?.with("name", name.as_str());
         let (answer, verdict) = self.0.perform("create", create, with, &scope, cx).await?;
         if verdict == Verdict::LimitReached {
             return Ok(Mint::LimitReached);

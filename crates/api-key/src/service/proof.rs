@@ -19,6 +19,7 @@ impl Caller {
         login: &'s Login<'_, Secret>,
         cx: &Context<'_>,
     ) -> Result<&'s Secret> {
+        self.outlives_schedule(cx)?;
         let administered = self.is_administered(target);
         if administered {
             self.is_allowed(target, cx)?;
