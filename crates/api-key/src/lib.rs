@@ -25,6 +25,7 @@
 //!   service/lifetime.rs   how long a new key lives, and whether the schedule replaces it before
 //!   service/proof.rs      for whom the administrator acts
 //! preview.rs            the requests of a provider file, shown without secrets
+//! meaning.rs            what each answer to them would mean
 //! oauth2.rs             exchanges a client's id and secret for a token, and what its errors mean
 //! request.rs            a request, filled in from its templates
 //! session.rs            sends requests: to which hosts, for how long, how often
@@ -96,6 +97,7 @@ mod answer;
 mod base_url;
 mod call;
 mod error;
+mod meaning;
 mod oauth2;
 mod place;
 mod preview;
@@ -111,6 +113,7 @@ mod template;
 mod tls;
 
 pub use admin_parameters::AdminParameters;
+pub use meaning::Meaning;
 pub use preview::Preview;
 pub use provider::auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
 pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};

@@ -148,9 +148,13 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
 fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
     let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
     match auth {
-        Auth::Bearer(value) => text(&format!("{field}.bearer"), value, Place::Header),
+        Auth::Bearer(value) => {
+            header_value(&format!("{field}.bearer"), value)?;
+            text(&format!("{field}.bearer"), value, Place::Header)
+        }
         Auth::Header(header) => {
             header_name(&format!("{field}.header.name"), &header.name)?;
+            header_value(&format!("{field}.header.value"), &header.value)?;
             text(&format!("{field}.header.value"), &header.value, Place::Header)
         }
         Auth::Basic(basic) => {
@@ -178,15 +182,14 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
             "it has to begin with `/`, without `..`, and without the query, which has a field of its own",
         );
     }
+    path_can_be_sent(&request.path)?;
     text("path", &request.path, Place::Path)?;
     for (name, value) in &request.query {
         text(&format!("query.{name}"), value, Place::Query)?;
     }
     for (name, value) in &request.headers {
         header_name(&format!("headers.{name}"), name)?;
-        if value.contains(char::is_control) {
-            return wrong(&format!("headers.{name}"), "no header may have a line break");
-        }
+        header_value(&format!("headers.{name}"), value)?;
         text(&format!("headers.{name}"), value, Place::Header)?;
     }
     for (name, value) in request.form.iter().flatten() {
@@ -273,6 +276,34 @@ fn header_name(field: &str, name: &str) -> Result {
     Ok(())
 }
 
+/// Refuses what no value of the template can mend.
+fn header_value(field: &str, value: &str) -> Result {
+    if value.contains(char::is_control) {
+        return wrong(field, "no header may have a line break");
+    }
+    if !value.is_ascii() {
+        return wrong(field, "a header may have no other characters than those of ASCII");
+    }
+    Ok(())
+}
+
+/// Refuses a path that a URL would spell otherwise, so that it would lead somewhere else than it says.
+fn path_can_be_sent(path: &str) -> Result {
+    let filled = without_braces(path, "x");
+    let mut url = url::Url::parse("https://base.invalid/").expect("it is a URL");
+    url.set_path(&filled);
+    if url.path() == filled {
+        return Ok(());
+    }
+    let odd = filled
+        .chars()
+        .find(|character| !character.is_ascii_alphanumeric() && !"-._~!$&'()*+,;=:@/%".contains(*character));
+    match odd {
+        Some(odd) => wrong("path", format!("`{odd}` cannot stand in a path as it is: write it in percent-encoding")),
+        None => wrong("path", "no part of it may be `.` or `..`"),
+    }
+}
+
 fn templates_know(field: &str, text: &str, place: Place, known: &BTreeSet<String>) -> Result {
     let used = template::variables(text, place).or_else(|Fault(message)| wrong(field, message))?;
     // What `read` found has any shape.
@@ -303,12 +334,17 @@ fn texts_of(json: &serde_json::Value, each: &mut impl FnMut(&str) -> Result) -> 
     }
 }
 
-/// Returns a template's text without what stands in braces.
 fn outside_of_braces(text: &str) -> String {
+    without_braces(text, "")
+}
+
+/// Returns a template's text with something else in the place of what stands in braces.
+fn without_braces(text: &str, instead: &str) -> String {
     let mut rest = text;
     let mut outside = String::new();
     while let Some((before, after)) = rest.split_once("{{") {
         outside.push_str(before);
+        outside.push_str(instead);
         rest = after.split_once("}}").map_or("", |(_, after)| after);
     }
     outside + rest

@@ -71,7 +71,7 @@ fn every_ready_made_file_is_right_and_fits_the_schema() {
         let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{path:?}");
         assert!(text.starts_with("#:schema provider.schema.json\n"), "{path:?}: editors find the schema by it");
-        assert!(!file.previews().is_empty());
+        assert!(!file.previews().unwrap().is_empty());
     }
 }
 
@@ -181,6 +181,18 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         ),
         (
             "method = \"GET\"",
+            "method = \"GET\", headers = { X-A = \"\u{e4}\" }",
+            "provider file acme.toml, request `test`, field `headers.X-A`: a header may have no other characters",
+        ),
+        (
+            "bearer = \"{{ key }}\"",
+            "bearer = \"k\u{e4}y {{ key }}\"",
+            "provider file acme.toml, field `auth.bearer`: a header may have no other characters",
+        ),
+        ("\"/me\"", "\"/m e\"", "provider file acme.toml, request `test`, field `path`: ` ` cannot stand in a path"),
+        ("\"/me\"", "\"/./me\"", "provider file acme.toml, request `test`, field `path`: no part of it may be `.`"),
+        (
+            "method = \"GET\"",
             "method = \"GET\", json = {}",
             "provider file acme.toml, request `test`, field `method`: GET has no body",
         ),
@@ -223,12 +235,12 @@ fn a_rolled_key_needs_its_owners_word() {
 #[test]
 fn a_preview_shows_the_requests_and_no_secret() {
     let rabbitmq = ProviderFile::read(&providers().join("rabbitmq.toml")).unwrap();
-    let names: Vec<_> = rabbitmq.previews().iter().map(|preview| preview.name).collect();
+    let names: Vec<_> = rabbitmq.previews().unwrap().iter().map(|preview| preview.name).collect();
     assert_eq!(names, ["read", "set", "test"]);
-    let set = &rabbitmq.previews()[1];
+    let set = &rabbitmq.previews().unwrap()[1];
     assert_eq!((set.method.as_str(), set.path.as_str()), ("PUT", "/users/username"));
     assert_eq!(set.body.as_deref(), Some(r#"{"password":"***","tags":"found.tags"}"#));
     assert!(set.headers[0].contains("{{ admin.username }}") && set.headers[0].contains("masterarn"), "{set:?}");
     let minted = ProviderFile::parse("acme.toml", MINTED).unwrap();
-    assert_eq!(minted.previews()[0].headers, ["authorization: Bearer ***"]);
+    assert_eq!(minted.previews().unwrap()[0].headers, ["authorization: Bearer ***"]);
 }
