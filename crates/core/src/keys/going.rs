@@ -81,6 +81,8 @@ pub(super) async fn going<'k, K: Keys>(
             // A list may not be whole: by the size of its pages, or the number of the first.
             _ => match keys.probe(version, cx).await {
                 Err(error) if error.is_rejected() => continue,
+                // A finished rotation that is run again writes nothing on a guess.
+                Err(error) if !is_first_look && error.kind() == ErrorKind::Unavailable => return Err(error),
                 Ok(()) => Going { id, doubtful: Some(version), has_to_go: found.is_none() },
                 Err(_) => Going { id, doubtful: None, has_to_go: false },
             },
@@ -145,7 +147,7 @@ impl<S> Going<'_, S> {
 fn current_is_known<K: Keys>(keys: &K, keep: &Keep<'_, K::Secret>, list_lacks_it: bool) {
     if keep.kept().any(|kept| keys.id(kept).is_none()) {
         tracing::warn!(
-            "AWSCURRENT does not say the id of its key: no rotation can delete that key, nor what lost answers left beside it. Add the id to the secret's JSON; after the next rotation, delete the key at the service by hand"
+            "AWSCURRENT does not say the id of its key: no rotation can delete that key, nor what lost answers left beside it. Add the id to the secret's JSON; or, after the next rotation, delete the key at the service by hand"
         );
     } else if list_lacks_it {
         tracing::warn!(
