@@ -157,3 +157,13 @@ async fn what_an_administrator_may_not_do_is_no_refusal_of_the_key() {
     world.attempt().await.unwrap();
     assert!(world.opens(AWSCURRENT));
 }
+
+#[tokio::test]
+async fn a_password_with_a_url_in_it_is_no_url() {
+    let provider =
+        PUSHED.replace("value = \"key\" }", "value = \"key\", secrets = [\"password\"], parameters = [\"note\"] }");
+    let password = json!({"key": FIRST_VALUE, "password": "pa://ss", "note": "n"});
+    let mut world = World::with(&provider, &password, &[]).await;
+    world.rotate().await;
+    assert!(world.opens(AWSCURRENT));
+}
