@@ -44,12 +44,7 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
     let status = answer.status;
     // Nobody's line is for the page of a firewall: it would prove a dead key, or bury one that works.
     if answer.is_page {
-        return Err(if status == 401 && answer.is_challenge {
-            refused(status, call)
-        } else {
-            later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
-                .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
-        });
+        return Err(if status == 401 && answer.is_challenge { refused(status, call) } else { page(answer, call) });
     }
     if let Some(means) = said_by_file(answer, request) {
         return match means {
@@ -102,12 +97,29 @@ fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
     meant.map(|expected| expected.means)
 }
 
-fn refused(status: u16, call: Call<'_>) -> Error {
-    if call.administrator {
-        return Error::forbidden(format!("{call} refused the administrator's credential ({status})"))
-            .next("Correct the secret that `masterarn` names");
+fn page(answer: &Answer, call: Call<'_>) -> Error {
+    if matches!(answer.status, 404 | 410) {
+        return later(answer, call, "answered with a page of HTML: not found, or a proxy").next(format!(
+            "Check the path of `base_url` and the request's `path` in {}; if both are right, look at what stands between the function and the service",
+            call.file
+        ));
     }
-    Error::rejected(format!("{call} refused the key ({status})"))
+    later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
+        .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
+}
+
+fn refused(status: u16, call: Call<'_>) -> Error {
+    let fields = call.shows.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
+    if call.administrator {
+        let fields = if fields.is_empty() { fields } else { format!(": its {fields}") };
+        return Error::forbidden(format!("{call} refused the administrator's credential ({status})"))
+            .next(format!("Correct the secret that `masterarn` names{fields}"));
+    }
+    if fields.is_empty() {
+        return Error::rejected(format!("{call} refused the key ({status})"));
+    }
+    Error::rejected(format!("{call} refused the key, or what else it shows of the secret, {fields} ({status})"))
+        .next(format!("If the key is right, correct {fields} in the secret's JSON"))
 }
 
 fn forbidden(status: u16, call: Call<'_>) -> Error {
@@ -207,7 +219,15 @@ mod tests {
     use super::*;
 
     fn call(request: &'static str, administrator: bool) -> Call<'static> {
-        Call { service: "Acme", file: "acme.toml", host: "api.acme.example", port: 443, request, administrator }
+        Call {
+            service: "Acme",
+            file: "acme.toml",
+            host: "api.acme.example",
+            port: 443,
+            request,
+            administrator,
+            shows: &[],
+        }
     }
 
     fn request(text: &str) -> RequestSection {
@@ -260,6 +280,30 @@ mod tests {
         assert_eq!(kind(&page, "test", false), Err(ErrorKind::Unavailable));
         let challenge = Answer { is_challenge: true, ..page };
         assert_eq!(kind(&challenge, "test", false), Err(ErrorKind::Rejected));
+    }
+
+    #[test]
+    fn a_refusal_names_the_secret_fields_that_may_be_wrong() {
+        let shows = ["password".to_owned()];
+        let refusal = |administrator| {
+            let call = Call { shows: &shows, ..call("create", administrator) };
+            classify(&Answer::of(401), &request(""), call).unwrap_err().to_string()
+        };
+        let own = refusal(false);
+        assert!(own.contains("refused the key, or what else it shows of the secret, `password` (401)"), "{own}");
+        assert!(own.contains("If the key is right, correct `password` in the secret's JSON"), "{own}");
+        let administrators = refusal(true);
+        assert!(
+            administrators.contains("Correct the secret that `masterarn` names: its `password`"),
+            "{administrators}"
+        );
+    }
+
+    #[test]
+    fn a_page_of_a_404_says_what_it_may_be() {
+        let page = Answer { is_page: true, ..Answer::of(404) };
+        let error = classify(&page, &request(""), call("test", false)).unwrap_err().to_string();
+        assert!(error.contains("not found, or a proxy (404)") && error.contains("the path of `base_url`"), "{error}");
     }
 
     #[test]

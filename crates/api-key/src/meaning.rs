@@ -59,7 +59,7 @@ pub(crate) fn meanings(name: &'static str, request: &RequestSection) -> Vec<Mean
 }
 
 fn call(request: &'static str) -> Call<'static> {
-    Call { service: "", file: "", host: "", port: 0, request, administrator: false }
+    Call { service: "", file: "", host: "", port: 0, request, administrator: false, shows: &[] }
 }
 
 fn by_line(line: &ExpectedAnswer) -> Meaning {

@@ -2,6 +2,7 @@ mod lifetime;
 mod list;
 mod proof;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -78,7 +79,7 @@ impl Service {
     fn call_for<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> Call<'a> {
         let (service, file) = (&self.provider.service, &self.file);
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        Call { service, file, host, port, request, administrator }
+        Call { service, file, host, port, request, administrator, shows: &[] }
     }
 
     /// Explains why a request cannot be sent.
@@ -135,8 +136,9 @@ impl Caller {
         let service = &*self.service;
         secret.admit(&self.provider().secret, cx)?;
         let administrator = name != "test" && self.is_administered(secret);
-        let call = service.call_for(name, &service.base, administrator);
-        let credential = self.credential(name, secret, administrator, cx).await?;
+        let shows = self.shown_secrets(request, administrator);
+        let call = Call { shows: &shows, ..service.call_for(name, &service.base, administrator) };
+        let credential = self.credential(name, secret, administrator, &shows, cx).await?;
         let outgoing =
             build(&service.base, request, Some(&credential), scope).map_err(|unfit| service.unfit(name, unfit))?;
         let answer = service.session.exchange(&outgoing, call, cx).await?;
@@ -179,12 +181,24 @@ impl Caller {
         Ok(Secret::default().with(fields))
     }
 
+    /// Returns the secret fields that a request shows to the service beside the key, or as the administrator.
+    fn shown_secrets(&self, request: &RequestSection, administrator: bool) -> Vec<String> {
+        let provider = self.provider();
+        let (auth, object, secrets) = match &provider.admin {
+            Some(admin) if administrator => (&admin.auth, "admin", &admin.secrets),
+            _ => (&provider.auth, "secret", &provider.secret.secrets),
+        };
+        let used: BTreeSet<_> = request.variables().into_iter().chain(auth.variables()).collect();
+        secrets.iter().filter(|field| used.contains(&format!("{object}.{field}"))).cloned().collect()
+    }
+
     /// Returns what a request is made with.
     async fn credential(
         &self,
         name: &'static str,
         secret: &Secret,
         administrator: bool,
+        shows: &[String],
         cx: &Context<'_>,
     ) -> Result<Credential> {
         let service = &*self.service;
@@ -201,7 +215,7 @@ impl Caller {
             }
         };
         if let (Auth::OAuth2(oauth2), Some(url)) = (auth, token_url) {
-            let call = service.call_for("token", url, administrator);
+            let call = Call { shows, ..service.call_for("token", url, administrator) };
             let token = oauth2::token(oauth2, url, &scope.value(), &service.session, call, cx).await?;
             return bearer(&token).map_err(|unfit| service.unfit(name, unfit));
         }

@@ -2,6 +2,7 @@
 
 use fourstep::{AWSCURRENT, ErrorKind, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, Fault};
+use fourstep_testkit::world::assert_error;
 use serde_json::{Value, json};
 
 use crate::world::{ADMIN, MINTED, PUSHED, World};
@@ -166,4 +167,23 @@ async fn a_password_with_a_url_in_it_is_no_url() {
     let mut world = World::with(&provider, &password, &[]).await;
     world.rotate().await;
     assert!(world.opens(AWSCURRENT));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_secret_field_that_the_request_shows() {
+    let provider = MINTED.replace("parameters = [\"note\"] }", "secrets = [\"password\"] }").replace(
+        "json = { name = \"{{ name }}\" }",
+        "json = { name = \"{{ name }}\", password = \"{{ secret.password }}\" }",
+    );
+    let secret = json!({"key": FIRST_KEY, "key_id": "key-0", "password": "hunter22"});
+    let mut world = World::with(&provider, &secret, &[]).await;
+    world.begin();
+    world.service.fault(4, Fault::Refuse(401, None));
+    let error = world.fails(Step::Create).await;
+    assert_error(
+        &error,
+        ErrorKind::Rejected,
+        &["(request `create`)", "`password` (401)", "correct `password` in the secret's JSON"],
+    );
+    assert!(!error.to_string().contains("hunter22"));
 }
