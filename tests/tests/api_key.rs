@@ -20,6 +20,8 @@ mod gone;
 mod jupyterhub;
 #[path = "api_key/killed.rs"]
 mod killed;
+#[path = "api_key/language.rs"]
+mod language;
 #[path = "api_key/lifetimes.rs"]
 mod lifetimes;
 #[path = "api_key/providers.rs"]

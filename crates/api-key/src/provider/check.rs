@@ -255,7 +255,16 @@ fn answer(name: &str, request: &RequestSection) -> Result {
             return wrong("answers", "`limit-reached` is an answer to `create` alone");
         }
     }
-    request.pages.iter().flat_map(|pages| &pages.cursor).try_for_each(|text| pointer_is_one("pages.cursor", text))
+    if let Some(pages) = &request.pages {
+        if pages.link == pages.parameter.is_some() {
+            return wrong("pages", "it needs either `parameter` or `link = true`");
+        }
+        if pages.link && (pages.cursor.is_some() || pages.size.is_some() || pages.first != 1) {
+            return wrong("pages", "`link` says all: remove `cursor`, `size` and `first`");
+        }
+        pages.cursor.iter().try_for_each(|text| pointer_is_one("pages.cursor", text))?;
+    }
+    Ok(())
 }
 
 fn pointer_is_one(field: &str, pointer: &str) -> Result {

@@ -143,17 +143,28 @@ impl AnswerSection {
     }
 }
 
-/// How a list continues: by the number of a page, or by a cursor.
+/// How a list continues: by the number of a page, by a cursor, or by the header `Link`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PagesSection {
-    /// The query's parameter that gives the page, from 1, or the cursor.
-    pub parameter: String,
+    /// The query's parameter that gives the number of the page, or the cursor.
+    #[serde(default)]
+    pub parameter: Option<String>,
+    /// The number of the first page.
+    #[serde(default = "one")]
+    pub first: usize,
+    /// Whether the header `Link` of each answer names the next page, by `rel="next"` (RFC 8288). Only its query is taken over.
+    #[serde(default)]
+    pub link: bool,
     /// Where in the answer the next cursor is. Without it, pages are numbered.
     #[serde(default)]
     pub cursor: Option<String>,
     /// How many keys a full page has: a shorter one is the last. Without it, an empty one is.
     #[serde(default)]
     pub size: Option<usize>,
+}
+
+fn one() -> usize {
+    1
 }

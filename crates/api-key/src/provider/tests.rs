@@ -244,3 +244,21 @@ fn a_preview_shows_the_requests_and_no_secret() {
     let minted = ProviderFile::parse("acme.toml", MINTED).unwrap();
     assert_eq!(minted.previews().unwrap()[0].headers, ["authorization: Bearer ***"]);
 }
+
+#[test]
+fn pages_go_on_in_one_way() {
+    let list = "list = { method = \"GET\", path = \"/keys\", answer = { keys = \"\", id = \"/id\" }, pages = PAGES }\n";
+    for (pages, part) in [
+        ("{}", "it needs either `parameter` or `link = true`"),
+        ("{ parameter = \"page\", link = true }", "it needs either `parameter` or `link = true`"),
+        ("{ link = true, size = 5 }", "`link` says all"),
+        ("{ link = true, first = 0 }", "`link` says all"),
+    ] {
+        let message = refusal(&(MINTED.to_owned() + &list.replace("PAGES", pages)));
+        assert!(message.contains("request `list`, field `pages`") && message.contains(part), "{message}");
+    }
+    for pages in ["{ link = true }", "{ parameter = \"page\", first = 0 }", "{ parameter = \"c\", cursor = \"/next\" }"]
+    {
+        ProviderFile::parse("acme.toml", &(MINTED.to_owned() + &list.replace("PAGES", pages))).unwrap();
+    }
+}

@@ -1,0 +1,89 @@
+//! What a provider file can say: each piece of the language in a whole rotation.
+
+use fourstep::{ErrorKind, Step};
+use fourstep_test_servers::key_service::FIRST_KEY;
+use fourstep_testkit::script::{Exchange, Script};
+use fourstep_testkit::world::assert_error;
+use serde_json::{Value, json};
+
+use crate::world::{MINTED, World};
+
+/// Runs a rotation up to the end, or only createSecret, against a service that says what the exchanges say, and nothing else may be
+/// asked of it.
+async fn exchanged(provider: &str, secret: &Value, steps: &[Step], exchanges: Vec<Exchange>) -> World {
+    let script = Script::start(exchanges).await.unwrap();
+    let provider = provider.replace("KEYS_URL", "SCRIPT_URL");
+    let variables = [("SCRIPT_URL", script.url()), ("API_ADMIN_PARAMETERS", "app/key:key_id=*")];
+    let mut world = World::with(&provider, secret, &variables).await;
+    world.begin();
+    for step in steps {
+        world.step(*step).await.unwrap_or_else(|error| panic!("{step}: {error}; {:?}", script.mismatches()));
+    }
+    script.finish();
+    world
+}
+
+fn first() -> Value {
+    json!({"key": FIRST_KEY, "key_id": "key-0", "note": "kept"})
+}
+
+fn get(path: &str) -> Exchange {
+    Exchange::new("GET", path)
+}
+
+fn no_keys() -> Exchange {
+    get("/keys?page=1").answer(200, json!({"keys": []}))
+}
+
+fn made() -> (u16, Value) {
+    (201, json!({"id": "key-1", "key": "a-new-key-1", "expires_at": null}))
+}
+
+#[tokio::test]
+async fn pages_begin_with_the_number_that_the_file_says() {
+    let provider = MINTED.replace("parameter = \"page\", size = 100", "parameter = \"page\", first = 0, size = 1");
+    let page = |number: u32, keys: Value| get(&format!("/keys?page={number}")).answer(200, json!({ "keys": keys }));
+    let key = |id: &str| json!({"id": id, "name": "by hand", "alive": true});
+    let pages = || [page(0, json!([key("other")])), page(1, json!([key("key-0")])), page(2, json!([]))];
+    let (status, answer) = made();
+    let create = Exchange::new("POST", "/keys").answer(status, answer);
+    let mut exchanges = vec![get("/me").answer(200, json!({}))];
+    exchanges.extend(pages());
+    exchanges.extend(pages());
+    exchanges.push(create);
+    exchanges.extend(pages());
+    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
+}
+
+#[tokio::test]
+async fn the_header_link_names_the_next_page_and_never_another_place() {
+    let provider = MINTED.replace("pages = { parameter = \"page\", size = 100 }", "pages = { link = true }");
+    let key = |id: &str| json!({"keys": [{"id": id, "name": "by hand", "alive": true}]});
+    let pages = || {
+        [
+            get("/keys")
+                .answer(200, key("other"))
+                .link("</keys?after=a%26%7B%7Bx%7D%7D&n=1>; rel=\"next\", </keys>; rel=\"first\""),
+            get("/keys?after=a%26%7B%7Bx%7D%7D&n=1").answer(200, key("key-0")).link("</keys>; rel=\"first\""),
+        ]
+    };
+    let (status, answer) = made();
+    let mut exchanges = vec![get("/me").answer(200, json!({}))];
+    exchanges.extend(pages());
+    exchanges.extend(pages());
+    exchanges.push(Exchange::new("POST", "/keys").answer(status, answer));
+    exchanges.extend(pages());
+    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
+
+    let script = Script::start(vec![
+        get("/me").answer(200, json!({})),
+        get("/keys").answer(200, key("key-0")).link("<https://evil.example/keys?page=2>; rel=\"next\""),
+    ]);
+    let script = script.await.unwrap();
+    let provider = provider.replace("KEYS_URL", "SCRIPT_URL");
+    let mut world = World::with(&provider, &first(), &[("SCRIPT_URL", script.url())]).await;
+    world.begin();
+    let error = world.fails(Step::Create).await;
+    assert_error(&error, ErrorKind::Invalid, &["a next page at another path or host, where no request goes"]);
+    script.finish();
+}
