@@ -29,7 +29,7 @@ pub(crate) enum Verdict {
 /// | any other page of HTML | a proxy, a firewall or a portal speaks, not the service | `Unavailable` |
 /// | one that the file has a line for | what the line says. Without `body = "any"`, it is a line for JSON | |
 /// | one of `expect`, or 2xx without it | it was done | |
-/// | 404, 410 to `revoke` | the key is gone already | |
+/// | 404, 410 to `disable`, `revoke` | the key is gone already | |
 /// | 401 | as above | `Rejected`; `Forbidden` |
 /// | 402, 403 | the key works, but may not do this | `Forbidden` |
 /// | 409 to `create` | the name is taken: another invocation makes the same key | `Unavailable` |
@@ -62,7 +62,7 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
     }
     let file = call.file;
     Err(match status {
-        404 | 410 if call.request == "revoke" => return Ok(Verdict::Success),
+        404 | 410 if matches!(call.request, "disable" | "revoke") => return Ok(Verdict::Success),
         401 => refused(status, call),
         402 | 403 => forbidden(status, call),
         409 if call.request == "create" => later(answer, call, "has a key of that name already"),

@@ -39,7 +39,7 @@ impl ProviderFile {
     ///
     /// `Invalid` if one cannot be sent whatever the secret holds, naming the request and the field.
     pub fn previews(&self) -> Result<Vec<Preview>> {
-        let order = ["list", "create", "read", "set", "roll", "test", "revoke"];
+        let order = ["list", "create", "read", "set", "roll", "test", "disable", "revoke"];
         let requests: BTreeMap<_, _> = self.requests().collect();
         order.into_iter().filter_map(|name| Some(self.preview(name, requests.get(name)?))).collect()
     }

@@ -26,7 +26,7 @@ use crate::provider::request::RequestSection;
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |
 /// | `expires.date`, `.time`, `.unix`, `.seconds` | the end of `lifetime`, in four spellings | `create`, `roll` |
-/// | `id` | the id of the key to revoke | `revoke` |
+/// | `id` | the id of the key to revoke | `disable`, `revoke` |
 /// | `found` | the JSON that `read` was answered with | `set` |
 /// | `admin.NAME` | a field of the secret that `masterarn` names | `admin.auth` |
 /// | `env.NAME` | a variable of the function | `base_url`, `token_url` |
@@ -79,6 +79,9 @@ pub struct ProviderFile {
     #[serde(default)]
     pub list: Option<RequestSection>,
     /// Deletes a key.
+    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again.
+    #[serde(default)]
+    pub disable: Option<RequestSection>,
     #[serde(default)]
     pub revoke: Option<RequestSection>,
     /// Reads what `set` has to repeat.
@@ -151,6 +154,7 @@ impl ProviderFile {
             ("create", &self.create),
             ("list", &self.list),
             ("revoke", &self.revoke),
+            ("disable", &self.disable),
             ("read", &self.read),
             ("set", &self.set),
             ("roll", &self.roll),

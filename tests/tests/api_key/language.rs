@@ -87,3 +87,21 @@ async fn the_header_link_names_the_next_page_and_never_another_place() {
     assert_error(&error, ErrorKind::Invalid, &["a next page at another path or host, where no request goes"]);
     script.finish();
 }
+
+#[tokio::test]
+async fn a_key_is_disabled_before_it_is_deleted() {
+    let provider = MINTED.replace(
+        "[revoke]",
+        "[disable]\nmethod = \"POST\"\npath = \"/me\"\nheaders = { X-Id = \"{{ id }}\" }\nexpect = [403]\n\n[revoke]",
+    );
+    let mut world = World::new(&provider).await;
+    for _ in 0..3 {
+        world.service.forget_requests();
+        world.rotate().await;
+        let writes: Vec<_> =
+            world.service.requests().into_iter().filter(|request| !request.starts_with("GET")).collect();
+        let deleted = writes.iter().position(|request| request.starts_with("DELETE"));
+        assert!(deleted.is_none_or(|at| writes[at - 1] == "POST /me"), "{writes:?}");
+    }
+    world.holds_two_keys("with two requests to revoke");
+}

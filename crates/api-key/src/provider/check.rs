@@ -43,7 +43,7 @@ fn wrong<T>(field: &str, message: impl Into<String>) -> Result<T> {
 
 fn fits_kind(provider: &ProviderFile) -> Result {
     let (kind, needed, allowed): (_, &[&str], &[&str]) = match provider.kind {
-        Kind::Minted => ("minted", &["create", "revoke", "test"], &["create", "revoke", "test", "list"]),
+        Kind::Minted => ("minted", &["create", "revoke", "test"], &["create", "revoke", "test", "list", "disable"]),
         Kind::Pushed => ("pushed", &["set", "test"], &["set", "test", "read"]),
         Kind::Rolled => ("rolled", &["roll", "test"], &["roll", "test"]),
     };
@@ -138,7 +138,7 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
     match request {
         "create" => ["name", "idempotency_key"].into_iter().chain(expires).collect(),
         "roll" => ["idempotency_key"].into_iter().chain(expires).collect(),
-        "revoke" => vec!["id"],
+        "disable" | "revoke" => vec!["id"],
         "set" if provider.read.is_some() => vec!["new_key", "found"],
         "set" => vec!["new_key"],
         _ => Vec::new(),
