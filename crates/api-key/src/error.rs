@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use fourstep::Error;
 use fourstep_server::Reach;
+use serde_json::Value;
 
 use crate::address::Refused;
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::provider::request::{Body, Means, RequestSection};
+use crate::provider::request::{Body, ExpectedAnswer, Means, RequestSection};
 
 /// What the service said, where that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +47,19 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
     if answer.is_page {
         return Err(if status == 401 && answer.is_challenge { refused(status, call) } else { page(answer, call) });
     }
-    if let Some(means) = said_by_file(answer, request) {
-        return match means {
-            Means::Success => Ok(Verdict::Success),
-            Means::LimitReached => Ok(Verdict::LimitReached),
-            Means::Rejected => Err(refused(status, call)),
-            Means::Forbidden => Err(forbidden(status, call)),
-            Means::Later => Err(later(answer, call, "asks to come back later")),
+    if let Some(line) = said_by_file(answer, request) {
+        let error = match line.means {
+            Means::Success => return Ok(Verdict::Success),
+            Means::LimitReached => return Ok(Verdict::LimitReached),
+            Means::Rejected => refused(status, call),
+            Means::Forbidden => forbidden(status, call),
+            Means::Later => later(answer, call, "asks to come back later"),
+            Means::Invalid => not_as_wanted(status, call),
         };
+        return Err(match &line.text {
+            Some(text) => error.next(text.clone()),
+            None => error,
+        });
     }
     let expected =
         if request.expect.is_empty() { (200..300).contains(&status) } else { request.expect.contains(&status) };
@@ -76,25 +82,50 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
             Error::invalid(format!("{call} answered {status}, a redirect to {other}, and none is followed"))
                 .next(format!("Correct `base_url` or the request's `path` in {file}: name the place itself"))
         }
-        404 | 410 => Error::invalid(format!("{call} answered {status}: what is asked for is not there"))
-            .next(format!("Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it")),
-        400..=499 => Error::invalid(format!("{call} answered {status}: the request is not as the service wants it"))
-            .next(format!("Correct the request in {file}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent")),
+        404 | 410 => Error::invalid(format!("{call} answered {status}: what is asked for is not there")).next(format!(
+            "Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it"
+        )),
+        400..=499 => not_as_wanted(status, call),
         200..=299 => Error::invalid(format!("{call} answered {status}, which is not among the statuses of `expect`"))
             .next(format!("Correct `expect` of the request in {file}")),
         _ => Error::other(format!("{call} answered with status {status}")),
     })
 }
 
-fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
-    let meant = request.answers.iter().find(|expected| {
-        let holds = match &expected.pointer {
-            Some(pointer) => answer.json.as_ref().and_then(|json| json.pointer(pointer)) == expected.equals.as_ref(),
-            None => answer.json.is_some() || expected.body == Body::Any,
+fn said_by_file<'r>(answer: &Answer, request: &'r RequestSection) -> Option<&'r ExpectedAnswer> {
+    request.answers.iter().find(|line| {
+        let holds = match (&line.pointer, &answer.json) {
+            (Some(pointer), Some(json)) => {
+                let found = json.pointer(pointer);
+                match (line.present, &line.equals) {
+                    (Some(present), _) => found.is_some_and(|value| !value.is_null()) == present,
+                    (None, Some(expected)) => found.is_some_and(|found| same(found, expected)),
+                    (None, None) => false,
+                }
+            }
+            // What is no JSON proves neither that something is there nor that nothing is.
+            (Some(_), None) => false,
+            (None, json) => json.is_some() || line.body == Body::Any,
         };
-        expected.status == answer.status && holds
-    });
-    meant.map(|expected| expected.means)
+        line.status == answer.status && holds
+    })
+}
+
+/// Returns whether two values are the same, where a number is as good as its text: ids are either.
+fn same(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            number.to_string() == *text
+        }
+        _ => found == expected,
+    }
+}
+
+fn not_as_wanted(status: u16, call: Call<'_>) -> Error {
+    Error::invalid(format!("{call} answered {status}: the request is not as the service wants it")).next(format!(
+        "Correct the request in {}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent",
+        call.file
+    ))
 }
 
 fn page(answer: &Answer, call: Call<'_>) -> Error {

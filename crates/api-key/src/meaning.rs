@@ -65,7 +65,8 @@ fn call(request: &'static str) -> Call<'static> {
 fn by_line(line: &ExpectedAnswer) -> Meaning {
     let condition = match (&line.pointer, &line.equals, line.body) {
         (Some(pointer), Some(value), _) => format!(" with {value} at {pointer}"),
-        (Some(pointer), None, _) => format!(" with something at {pointer}"),
+        (Some(pointer), None, _) if line.present == Some(true) => format!(" with something at {pointer}"),
+        (Some(pointer), None, _) => format!(" with nothing at {pointer}"),
         (None, _, Body::Json) => " with JSON".to_owned(),
         (None, _, Body::Any) => String::new(),
     };
@@ -75,8 +76,10 @@ fn by_line(line: &ExpectedAnswer) -> Meaning {
         Means::Rejected => of_kind(ErrorKind::Rejected),
         Means::Forbidden => of_kind(ErrorKind::Forbidden),
         Means::Later => of_kind(ErrorKind::Unavailable),
+        Means::Invalid => of_kind(ErrorKind::Invalid),
     };
-    Meaning { answers: format!("{}{condition}", line.status), means: means.to_owned() }
+    let text = line.text.as_ref().map(|text| format!(". {text}")).unwrap_or_default();
+    Meaning { answers: format!("{}{condition}", line.status), means: format!("{means}{text}") }
 }
 
 fn words(judged: &Result<Verdict, fourstep::Error>) -> &'static str {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::place::Place;
 use crate::provider::auth::Auth;
-use crate::provider::request::{Method, RequestSection};
+use crate::provider::request::{ExpectedAnswer, Method, RequestSection};
 use crate::session::{Outgoing, Repeat};
 use crate::template::{self, Fault};
 
@@ -74,6 +74,7 @@ impl RequestSection {
         texts.extend(self.headers.values().map(|text| (text.as_str(), Place::Header)));
         texts.extend(self.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
         self.json.iter().for_each(|json| texts_of(json, &mut texts));
+        self.answers.iter().flat_map(|line| &line.equals).for_each(|value| texts_of(value, &mut texts));
         variables(texts)
     }
 }
@@ -211,6 +212,22 @@ pub(crate) fn bearer(token: &Sensitive) -> Result<Credential, Unfit> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
     let (name, value) = header("auth.bearer", AUTHORIZATION.as_str(), &text)?;
     Ok(Credential::Header(name, value))
+}
+
+/// Fills in what the lines of `answers` compare with. `None`: there is nothing to fill in.
+pub(crate) fn expecting(request: &RequestSection, scope: &Scope) -> Result<Option<RequestSection>, Unfit> {
+    let is_template =
+        |line: &ExpectedAnswer| line.equals.as_ref().is_some_and(|value| value.to_string().contains("{{"));
+    if !request.answers.iter().any(is_template) {
+        return Ok(None);
+    }
+    let values = scope.value();
+    let mut filled = request.clone();
+    for value in filled.answers.iter_mut().filter_map(|line| line.equals.as_mut()) {
+        *value = template::render_json(value, &values)
+            .map_err(|Fault(message)| Unfit { field: "answers.equals".to_owned(), message })?;
+    }
+    Ok(Some(filled))
 }
 
 fn header(field: &str, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unfit> {

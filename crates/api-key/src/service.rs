@@ -23,7 +23,7 @@ use crate::provider::ProviderFile;
 use crate::provider::auth::Auth;
 use crate::provider::request::RequestSection;
 use crate::provider::source::Source;
-use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
+use crate::request::{Credential, Scope, Unfit, bearer, build, credential, expecting};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::ApiKeySettings;
@@ -139,10 +139,11 @@ impl Caller {
         let shows = self.shown_secrets(request, administrator);
         let call = Call { shows: &shows, ..service.call_for(name, &service.base, administrator) };
         let credential = self.credential(name, secret, administrator, &shows, cx).await?;
-        let outgoing =
-            build(&service.base, request, Some(&credential), scope).map_err(|unfit| service.unfit(name, unfit))?;
+        let unfit = |unfit| service.unfit(name, unfit);
+        let outgoing = build(&service.base, request, Some(&credential), scope).map_err(unfit)?;
+        let expecting = expecting(request, scope).map_err(unfit)?;
         let answer = service.session.exchange(&outgoing, call, cx).await?;
-        let verdict = classify(&answer, request, call)?;
+        let verdict = classify(&answer, expecting.as_ref().unwrap_or(request), call)?;
         Ok((answer, verdict))
     }
 

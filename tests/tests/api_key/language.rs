@@ -1,12 +1,12 @@
 //! What a provider file can say: each piece of the language in a whole rotation.
 
 use fourstep::{ErrorKind, Step};
-use fourstep_test_servers::key_service::FIRST_KEY;
+use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use fourstep_testkit::script::{Exchange, Script};
 use fourstep_testkit::world::assert_error;
 use serde_json::{Value, json};
 
-use crate::world::{MINTED, World};
+use crate::world::{MINTED, PUSHED, World};
 
 /// Runs a rotation up to the end, or only createSecret, against a service that says what the exchanges say, and nothing else may be
 /// asked of it.
@@ -104,4 +104,51 @@ async fn a_key_is_disabled_before_it_is_deleted() {
         assert!(deleted.is_none_or(|at| writes[at - 1] == "POST /me"), "{writes:?}");
     }
     world.holds_two_keys("with two requests to revoke");
+}
+
+/// How a line of `answers` is taken, of what the service answers to `test`.
+async fn taken(line: &str, secret: &Value) -> Result<(), fourstep::Error> {
+    let provider = PUSHED.replace("path = \"/me\" }", &format!("path = \"/me\", answers = [{line}] }}"));
+    let provider = provider.replace("value = \"key\" }", "value = \"key\", parameters = [\"user\"] }");
+    let mut world = World::with(&provider, secret, &[]).await;
+    world.begin();
+    world.step(Step::Test).await
+}
+
+#[tokio::test]
+async fn a_line_says_what_to_do_in_its_own_words() {
+    let secret = json!({"key": FIRST_VALUE});
+    for (means, kind) in
+        [("invalid", ErrorKind::Invalid), ("forbidden", ErrorKind::Forbidden), ("rejected", ErrorKind::Rejected)]
+    {
+        let line =
+            format!("{{ status = 200, means = \"{means}\", text = \"Let the team of the service turn keys on\" }}");
+        let error = taken(&line, &secret).await.unwrap_err();
+        assert_error(&error, kind, &["Let the team of the service turn keys on"]);
+    }
+}
+
+#[tokio::test]
+async fn a_line_asks_whether_something_is_there() {
+    let secret = json!({"key": FIRST_VALUE});
+    for (pointer, present, holds) in [
+        ("/you", true, true),
+        ("/you", false, false),
+        ("/none", false, true),
+        ("/none", true, false),
+        ("/id", false, true),
+    ] {
+        let line = format!("{{ status = 200, pointer = \"{pointer}\", present = {present}, means = \"invalid\" }}");
+        assert_eq!(taken(&line, &secret).await.is_err(), holds, "{line}: of two answers, `id` is null");
+    }
+}
+
+#[tokio::test]
+async fn a_line_compares_with_a_field_of_the_secret() {
+    let line = "{ status = 200, pointer = \"/you\", equals = \"{{ secret.user }}\", means = \"success\" }, { status = 200, means = \"rejected\" }";
+    taken(line, &json!({"key": FIRST_VALUE, "user": "are known"})).await.unwrap();
+    let error = taken(line, &json!({"key": FIRST_VALUE, "user": "another"})).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    let error = taken(line, &json!({"key": FIRST_VALUE})).await.unwrap_err();
+    assert_error(&error, ErrorKind::Invalid, &["field `answers.equals`", "`secret.user` is not there"]);
 }

@@ -237,6 +237,11 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     }
     if answer.name.is_some() && answer.created.is_some() {
         return wrong("answer.created", "a list that shows names needs no times; remove it");
+    for expected in &request.answers {
+        if let Some(equals) = &expected.equals {
+            texts_of(equals, &mut |value| text("answers.equals", value, Place::Json))?;
+        }
+    }
     }
     if !makes && !answer.save.is_empty() {
         return wrong("answer.save", "nothing is stored of this request");
@@ -248,8 +253,12 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     answer.matching.keys().try_for_each(|text| pointer_is_one("answer.where", text))?;
     for expected in &request.answers {
         expected.pointer.iter().try_for_each(|text| pointer_is_one("answers.pointer", text))?;
-        if expected.pointer.is_some() != expected.equals.is_some() {
-            return wrong("answers", "`pointer` and `equals` go together");
+        let conditions = usize::from(expected.equals.is_some()) + usize::from(expected.present.is_some());
+        if conditions != usize::from(expected.pointer.is_some()) {
+            return wrong("answers", "a `pointer` goes together with either `equals` or `present`");
+        }
+        if expected.text.is_some() && matches!(expected.means, Means::Success | Means::LimitReached) {
+            return wrong("answers.text", "nobody reads it, since this is no error");
         }
         if expected.means == Means::LimitReached && name != "create" {
             return wrong("answers", "`limit-reached` is an answer to `create` alone");

@@ -202,6 +202,26 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
             "provider file acme.toml, request `test`, field `expect`: 20 is no status",
         ),
         (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers`: a `pointer` goes together with either",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", equals = 1, present = true, means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers`: a `pointer` goes together with either",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", equals = \"{{ secret.y }}\", means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers.equals`: `secret.y` is not known here",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, means = \"success\", text = \"x\" }]",
+            "provider file acme.toml, request `test`, field `answers.text`: nobody reads it",
+        ),
+        (
             "kind = \"minted\"",
             "kind = \"rolled\"",
             "provider file acme.toml, field `kind`: a rolled key needs the request `roll`",

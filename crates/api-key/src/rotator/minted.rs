@@ -73,12 +73,11 @@ impl Keys for ProviderKeys {
     }
 
     async fn delete(&self, id: &str, with: &Secret, cx: &Context<'_>) -> Result<()> {
-        let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
+        let scope = self.0.scope(with).with("id", id);
         if let Some(disable) = &self.0.provider().disable {
             self.0.perform("disable", disable, with, &scope, cx).await?;
         }
         let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
-        let scope = self.0.scope(with).with("id", id);
         self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop)
     }
 
