@@ -74,7 +74,7 @@ impl ProviderFile {
                 || request.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()))
         };
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
-            let whose = if of_auth.as_ref() == Some(name) { whose } else { "" };
+            let whose = if of_auth.contains(name) { whose } else { "" };
             format!("{name}: {}{whose}", String::from_utf8_lossy(value.as_bytes()))
         };
         let mut headers: Vec<_> = outgoing.headers.iter().filter(|(name, _)| own(name)).map(line).collect();

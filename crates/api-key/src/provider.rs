@@ -21,7 +21,7 @@ use crate::provider::request::RequestSection;
 /// | variable | is | in |
 /// | --- | --- | --- |
 /// | `secret.NAME` | a field of the secret that `parameters` or `secrets` declares | everywhere |
-/// | `key` | the key that a request is made with | `auth` |
+/// | `key` | the key that a request is made with | `auth`; headers and body of `test` |
 /// | `new_key` | the value to be stored at the service | `set` |
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |

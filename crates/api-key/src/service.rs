@@ -139,9 +139,13 @@ impl Caller {
         let shows = self.shown_secrets(request, administrator);
         let call = Call { shows: &shows, ..service.call_for(name, &service.base, administrator) };
         let credential = self.credential(name, secret, administrator, &shows, cx).await?;
+        let mut scope = scope.clone();
+        if name == "test" {
+            scope = scope.with("key", secret.key(&self.provider().secret)?.expose());
+        }
         let unfit = |unfit| service.unfit(name, unfit);
-        let outgoing = build(&service.base, request, Some(&credential), scope).map_err(unfit)?;
-        let expecting = expecting(request, scope).map_err(unfit)?;
+        let outgoing = build(&service.base, request, Some(&credential), &scope).map_err(unfit)?;
+        let expecting = expecting(request, &scope).map_err(unfit)?;
         let answer = service.session.exchange(&outgoing, call, cx).await?;
         let verdict = classify(&answer, expecting.as_ref().unwrap_or(request), call)?;
         Ok((answer, verdict))

@@ -152,3 +152,36 @@ async fn a_line_compares_with_a_field_of_the_secret() {
     let error = taken(line, &json!({"key": FIRST_VALUE})).await.unwrap_err();
     assert_error(&error, ErrorKind::Invalid, &["field `answers.equals`", "`secret.user` is not there"]);
 }
+
+#[tokio::test]
+async fn several_headers_show_who_asks() {
+    let admin = "\n[admin]\nsecrets = [\"token\"]\nauth = { headers = { Authorization = \"Bearer {{ admin.token }}\", X-Second = \"s {{ admin.token }}\" } }\n";
+    let mut secret = first();
+    secret["masterarn"] = "admin".into();
+    let (status, answer) = made();
+    let with = |exchange: Exchange| {
+        exchange.header("authorization", "Bearer administrators-key-1").header("x-second", "s administrators-key-1")
+    };
+    let exchanges = vec![
+        get("/me").answer(200, json!({})),
+        with(no_keys()),
+        with(no_keys()),
+        with(Exchange::new("POST", "/keys")).answer(status, answer),
+        with(no_keys()),
+    ];
+    exchanged(&(MINTED.to_owned() + admin), &secret, &[Step::Create], exchanges).await;
+}
+
+#[tokio::test]
+async fn a_key_is_tried_by_the_body_of_a_request() {
+    let provider = PUSHED.replace("auth = { bearer = \"{{ key }}\" }", "auth = \"none\"").replace(
+        "method = \"GET\", path = \"/me\"",
+        "method = \"POST\", path = \"/check\", json = { token = \"{{ key }}\" }",
+    );
+    let test = |valid: bool| {
+        Exchange::new("POST", "/check")
+            .body(json!({"token": FIRST_VALUE}))
+            .answer(if valid { 200 } else { 401 }, json!({}))
+    };
+    exchanged(&provider, &json!({"key": FIRST_VALUE}), &[Step::Test], vec![test(true)]).await;
+}

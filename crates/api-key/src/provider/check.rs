@@ -24,9 +24,15 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).collect();
     auth(&provider.auth, "auth", &own)?;
     if let Some(admin) = &provider.admin {
+    if !provider.auth.variables().contains("key") && !provider.test.variables().contains("key") {
+        return wrong("auth", "neither `auth` nor the request `test` shows the `key`, so that no answer proves it");
+    }
         auth(&admin.auth, "admin.auth", &self::declared("admin", &admin.parameters, &admin.secrets))?;
         proven(provider, &admin.test_proves)?;
     }
+        if matches!(admin.auth, Auth::None) {
+            return wrong("admin.auth", "an administrator has to show who it is");
+        }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
         known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
@@ -145,6 +151,7 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
     }
 }
 
+        "test" => vec!["key"],
 fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
     let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
     match auth {
@@ -158,6 +165,13 @@ fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
             text(&format!("{field}.header.value"), &header.value, Place::Header)
         }
         Auth::Basic(basic) => {
+        Auth::None => Ok(()),
+        Auth::Headers(headers) => headers.iter().try_for_each(|(name, value)| {
+            let field = format!("{field}.headers.{name}");
+            header_name(&field, name)?;
+            header_value(&field, value)?;
+            text(&field, value, Place::Header)
+        }),
             text(&format!("{field}.basic.username"), &basic.username, Place::Credential)?;
             text(&format!("{field}.basic.password"), &basic.password, Place::Credential)
         }
@@ -193,6 +207,12 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
         text(&format!("headers.{name}"), value, Place::Header)?;
     }
     for (name, value) in request.form.iter().flatten() {
+    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
+    for (field, value) in logged {
+        if template::variables(value, Place::Query).is_ok_and(|used| used.contains("key")) {
+            return wrong(field, "logs of the service would keep the key: send it in a header or the body");
+        }
+    }
         text(&format!("form.{name}"), value, Place::Form)?;
     }
     if let Some(json) = &request.json {
