@@ -64,8 +64,8 @@ impl ProviderFile {
         };
         let credential = credential(auth, &scope).map_err(unfit)?.filter(|_| told.is_none());
         let of_auth = match &credential {
-            Some(Credential::Header(name, _)) => Some(name.clone()),
-            _ => None,
+            Some(Credential::Headers(headers)) => headers.keys().cloned().collect(),
+            _ => Vec::new(),
         };
         let outgoing = build(&base, request, credential.as_ref(), &scope).map_err(unfit)?;
         let query = outgoing.url.query().map_or_else(String::new, |query| format!("?{query}"));
@@ -100,6 +100,7 @@ impl ProviderFile {
             .with("secret", names(&self.secret.parameters, &self.secret.secrets))
             .with("admin", admin.unwrap_or_default())
             .with("key", MASK)
+            .with("key_id", "key_id")
             .with("new_key", MASK)
             .with("name", NAME)
             .with("idempotency_key", NAME)

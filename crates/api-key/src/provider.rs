@@ -22,13 +22,14 @@ use crate::provider::request::RequestSection;
 /// | --- | --- | --- |
 /// | `secret.NAME` | a field of the secret that `parameters` or `secrets` declares | everywhere |
 /// | `key` | the key that a request is made with | `auth`; headers and body of `test` |
+/// | `key_id` | the key's id, where `secret.id` names its field | everywhere but `admin.auth` |
 /// | `new_key` | the value to be stored at the service | `set` |
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |
 /// | `expires.date`, `.time`, `.unix`, `.seconds` | the end of `lifetime`, in four spellings | `create`, `roll` |
 /// | `id` | the id of the key to revoke | `disable`, `revoke` |
 /// | `found` | the JSON that `read` was answered with | `set` |
-/// | `admin.NAME` | a field of the secret that `masterarn` names | `admin.auth` |
+/// | `admin.NAME` | a field of the secret that `masterarn` names | `admin.auth`; all requests but `test`, where it makes them |
 /// | `env.NAME` | a variable of the function | `base_url`, `token_url` |
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -78,10 +79,10 @@ pub struct ProviderFile {
     /// Lists the keys.
     #[serde(default)]
     pub list: Option<RequestSection>,
-    /// Deletes a key.
     /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again.
     #[serde(default)]
     pub disable: Option<RequestSection>,
+    /// Deletes a key.
     #[serde(default)]
     pub revoke: Option<RequestSection>,
     /// Reads what `set` has to repeat.
@@ -153,8 +154,8 @@ impl ProviderFile {
         let optional = [
             ("create", &self.create),
             ("list", &self.list),
-            ("revoke", &self.revoke),
             ("disable", &self.disable),
+            ("revoke", &self.revoke),
             ("read", &self.read),
             ("set", &self.set),
             ("roll", &self.roll),
@@ -168,9 +169,13 @@ impl ProviderFile {
         let changing = self.requests().filter(|(name, _)| *name != "test");
         let used: BTreeSet<_> = changing.flat_map(|(_, request)| request.variables()).collect();
         let fields = self.secret.parameters.iter().chain(&self.secret.secrets).map(String::as_str);
-        fields.filter(|field| uses(&used, field)).collect()
+        let id = self.secret.id.as_deref().filter(|_| used.contains(KEY_ID));
+        fields.filter(|field| uses(&used, field)).chain(id).collect()
     }
 }
+
+/// The variable of the key's id.
+pub(crate) const KEY_ID: &str = "key_id";
 
 /// Returns whether a template asks for a field of the secret, or for a part of it.
 pub(crate) fn uses(variables: &BTreeSet<String>, field: &str) -> bool {

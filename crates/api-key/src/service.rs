@@ -19,10 +19,10 @@ use crate::base_url;
 use crate::call::Call;
 use crate::error::{Verdict, classify};
 use crate::oauth2;
-use crate::provider::ProviderFile;
 use crate::provider::auth::Auth;
 use crate::provider::request::RequestSection;
 use crate::provider::source::Source;
+use crate::provider::{KEY_ID, ProviderFile};
 use crate::request::{Credential, Scope, Unfit, bearer, build, credential, expecting};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -111,7 +111,11 @@ impl Caller {
     /// Returns what templates may use of a secret.
     pub(crate) fn scope(&self, secret: &Secret) -> Scope {
         let section = &self.provider().secret;
-        Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)))
+        let scope = Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)));
+        match section.id.as_ref().and_then(|field| secret.text(field)) {
+            Some(id) => scope.with(KEY_ID, id.expose()),
+            None => scope,
+        }
     }
 
     /// Adds what a request that makes a key may use.
@@ -142,6 +146,10 @@ impl Caller {
         let mut scope = scope.clone();
         if name == "test" {
             scope = scope.with("key", secret.key(&self.provider().secret)?.expose());
+        }
+        if let Some(admin) = self.provider().admin.as_ref().filter(|_| administrator) {
+            let version = self.administrator(secret, cx).await?;
+            scope = scope.with("admin", version.secret().values(admin.parameters.iter().chain(&admin.secrets)));
         }
         let unfit = |unfit| service.unfit(name, unfit);
         let outgoing = build(&service.base, request, Some(&credential), &scope).map_err(unfit)?;

@@ -1,12 +1,12 @@
 //! What a provider file can say: each piece of the language in a whole rotation.
 
-use fourstep::{ErrorKind, Step};
+use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use fourstep_testkit::script::{Exchange, Script};
 use fourstep_testkit::world::assert_error;
 use serde_json::{Value, json};
 
-use crate::world::{MINTED, PUSHED, World};
+use crate::world::{ADMIN, MINTED, PUSHED, World};
 
 /// Runs a rotation up to the end, or only createSecret, against a service that says what the exchanges say, and nothing else may be
 /// asked of it.
@@ -40,70 +40,51 @@ fn made() -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn pages_begin_with_the_number_that_the_file_says() {
-    let provider = MINTED.replace("parameter = \"page\", size = 100", "parameter = \"page\", first = 0, size = 1");
-    let page = |number: u32, keys: Value| get(&format!("/keys?page={number}")).answer(200, json!({ "keys": keys }));
-    let key = |id: &str| json!({"id": id, "name": "by hand", "alive": true});
-    let pages = || [page(0, json!([key("other")])), page(1, json!([key("key-0")])), page(2, json!([]))];
+async fn the_keys_id_stands_in_paths_headers_and_bodies_of_every_request() {
+    let provider = MINTED
+        .replace("path = \"/me\"", "path = \"/keys/{{ key_id }}\"\nheaders = { X-Key = \"k {{ key_id }}\" }")
+        .replace("json = { name = \"{{ name }}\" }", "json = { name = \"{{ name }}\", from = \"{{ key_id }}\" }");
     let (status, answer) = made();
-    let create = Exchange::new("POST", "/keys").answer(status, answer);
-    let mut exchanges = vec![get("/me").answer(200, json!({}))];
-    exchanges.extend(pages());
-    exchanges.extend(pages());
-    exchanges.push(create);
-    exchanges.extend(pages());
-    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
+    let test = |id: &str| get(&format!("/keys/{id}")).header("x-key", &format!("k {id}")).answer(200, json!({}));
+    let create = Exchange::new("POST", "/keys").body(json!({"name": "*", "from": "key-0"})).answer(status, answer);
+    let exchanges = vec![test("key-0"), no_keys(), no_keys(), create, no_keys(), test("key-1")];
+    exchanged(&provider, &first(), &[Step::Create, Step::Set, Step::Test], exchanges).await;
 }
 
+/// Whoever writes the secret writes the id as well.
 #[tokio::test]
-async fn the_header_link_names_the_next_page_and_never_another_place() {
-    let provider = MINTED.replace("pages = { parameter = \"page\", size = 100 }", "pages = { link = true }");
-    let key = |id: &str| json!({"keys": [{"id": id, "name": "by hand", "alive": true}]});
-    let pages = || {
-        [
-            get("/keys")
-                .answer(200, key("other"))
-                .link("</keys?after=a%26%7B%7Bx%7D%7D&n=1>; rel=\"next\", </keys>; rel=\"first\""),
-            get("/keys?after=a%26%7B%7Bx%7D%7D&n=1").answer(200, key("key-0")).link("</keys>; rel=\"first\""),
-        ]
-    };
-    let (status, answer) = made();
-    let mut exchanges = vec![get("/me").answer(200, json!({}))];
-    exchanges.extend(pages());
-    exchanges.extend(pages());
-    exchanges.push(Exchange::new("POST", "/keys").answer(status, answer));
-    exchanges.extend(pages());
-    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
-
-    let script = Script::start(vec![
-        get("/me").answer(200, json!({})),
-        get("/keys").answer(200, key("key-0")).link("<https://evil.example/keys?page=2>; rel=\"next\""),
-    ]);
-    let script = script.await.unwrap();
-    let provider = provider.replace("KEYS_URL", "SCRIPT_URL");
-    let mut world = World::with(&provider, &first(), &[("SCRIPT_URL", script.url())]).await;
+async fn an_administrator_acts_on_an_id_only_where_it_is_proved_or_allowed() {
+    let provider = MINTED
+        .replace("json = { name = \"{{ name }}\" }", "json = { name = \"{{ name }}\", of = \"{{ key_id }}\" }")
+        + ADMIN;
+    let secret = json!({"key": FIRST_KEY, "key_id": "key-of-victim", "masterarn": "admin"});
+    let mut world = World::with(&provider, &secret, &[]).await;
     world.begin();
     let error = world.fails(Step::Create).await;
-    assert_error(&error, ErrorKind::Invalid, &["a next page at another path or host, where no request goes"]);
-    script.finish();
+    assert_error(&error, ErrorKind::Forbidden, &["field `key_id`", "`app/key:key_id=`", "API_ADMIN_PARAMETERS"]);
+    assert!(world.service.requests().iter().all(|request| request == "GET /me"));
 }
 
 #[tokio::test]
-async fn a_key_is_disabled_before_it_is_deleted() {
-    let provider = MINTED.replace(
-        "[revoke]",
-        "[disable]\nmethod = \"POST\"\npath = \"/me\"\nheaders = { X-Id = \"{{ id }}\" }\nexpect = [403]\n\n[revoke]",
+async fn an_administrators_fields_stand_in_the_requests_that_it_makes() {
+    let provider = MINTED
+        .replace("path = \"/keys\"\njson", "path = \"/keys\"\nheaders = { X-Token = \"{{ admin.token }}\" }\njson")
+        + ADMIN;
+    let mut secret = first();
+    secret["masterarn"] = "admin".into();
+    let (status, answer) = made();
+    let create = Exchange::new("POST", "/keys").header("x-token", "administrators-key-1").answer(status, answer);
+    let exchanges = vec![get("/me").answer(200, json!({})), no_keys(), no_keys(), create, no_keys()];
+    exchanged(&provider, &secret, &[Step::Create], exchanges).await;
+    // Where the key makes the request, there is none.
+    let mut world = World::with(&provider, &first(), &[]).await;
+    world.begin();
+    let error = world.fails(Step::Create).await;
+    assert_error(
+        &error,
+        ErrorKind::Invalid,
+        &["request `create`, field `headers.X-Token`", "`admin.token` is not there"],
     );
-    let mut world = World::new(&provider).await;
-    for _ in 0..3 {
-        world.service.forget_requests();
-        world.rotate().await;
-        let writes: Vec<_> =
-            world.service.requests().into_iter().filter(|request| !request.starts_with("GET")).collect();
-        let deleted = writes.iter().position(|request| request.starts_with("DELETE"));
-        assert!(deleted.is_none_or(|at| writes[at - 1] == "POST /me"), "{writes:?}");
-    }
-    world.holds_two_keys("with two requests to revoke");
 }
 
 /// How a line of `answers` is taken, of what the service answers to `test`.
@@ -173,6 +154,40 @@ async fn several_headers_show_who_asks() {
 }
 
 #[tokio::test]
+async fn pages_begin_with_the_number_that_the_file_says() {
+    let provider = MINTED.replace("parameter = \"page\", size = 100", "parameter = \"page\", first = 0, size = 1");
+    let page = |number: u32, keys: Value| get(&format!("/keys?page={number}")).answer(200, json!({ "keys": keys }));
+    let key = |id: &str| json!({"id": id, "name": "by hand", "alive": true});
+    let pages = || [page(0, json!([key("other")])), page(1, json!([key("key-0")])), page(2, json!([]))];
+    let (status, answer) = made();
+    let create = Exchange::new("POST", "/keys").answer(status, answer);
+    let mut exchanges = vec![get("/me").answer(200, json!({}))];
+    exchanges.extend(pages());
+    exchanges.extend(pages());
+    exchanges.push(create);
+    exchanges.extend(pages());
+    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
+}
+
+#[tokio::test]
+async fn a_key_is_disabled_before_it_is_deleted() {
+    let provider = MINTED.replace(
+        "[revoke]",
+        "[disable]\nmethod = \"POST\"\npath = \"/me\"\nheaders = { X-Id = \"{{ id }}\" }\nexpect = [403]\n\n[revoke]",
+    );
+    let mut world = World::new(&provider).await;
+    for _ in 0..3 {
+        world.service.forget_requests();
+        world.rotate().await;
+        let writes: Vec<_> =
+            world.service.requests().into_iter().filter(|request| !request.starts_with("GET")).collect();
+        let deleted = writes.iter().position(|request| request.starts_with("DELETE"));
+        assert!(deleted.is_none_or(|at| writes[at - 1] == "POST /me"), "{writes:?}");
+    }
+    world.holds_two_keys("with two requests to revoke");
+}
+
+#[tokio::test]
 async fn a_key_is_tried_by_the_body_of_a_request() {
     let provider = PUSHED.replace("auth = { bearer = \"{{ key }}\" }", "auth = \"none\"").replace(
         "method = \"GET\", path = \"/me\"",
@@ -184,4 +199,37 @@ async fn a_key_is_tried_by_the_body_of_a_request() {
             .answer(if valid { 200 } else { 401 }, json!({}))
     };
     exchanged(&provider, &json!({"key": FIRST_VALUE}), &[Step::Test], vec![test(true)]).await;
+}
+
+#[tokio::test]
+async fn the_header_link_names_the_next_page_and_never_another_place() {
+    let provider = MINTED.replace("pages = { parameter = \"page\", size = 100 }", "pages = { link = true }");
+    let key = |id: &str| json!({"keys": [{"id": id, "name": "by hand", "alive": true}]});
+    let pages = || {
+        [
+            get("/keys")
+                .answer(200, key("other"))
+                .link("</keys?after=a%26%7B%7Bx%7D%7D&n=1>; rel=\"next\", </keys>; rel=\"first\""),
+            get("/keys?after=a%26%7B%7Bx%7D%7D&n=1").answer(200, key("key-0")).link("</keys>; rel=\"first\""),
+        ]
+    };
+    let (status, answer) = made();
+    let mut exchanges = vec![get("/me").answer(200, json!({}))];
+    exchanges.extend(pages());
+    exchanges.extend(pages());
+    exchanges.push(Exchange::new("POST", "/keys").answer(status, answer));
+    exchanges.extend(pages());
+    exchanged(&provider, &first(), &[Step::Create], exchanges).await;
+
+    let script = Script::start(vec![
+        get("/me").answer(200, json!({})),
+        get("/keys").answer(200, key("key-0")).link("<https://evil.example/keys?page=2>; rel=\"next\""),
+    ]);
+    let script = script.await.unwrap();
+    let provider = provider.replace("KEYS_URL", "SCRIPT_URL");
+    let mut world = World::with(&provider, &first(), &[("SCRIPT_URL", script.url())]).await;
+    world.begin();
+    let error = world.fails(Step::Create).await;
+    assert_error(&error, ErrorKind::Invalid, &["a next page at another path or host, where no request goes"]);
+    script.finish();
 }

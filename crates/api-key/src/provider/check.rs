@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::place::Place;
 use crate::provider::auth::Auth;
 use crate::provider::request::{Means, Method, RequestSection};
-use crate::provider::{Kind, ProviderFile, uses};
+use crate::provider::{KEY_ID, Kind, ProviderFile, uses};
 use crate::template::{self, Fault};
 
 /// What is wrong with a file, and where: `, request …, field …`.
@@ -21,21 +21,25 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     base(provider)?;
     secret(provider)?;
     let declared = declared("secret", &provider.secret.parameters, &provider.secret.secrets);
-    let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).collect();
+    let key_id = || provider.secret.id.as_ref().map(|_| KEY_ID.to_owned());
+    let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).chain(key_id()).collect();
     auth(&provider.auth, "auth", &own)?;
-    if let Some(admin) = &provider.admin {
     if !provider.auth.variables().contains("key") && !provider.test.variables().contains("key") {
         return wrong("auth", "neither `auth` nor the request `test` shows the `key`, so that no answer proves it");
     }
+    if let Some(admin) = &provider.admin {
         auth(&admin.auth, "admin.auth", &self::declared("admin", &admin.parameters, &admin.secrets))?;
         proven(provider, &admin.test_proves)?;
-    }
         if matches!(admin.auth, Auth::None) {
             return wrong("admin.auth", "an administrator has to show who it is");
         }
+    }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
-        known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
+        known.extend(variables_of(name, provider).into_iter().map(str::to_owned).chain(key_id()));
+        if let Some(admin) = provider.admin.as_ref().filter(|_| name != "test") {
+            known.extend(self::declared("admin", &admin.parameters, &admin.secrets));
+        }
         self::request(name, request, &known)
             .map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })?;
     }
@@ -122,7 +126,9 @@ fn secret(provider: &ProviderFile) -> Result {
 /// What a request does not even say cannot be proved by its answer.
 fn proven(provider: &ProviderFile, fields: &[String]) -> Result {
     let said: BTreeSet<_> = provider.test.variables().into_iter().chain(provider.auth.variables()).collect();
-    match fields.iter().find(|field| !uses(&said, field)) {
+    let is_said =
+        |field: &String| uses(&said, field) || provider.secret.id.as_ref() == Some(field) && said.contains(KEY_ID);
+    match fields.iter().find(|field| !is_said(field)) {
         None => Ok(()),
         Some(field) => wrong(
             "admin.test_proves",
@@ -145,13 +151,13 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
         "create" => ["name", "idempotency_key"].into_iter().chain(expires).collect(),
         "roll" => ["idempotency_key"].into_iter().chain(expires).collect(),
         "disable" | "revoke" => vec!["id"],
+        "test" => vec!["key"],
         "set" if provider.read.is_some() => vec!["new_key", "found"],
         "set" => vec!["new_key"],
         _ => Vec::new(),
     }
 }
 
-        "test" => vec!["key"],
 fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
     let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
     match auth {
@@ -159,12 +165,6 @@ fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
             header_value(&format!("{field}.bearer"), value)?;
             text(&format!("{field}.bearer"), value, Place::Header)
         }
-        Auth::Header(header) => {
-            header_name(&format!("{field}.header.name"), &header.name)?;
-            header_value(&format!("{field}.header.value"), &header.value)?;
-            text(&format!("{field}.header.value"), &header.value, Place::Header)
-        }
-        Auth::Basic(basic) => {
         Auth::None => Ok(()),
         Auth::Headers(headers) => headers.iter().try_for_each(|(name, value)| {
             let field = format!("{field}.headers.{name}");
@@ -172,6 +172,12 @@ fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
             header_value(&field, value)?;
             text(&field, value, Place::Header)
         }),
+        Auth::Header(header) => {
+            header_name(&format!("{field}.header.name"), &header.name)?;
+            header_value(&format!("{field}.header.value"), &header.value)?;
+            text(&format!("{field}.header.value"), &header.value, Place::Header)
+        }
+        Auth::Basic(basic) => {
             text(&format!("{field}.basic.username"), &basic.username, Place::Credential)?;
             text(&format!("{field}.basic.password"), &basic.password, Place::Credential)
         }
@@ -201,18 +207,18 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
     for (name, value) in &request.query {
         text(&format!("query.{name}"), value, Place::Query)?;
     }
-    for (name, value) in &request.headers {
-        header_name(&format!("headers.{name}"), name)?;
-        header_value(&format!("headers.{name}"), value)?;
-        text(&format!("headers.{name}"), value, Place::Header)?;
-    }
-    for (name, value) in request.form.iter().flatten() {
     let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
     for (field, value) in logged {
         if template::variables(value, Place::Query).is_ok_and(|used| used.contains("key")) {
             return wrong(field, "logs of the service would keep the key: send it in a header or the body");
         }
     }
+    for (name, value) in &request.headers {
+        header_name(&format!("headers.{name}"), name)?;
+        header_value(&format!("headers.{name}"), value)?;
+        text(&format!("headers.{name}"), value, Place::Header)?;
+    }
+    for (name, value) in request.form.iter().flatten() {
         text(&format!("form.{name}"), value, Place::Form)?;
     }
     if let Some(json) = &request.json {
@@ -229,6 +235,11 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
     for status in request.expect.iter().chain(request.answers.iter().map(|answer| &answer.status)) {
         if !(200..=599).contains(status) {
             return wrong("expect", format!("{status} is no status of an answer"));
+        }
+    }
+    for expected in &request.answers {
+        if let Some(equals) = &expected.equals {
+            texts_of(equals, &mut |value| text("answers.equals", value, Place::Json))?;
         }
     }
     answer(name, request)
@@ -257,11 +268,6 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     }
     if answer.name.is_some() && answer.created.is_some() {
         return wrong("answer.created", "a list that shows names needs no times; remove it");
-    for expected in &request.answers {
-        if let Some(equals) = &expected.equals {
-            texts_of(equals, &mut |value| text("answers.equals", value, Place::Json))?;
-        }
-    }
     }
     if !makes && !answer.save.is_empty() {
         return wrong("answer.save", "nothing is stored of this request");

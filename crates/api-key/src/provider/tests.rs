@@ -129,7 +129,7 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         (
             "\"/me\"",
             "\"/me/{{ secret.acount }}\"",
-            "provider file acme.toml, request `test`, field `path`: `secret.acount` is not known here. Known are: key, secret.account.",
+            "provider file acme.toml, request `test`, field `path`: `secret.acount` is not known here. Known are: key, key_id, secret.account.",
         ),
         (
             "\"/keys/{{ id }}\"",
@@ -152,7 +152,7 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         (
             "{{ key }}",
             "{{ secret.key }}",
-            "provider file acme.toml, field `auth.bearer`: `secret.key` is not known here. Known are: key, secret.account.",
+            "provider file acme.toml, field `auth.bearer`: `secret.key` is not known here. Known are: key, key_id, secret.account.",
         ),
         (
             "https://api.acme.example",
@@ -202,6 +202,26 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
             "provider file acme.toml, request `test`, field `expect`: 20 is no status",
         ),
         (
+            "auth = { bearer = \"{{ key }}\" }",
+            "auth = \"none\"",
+            "provider file acme.toml, field `auth`: neither `auth` nor the request `test` shows the `key`",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", query = { k = \"{{ key }}\" }",
+            "provider file acme.toml, request `test`, field `query`: logs of the service would keep the key",
+        ),
+        (
+            "\"/keys\"",
+            "\"/keys/{{ key }}\"",
+            "provider file acme.toml, request `create`, field `path`: `key` is not known here",
+        ),
+        (
+            "\"/me\"",
+            "\"/me/{{ admin.token }}\"",
+            "provider file acme.toml, request `test`, field `path`: `admin.token` is not known here",
+        ),
+        (
             "\"/me\"",
             "\"/me\", answers = [{ status = 200, pointer = \"/x\", means = \"invalid\" }]",
             "provider file acme.toml, request `test`, field `answers`: a `pointer` goes together with either",
@@ -220,21 +240,6 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
             "\"/me\"",
             "\"/me\", answers = [{ status = 200, means = \"success\", text = \"x\" }]",
             "provider file acme.toml, request `test`, field `answers.text`: nobody reads it",
-        ),
-        (
-            "auth = { bearer = \"{{ key }}\" }",
-            "auth = \"none\"",
-            "provider file acme.toml, field `auth`: neither `auth` nor the request `test` shows the `key`",
-        ),
-        (
-            "\"/me\"",
-            "\"/me\", query = { k = \"{{ key }}\" }",
-            "provider file acme.toml, request `test`, field `query`: logs of the service would keep the key",
-        ),
-        (
-            "\"/keys\"",
-            "\"/keys/{{ key }}\"",
-            "provider file acme.toml, request `create`, field `path`: `key` is not known here",
         ),
         (
             "kind = \"minted\"",
