@@ -5,7 +5,7 @@
 //!
 //! | kind | who makes the value | old and new | requests |
 //! | --- | --- | --- | --- |
-//! | `minted` | the service | both work; the old one is revoked later | `create`, `test`, `revoke`, and `list` if there is one |
+//! | `minted` | the service | both work; the old one is revoked later | `create`, `test`, `revoke`, and `list` and `disable` if there are any |
 //! | `pushed` | Fourstep, by the password policy | the new one replaces the old one | `set`, `test`, and `read` if `set` needs it |
 //! | `rolled` | the service | **the old one dies in the call that makes the new one** | `roll`, `test` |
 //!
@@ -83,6 +83,12 @@
 //! To the hosts that the configuration names, and to no other: nothing in a secret, a response or a redirect can change
 //! that. Only by HTTPS, and only to public addresses, unless the file says `private_addresses = true`. Never to
 //! link-local addresses, where machines in AWS find their credentials.
+//!
+//! # Keys that end by themselves
+//!
+//! Where the file has a `lifetime`, or the service says when a key ends, the secret's schedule has to replace the key before:
+//! createSecret makes none that would end earlier, and warns where no schedule can be read. The tag `fourstep:lifetime` makes the
+//! lifetime of one secret's keys shorter, never longer than the file says.
 //!
 //! # What is left open
 //!

@@ -1,6 +1,6 @@
 //! What a provider file can say: each piece of the language in a whole rotation.
 
-use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep::{ErrorKind, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE};
 use fourstep_testkit::script::{Exchange, Script};
 use fourstep_testkit::world::assert_error;

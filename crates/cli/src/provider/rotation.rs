@@ -102,9 +102,7 @@ async fn try_spoiled(
     let bench = Bench::new(plan, spoiled, others, deadline)?;
     let (told, ending) = match bench.run(Step::Test).await.result {
         Err(error) if error.is_rejected() => ("refused".to_owned(), None),
-        Err(error) if error.kind() == ErrorKind::Unavailable || error.message().contains(NOT_FOUND) => {
-            return Err(Ending::failed(explained(plan, &error)));
-        }
+        Err(error) if error.kind() == ErrorKind::Unavailable => return Err(Ending::failed(explained(plan, &error))),
         Err(error) => {
             plan.say(&format!(
                 "The key with some characters changed is not taken for one that is refused, but for this: {}. If the service \
