@@ -14,10 +14,16 @@ mod console;
 mod exchanges;
 #[path = "api_key/faults.rs"]
 mod faults;
+#[path = "api_key/gone.rs"]
+mod gone;
 #[path = "api_key/jupyterhub.rs"]
 mod jupyterhub;
 #[path = "api_key/killed.rs"]
 mod killed;
+#[path = "api_key/language.rs"]
+mod language;
+#[path = "api_key/lifetimes.rs"]
+mod lifetimes;
 #[path = "api_key/providers.rs"]
 mod providers;
 #[path = "api_key/rabbitmq.rs"]

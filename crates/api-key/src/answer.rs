@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate};
 use fourstep::{Error, Result};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::Value;
 use url::Url;
 
@@ -23,8 +23,19 @@ pub(crate) struct Answer {
     pub(crate) leaves_host: bool,
     /// How long to wait, if that is longer than the step lasts.
     pub(crate) retry_after: Option<Duration>,
+    /// The next page of a list, as the header `Link` names it.
+    pub(crate) next_page: Option<NextPage>,
     /// The body, if it is JSON.
     pub(crate) json: Option<Value>,
+}
+
+/// Where the next page of a list is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NextPage {
+    /// At the same place, with this query.
+    Query(Vec<(String, String)>),
+    /// At another path or host, where no request goes.
+    Elsewhere,
 }
 
 impl Answer {
@@ -42,6 +53,7 @@ impl Answer {
             is_challenge: headers.contains_key(WWW_AUTHENTICATE),
             leaves_host: text(LOCATION).is_some_and(elsewhere),
             retry_after: text(RETRY_AFTER).and_then(|value| wait(value, now)),
+            next_page: headers.get_all(LINK).iter().find_map(|value| next_page(value.to_str().ok()?, url)),
             json: None,
         }
     }
@@ -82,6 +94,27 @@ pub(crate) fn text_in(value: &Value, pointer: &str) -> Result<String, &'static s
     }
 }
 
+/// Finds the next page in a header `Link` (RFC 8288).
+fn next_page(value: &str, url: &Url) -> Option<NextPage> {
+    let mut rest = value;
+    while let Some((target, after)) = rest.split_once('<').and_then(|(_, link)| link.split_once('>')) {
+        // A comma ends the link, or stands in a quoted value, which no `rel` of ours has.
+        let (parameters, others) = after.find('<').map_or((after, ""), |at| after.split_at(at));
+        let is_next = parameters.split([';', ',']).any(|parameter| {
+            let relation = parameter.trim().strip_prefix("rel=").unwrap_or_default().trim_matches('"');
+            relation.split_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+        });
+        if is_next {
+            let to = url.join(target).ok()?;
+            let is_same = to.origin() == url.origin() && to.path() == url.path();
+            let query = || to.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+            return Some(if is_same { NextPage::Query(query()) } else { NextPage::Elsewhere });
+        }
+        rest = others;
+    }
+    None
+}
+
 /// Reads both forms of Retry-After (RFC 9110, section 10.2.3): seconds, or a date.
 fn wait(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -116,6 +149,24 @@ mod tests {
         assert_eq!(wait("Wed, 21 Oct 2015 07:28:30 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!((wait("soon", now), wait("-1", now)), (None, None));
+    }
+
+    #[test]
+    fn the_next_page_is_read_of_a_link_and_never_elsewhere() {
+        let url = Url::parse("https://api.example.com/v1/keys?per_page=2").unwrap();
+        let next = |value| next_page(value, &url);
+        let query = |pairs: &[(&str, &str)]| {
+            let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Some(NextPage::Query(owned.collect()))
+        };
+        let both = "<https://api.example.com/v1/keys?page=1>; rel=\"prev\", <https://api.example.com/v1/keys?after=a%26b&page=3>; rel=\"next\"";
+        assert_eq!(next(both), query(&[("after", "a&b"), ("page", "3")]));
+        assert_eq!(next("</v1/keys?page=2>; title=\"a, b\"; rel=next"), query(&[("page", "2")]));
+        assert_eq!(next("<?page=2>; rel=\"last next\""), query(&[("page", "2")]));
+        for elsewhere in ["<https://evil.example/v1/keys?page=2>; rel=next", "</v1/other?page=2>; rel=next"] {
+            assert_eq!(next(elsewhere), Some(NextPage::Elsewhere), "{elsewhere}");
+        }
+        assert_eq!((next("<?page=9>; rel=\"last\""), next(""), next("<")), (None, None, None));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Call<'a> {
     pub(crate) request: &'static str,
     /// Whether the administrator makes the request.
     pub(crate) administrator: bool,
+    /// The secret fields, beside the key, that the request shows: of the secret, or of the administrator's.
+    pub(crate) shows: &'a [String],
 }
 
 impl Call<'_> {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use fourstep::Error;
 use fourstep_server::Reach;
+use serde_json::Value;
 
 use crate::address::Refused;
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::provider::request::{Body, Means, RequestSection};
+use crate::provider::request::{Body, ExpectedAnswer, Means, RequestSection};
 
 /// What the service said, where that is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Verdict {
 /// | any other page of HTML | a proxy, a firewall or a portal speaks, not the service | `Unavailable` |
 /// | one that the file has a line for | what the line says. Without `body = "any"`, it is a line for JSON | |
 /// | one of `expect`, or 2xx without it | it was done | |
-/// | 404, 410 to `revoke` | the key is gone already | |
+/// | 404, 410 to `disable`, `revoke` | the key is gone already | |
 /// | 401 | as above | `Rejected`; `Forbidden` |
 /// | 402, 403 | the key works, but may not do this | `Forbidden` |
 /// | 409 to `create` | the name is taken: another invocation makes the same key | `Unavailable` |
@@ -44,21 +45,21 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
     let status = answer.status;
     // Nobody's line is for the page of a firewall: it would prove a dead key, or bury one that works.
     if answer.is_page {
-        return Err(if status == 401 && answer.is_challenge {
-            refused(status, call)
-        } else {
-            later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
-                .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
-        });
+        return Err(if status == 401 && answer.is_challenge { refused(status, call) } else { page(answer, call) });
     }
-    if let Some(means) = said_by_file(answer, request) {
-        return match means {
-            Means::Success => Ok(Verdict::Success),
-            Means::LimitReached => Ok(Verdict::LimitReached),
-            Means::Rejected => Err(refused(status, call)),
-            Means::Forbidden => Err(forbidden(status, call)),
-            Means::Later => Err(later(answer, call, "asks to come back later")),
+    if let Some(line) = said_by_file(answer, request) {
+        let error = match line.means {
+            Means::Success => return Ok(Verdict::Success),
+            Means::LimitReached => return Ok(Verdict::LimitReached),
+            Means::Rejected => refused(status, call),
+            Means::Forbidden => forbidden(status, call),
+            Means::Later => later(answer, call, "asks to come back later"),
+            Means::Invalid => not_as_wanted(status, call),
         };
+        return Err(match &line.text {
+            Some(text) => error.next(text.clone()),
+            None => error,
+        });
     }
     let expected =
         if request.expect.is_empty() { (200..300).contains(&status) } else { request.expect.contains(&status) };
@@ -67,7 +68,7 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
     }
     let file = call.file;
     Err(match status {
-        404 | 410 if call.request == "revoke" => return Ok(Verdict::Success),
+        404 | 410 if matches!(call.request, "disable" | "revoke") => return Ok(Verdict::Success),
         401 => refused(status, call),
         402 | 403 => forbidden(status, call),
         409 if call.request == "create" => later(answer, call, "has a key of that name already"),
@@ -81,33 +82,75 @@ pub(crate) fn classify(answer: &Answer, request: &RequestSection, call: Call<'_>
             Error::invalid(format!("{call} answered {status}, a redirect to {other}, and none is followed"))
                 .next(format!("Correct `base_url` or the request's `path` in {file}: name the place itself"))
         }
-        404 | 410 => Error::invalid(format!("{call} answered {status}: what is asked for is not there"))
-            .next(format!("Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it")),
-        400..=499 => Error::invalid(format!("{call} answered {status}: the request is not as the service wants it"))
-            .next(format!("Correct the request in {file}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent")),
+        404 | 410 => Error::invalid(format!("{call} answered {status}: what is asked for is not there")).next(format!(
+            "Correct `base_url` or the request's `path` in {file}, or the field of the secret that stands in it"
+        )),
+        400..=499 => not_as_wanted(status, call),
         200..=299 => Error::invalid(format!("{call} answered {status}, which is not among the statuses of `expect`"))
             .next(format!("Correct `expect` of the request in {file}")),
         _ => Error::other(format!("{call} answered with status {status}")),
     })
 }
 
-fn said_by_file(answer: &Answer, request: &RequestSection) -> Option<Means> {
-    let meant = request.answers.iter().find(|expected| {
-        let holds = match &expected.pointer {
-            Some(pointer) => answer.json.as_ref().and_then(|json| json.pointer(pointer)) == expected.equals.as_ref(),
-            None => answer.json.is_some() || expected.body == Body::Any,
+fn said_by_file<'r>(answer: &Answer, request: &'r RequestSection) -> Option<&'r ExpectedAnswer> {
+    request.answers.iter().find(|line| {
+        let holds = match (&line.pointer, &answer.json) {
+            (Some(pointer), Some(json)) => {
+                let found = json.pointer(pointer);
+                match (line.present, &line.equals) {
+                    (Some(present), _) => found.is_some_and(|value| !value.is_null()) == present,
+                    (None, Some(expected)) => found.is_some_and(|found| same(found, expected)),
+                    (None, None) => false,
+                }
+            }
+            // What is no JSON proves neither that something is there nor that nothing is.
+            (Some(_), None) => false,
+            (None, json) => json.is_some() || line.body == Body::Any,
         };
-        expected.status == answer.status && holds
-    });
-    meant.map(|expected| expected.means)
+        line.status == answer.status && holds
+    })
+}
+
+/// Returns whether two values are the same, where a number is as good as its text: ids are either.
+fn same(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            number.to_string() == *text
+        }
+        _ => found == expected,
+    }
+}
+
+fn not_as_wanted(status: u16, call: Call<'_>) -> Error {
+    Error::invalid(format!("{call} answered {status}: the request is not as the service wants it")).next(format!(
+        "Correct the request in {}, or the field of the secret that stands in it; `fourstep provider check` shows what is sent",
+        call.file
+    ))
+}
+
+fn page(answer: &Answer, call: Call<'_>) -> Error {
+    if matches!(answer.status, 404 | 410) {
+        return later(answer, call, "answered with a page of HTML: not found, or a proxy").next(format!(
+            "Check the path of `base_url` and the request's `path` in {}; if both are right, look at what stands between the function and the service",
+            call.file
+        ));
+    }
+    later(answer, call, "answered with a page of HTML, as a proxy or a login portal does")
+        .next("If this goes on, look at what stands between the function and the service, and at `base_url`")
 }
 
 fn refused(status: u16, call: Call<'_>) -> Error {
+    let fields = call.shows.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
     if call.administrator {
+        let fields = if fields.is_empty() { fields } else { format!(": its {fields}") };
         return Error::forbidden(format!("{call} refused the administrator's credential ({status})"))
-            .next("Correct the secret that `masterarn` names");
+            .next(format!("Correct the secret that `masterarn` names{fields}"));
     }
-    Error::rejected(format!("{call} refused the key ({status})"))
+    if fields.is_empty() {
+        return Error::rejected(format!("{call} refused the key ({status})"));
+    }
+    Error::rejected(format!("{call} refused the key, or what else it shows of the secret, {fields} ({status})"))
+        .next(format!("If the key is right, correct {fields} in the secret's JSON"))
 }
 
 fn forbidden(status: u16, call: Call<'_>) -> Error {
@@ -207,7 +250,15 @@ mod tests {
     use super::*;
 
     fn call(request: &'static str, administrator: bool) -> Call<'static> {
-        Call { service: "Acme", file: "acme.toml", host: "api.acme.example", port: 443, request, administrator }
+        Call {
+            service: "Acme",
+            file: "acme.toml",
+            host: "api.acme.example",
+            port: 443,
+            request,
+            administrator,
+            shows: &[],
+        }
     }
 
     fn request(text: &str) -> RequestSection {
@@ -260,6 +311,30 @@ mod tests {
         assert_eq!(kind(&page, "test", false), Err(ErrorKind::Unavailable));
         let challenge = Answer { is_challenge: true, ..page };
         assert_eq!(kind(&challenge, "test", false), Err(ErrorKind::Rejected));
+    }
+
+    #[test]
+    fn a_refusal_names_the_secret_fields_that_may_be_wrong() {
+        let shows = ["password".to_owned()];
+        let refusal = |administrator| {
+            let call = Call { shows: &shows, ..call("create", administrator) };
+            classify(&Answer::of(401), &request(""), call).unwrap_err().to_string()
+        };
+        let own = refusal(false);
+        assert!(own.contains("refused the key, or what else it shows of the secret, `password` (401)"), "{own}");
+        assert!(own.contains("If the key is right, correct `password` in the secret's JSON"), "{own}");
+        let administrators = refusal(true);
+        assert!(
+            administrators.contains("Correct the secret that `masterarn` names: its `password`"),
+            "{administrators}"
+        );
+    }
+
+    #[test]
+    fn a_page_of_a_404_says_what_it_may_be() {
+        let page = Answer { is_page: true, ..Answer::of(404) };
+        let error = classify(&page, &request(""), call("test", false)).unwrap_err().to_string();
+        assert!(error.contains("not found, or a proxy (404)") && error.contains("the path of `base_url`"), "{error}");
     }
 
     #[test]

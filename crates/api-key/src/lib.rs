@@ -5,7 +5,7 @@
 //!
 //! | kind | who makes the value | old and new | requests |
 //! | --- | --- | --- | --- |
-//! | `minted` | the service | both work; the old one is revoked later | `create`, `test`, `revoke`, and `list` if there is one |
+//! | `minted` | the service | both work; the old one is revoked later | `create`, `test`, `revoke`, and `list` and `disable` if there are any |
 //! | `pushed` | Fourstep, by the password policy | the new one replaces the old one | `set`, `test`, and `read` if `set` needs it |
 //! | `rolled` | the service | **the old one dies in the call that makes the new one** | `roll`, `test` |
 //!
@@ -22,8 +22,10 @@
 //!   rotator/rolled.rs     of keys that the service replaces
 //! service.rs            a service during a step: as whom a request is made, and what its answer gives
 //!   service/list.rs       the keys that a service has, page by page
+//!   service/lifetime.rs   how long a new key lives, and whether the schedule replaces it before
 //!   service/proof.rs      for whom the administrator acts
 //! preview.rs            the requests of a provider file, shown without secrets
+//! meaning.rs            what each answer to them would mean
 //! oauth2.rs             exchanges a client's id and secret for a token, and what its errors mean
 //! request.rs            a request, filled in from its templates
 //! session.rs            sends requests: to which hosts, for how long, how often
@@ -82,6 +84,12 @@
 //! that. Only by HTTPS, and only to public addresses, unless the file says `private_addresses = true`. Never to
 //! link-local addresses, where machines in AWS find their credentials.
 //!
+//! # Keys that end by themselves
+//!
+//! Where the file has a `lifetime`, or the service says when a key ends, the secret's schedule has to replace the key before:
+//! createSecret makes none that would end earlier, and warns where no schedule can be read. The tag `fourstep:lifetime` makes the
+//! lifetime of one secret's keys shorter, never longer than the file says.
+//!
 //! # What is left open
 //!
 //! HTTP services offer no lock. An invocation that sleeps between its last look at the labels and its request, through
@@ -95,6 +103,7 @@ mod answer;
 mod base_url;
 mod call;
 mod error;
+mod meaning;
 mod oauth2;
 mod place;
 mod preview;
@@ -110,6 +119,7 @@ mod template;
 mod tls;
 
 pub use admin_parameters::AdminParameters;
+pub use meaning::Meaning;
 pub use preview::Preview;
 pub use provider::auth::{Auth, BasicAuth, Named, OAuth2, SendClient};
 pub use provider::request::{AnswerSection, ExpectedAnswer, Means, Method, PagesSection, RequestSection};

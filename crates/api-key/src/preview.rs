@@ -1,16 +1,19 @@
 use std::collections::BTreeMap;
 
+use fourstep::{Error, Result};
 use minijinja::Value;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::Serialize;
 use url::Url;
 
+use crate::meaning::{Meaning, meanings};
 use crate::provider::ProviderFile;
 use crate::provider::auth::Auth;
 use crate::provider::request::RequestSection;
-use crate::request::{Credential, Scope, build, credential};
+use crate::request::{Credential, Scope, Unfit, build, credential};
 
 /// A request as it would be sent, with `***` in place of each secret, and the name of a parameter in place of its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Preview {
     /// The name of the request in the file.
     pub name: &'static str,
@@ -22,6 +25,8 @@ pub struct Preview {
     pub headers: Vec<String>,
     /// The body, if there is one.
     pub body: Option<String>,
+    /// What each answer would mean, if the secret's own key makes the request.
+    pub answers: Vec<Meaning>,
 }
 
 const MASK: &str = "***";
@@ -30,17 +35,16 @@ const NAME: &str = "fourstep-0123456789ab-00000000-0000-4000-8000-000000000000-1
 impl ProviderFile {
     /// Shows the requests that would be sent, in the order of a rotation.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// Never for a file that was read: what could be wrong with a request of placeholders is refused there.
-    #[must_use]
-    pub fn previews(&self) -> Vec<Preview> {
-        let order = ["list", "create", "read", "set", "roll", "test", "revoke"];
+    /// `Invalid` if one cannot be sent whatever the secret holds, naming the request and the field.
+    pub fn previews(&self) -> Result<Vec<Preview>> {
+        let order = ["list", "create", "read", "set", "roll", "test", "disable", "revoke"];
         let requests: BTreeMap<_, _> = self.requests().collect();
         order.into_iter().filter_map(|name| Some(self.preview(name, requests.get(name)?))).collect()
     }
 
-    fn preview(&self, name: &'static str, request: &RequestSection) -> Preview {
+    fn preview(&self, name: &'static str, request: &RequestSection) -> Result<Preview> {
         let scope = self.placeholders(request);
         let (auth, whose) = match &self.admin {
             Some(admin) if name != "test" => (&admin.auth, " (the administrator's, where the secret has `masterarn`)"),
@@ -55,30 +59,34 @@ impl ProviderFile {
             }
             _ => None,
         };
-        let credential = credential(auth, &scope).ok().flatten().filter(|_| told.is_none());
-        let of_auth = match &credential {
-            Some(Credential::Header(name, _)) => Some(name.clone()),
-            _ => None,
+        let unfit = |Unfit { field, message }: Unfit| {
+            Error::invalid(format!("request `{name}`, field `{field}`: {message}")).next("Correct the file")
         };
-        let outgoing = build(&base, request, credential.as_ref(), &scope).expect("placeholders fit everywhere");
+        let credential = credential(auth, &scope).map_err(unfit)?.filter(|_| told.is_none());
+        let of_auth = match &credential {
+            Some(Credential::Headers(headers)) => headers.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let outgoing = build(&base, request, credential.as_ref(), &scope).map_err(unfit)?;
         let query = outgoing.url.query().map_or_else(String::new, |query| format!("?{query}"));
         let own = |name: &HeaderName| {
             !["accept", "content-type"].contains(&name.as_str())
                 || request.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()))
         };
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
-            let whose = if of_auth.as_ref() == Some(name) { whose } else { "" };
+            let whose = if of_auth.contains(name) { whose } else { "" };
             format!("{name}: {}{whose}", String::from_utf8_lossy(value.as_bytes()))
         };
         let mut headers: Vec<_> = outgoing.headers.iter().filter(|(name, _)| own(name)).map(line).collect();
         headers.extend(told.map(|told| told + whose));
-        Preview {
+        Ok(Preview {
             name,
             method: reqwest::Method::from(outgoing.method).to_string(),
             path: format!("{}{query}", outgoing.url.path()),
             headers,
             body: outgoing.body.map(|body| String::from_utf8_lossy(&body).into_owned()),
-        }
+            answers: meanings(name, request),
+        })
     }
 
     fn placeholders(&self, request: &RequestSection) -> Scope {
@@ -92,6 +100,7 @@ impl ProviderFile {
             .with("secret", names(&self.secret.parameters, &self.secret.secrets))
             .with("admin", admin.unwrap_or_default())
             .with("key", MASK)
+            .with("key_id", "key_id")
             .with("new_key", MASK)
             .with("name", NAME)
             .with("idempotency_key", NAME)

@@ -21,14 +21,15 @@ use crate::provider::request::RequestSection;
 /// | variable | is | in |
 /// | --- | --- | --- |
 /// | `secret.NAME` | a field of the secret that `parameters` or `secrets` declares | everywhere |
-/// | `key` | the key that a request is made with | `auth` |
+/// | `key` | the key that a request is made with | `auth`; headers and body of `test` |
+/// | `key_id` | the key's id, where `secret.id` names its field | everywhere but `admin.auth` |
 /// | `new_key` | the value to be stored at the service | `set` |
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |
 /// | `expires.date`, `.time`, `.unix`, `.seconds` | the end of `lifetime`, in four spellings | `create`, `roll` |
-/// | `id` | the id of the key to revoke | `revoke` |
+/// | `id` | the id of the key to revoke | `disable`, `revoke` |
 /// | `found` | the JSON that `read` was answered with | `set` |
-/// | `admin.NAME` | a field of the secret that `masterarn` names | `admin.auth` |
+/// | `admin.NAME` | a field of the secret that `masterarn` names | `admin.auth`; all requests but `test`, where it makes them |
 /// | `env.NAME` | a variable of the function | `base_url`, `token_url` |
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -57,7 +58,8 @@ pub struct ProviderFile {
     #[serde(default = "default_activation", deserialize_with = "duration")]
     #[cfg_attr(test, schemars(with = "String"))]
     pub activation: Duration,
-    /// How long a new key is to live, such as `90d`, if a request asks for `expires`.
+    /// How long a new key lives at the longest, such as `90d`: what a request asks for by `expires`, or what the service
+    /// sets by itself. It has to be longer than the secret's schedule lets pass; the tag `fourstep:lifetime` may shorten it.
     #[serde(default, deserialize_with = "some_duration")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub lifetime: Option<Duration>,
@@ -77,6 +79,9 @@ pub struct ProviderFile {
     /// Lists the keys.
     #[serde(default)]
     pub list: Option<RequestSection>,
+    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again.
+    #[serde(default)]
+    pub disable: Option<RequestSection>,
     /// Deletes a key.
     #[serde(default)]
     pub revoke: Option<RequestSection>,
@@ -149,6 +154,7 @@ impl ProviderFile {
         let optional = [
             ("create", &self.create),
             ("list", &self.list),
+            ("disable", &self.disable),
             ("revoke", &self.revoke),
             ("read", &self.read),
             ("set", &self.set),
@@ -163,9 +169,13 @@ impl ProviderFile {
         let changing = self.requests().filter(|(name, _)| *name != "test");
         let used: BTreeSet<_> = changing.flat_map(|(_, request)| request.variables()).collect();
         let fields = self.secret.parameters.iter().chain(&self.secret.secrets).map(String::as_str);
-        fields.filter(|field| uses(&used, field)).collect()
+        let id = self.secret.id.as_deref().filter(|_| used.contains(KEY_ID));
+        fields.filter(|field| uses(&used, field)).chain(id).collect()
     }
 }
+
+/// The variable of the key's id.
+pub(crate) const KEY_ID: &str = "key_id";
 
 /// Returns whether a template asks for a field of the secret, or for a part of it.
 pub(crate) fn uses(variables: &BTreeSet<String>, field: &str) -> bool {

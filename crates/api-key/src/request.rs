@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::place::Place;
 use crate::provider::auth::Auth;
-use crate::provider::request::{Method, RequestSection};
+use crate::provider::request::{ExpectedAnswer, Method, RequestSection};
 use crate::session::{Outgoing, Repeat};
 use crate::template::{self, Fault};
 
@@ -30,7 +30,9 @@ pub(crate) struct Scope(BTreeMap<&'static str, Value>);
 /// How a request proves who makes it: what `auth` comes to.
 #[derive(Clone)]
 pub(crate) enum Credential {
-    Header(HeaderName, HeaderValue),
+    /// The request shows it by itself.
+    None,
+    Headers(HeaderMap),
     Query(String, Sensitive),
 }
 
@@ -74,6 +76,7 @@ impl RequestSection {
         texts.extend(self.headers.values().map(|text| (text.as_str(), Place::Header)));
         texts.extend(self.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
         self.json.iter().for_each(|json| texts_of(json, &mut texts));
+        self.answers.iter().flat_map(|line| &line.equals).for_each(|value| texts_of(value, &mut texts));
         variables(texts)
     }
 }
@@ -82,7 +85,9 @@ impl Auth {
     /// Returns the variables that its templates ask for, as `secret.user`.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
         let texts: Vec<_> = match self {
+            Self::None => vec![],
             Self::Bearer(text) => vec![text],
+            Self::Headers(headers) => headers.values().collect(),
             Self::Header(named) | Self::Query(named) => vec![&named.value],
             Self::Basic(basic) => vec![&basic.username, &basic.password],
             Self::OAuth2(oauth2) => {
@@ -140,8 +145,8 @@ pub(crate) fn build(
         let (name, value) = header(&field, name, value.expose())?;
         headers.insert(name, value);
     }
-    if let Some(Credential::Header(name, value)) = credential {
-        headers.insert(name.clone(), value.clone());
+    if let Some(Credential::Headers(own)) = credential {
+        own.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
     }
     let body = if let Some(json) = &request.json {
         let json = template::render_json(json, &values)
@@ -186,9 +191,19 @@ pub(crate) fn credential(auth: &Auth, scope: &Scope) -> Result<Option<Credential
         Auth::Bearer(token) => bearer(&fill("bearer", token, Place::Header)?)?,
         Auth::Header(named) => {
             let value = fill("header.value", &named.value, Place::Header)?;
-            let (name, value) = header("auth.header", &named.name, value.expose())?;
-            Credential::Header(name, value)
+            Credential::header("auth.header", &named.name, value.expose())?
         }
+        Auth::Headers(named) => {
+            let mut headers = HeaderMap::new();
+            for (name, value) in named {
+                let field = format!("headers.{name}");
+                let (name, value) =
+                    header(&format!("auth.{field}"), name, fill(&field, value, Place::Header)?.expose())?;
+                headers.insert(name, value);
+            }
+            Credential::Headers(headers)
+        }
+        Auth::None => Credential::None,
         Auth::Basic(basic) => {
             let username = fill("basic.username", &basic.username, Place::Credential)?;
             let password = fill("basic.password", &basic.password, Place::Credential)?;
@@ -198,8 +213,7 @@ pub(crate) fn credential(auth: &Auth, scope: &Scope) -> Result<Option<Credential
             }
             let both = Zeroizing::new(format!("{}:{}", username.expose(), password.expose()));
             let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(both.as_bytes())));
-            let (name, value) = header("auth.basic", AUTHORIZATION.as_str(), &text)?;
-            Credential::Header(name, value)
+            Credential::header("auth.basic", AUTHORIZATION.as_str(), &text)?
         }
         Auth::Query(named) => Credential::Query(named.name.clone(), fill("query.value", &named.value, Place::Query)?),
         Auth::OAuth2(_) => return Ok(None),
@@ -209,8 +223,29 @@ pub(crate) fn credential(auth: &Auth, scope: &Scope) -> Result<Option<Credential
 /// Creates the header of a token.
 pub(crate) fn bearer(token: &Sensitive) -> Result<Credential, Unfit> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-    let (name, value) = header("auth.bearer", AUTHORIZATION.as_str(), &text)?;
-    Ok(Credential::Header(name, value))
+    Credential::header("auth.bearer", AUTHORIZATION.as_str(), &text)
+}
+
+impl Credential {
+    fn header(field: &str, name: &str, value: &str) -> Result<Self, Unfit> {
+        Ok(Self::Headers(HeaderMap::from_iter([header(field, name, value)?])))
+    }
+}
+
+/// Fills in what the lines of `answers` compare with. `None`: there is nothing to fill in.
+pub(crate) fn expecting(request: &RequestSection, scope: &Scope) -> Result<Option<RequestSection>, Unfit> {
+    let is_template =
+        |line: &ExpectedAnswer| line.equals.as_ref().is_some_and(|value| value.to_string().contains("{{"));
+    if !request.answers.iter().any(is_template) {
+        return Ok(None);
+    }
+    let values = scope.value();
+    let mut filled = request.clone();
+    for value in filled.answers.iter_mut().filter_map(|line| line.equals.as_mut()) {
+        *value = template::render_json(value, &values)
+            .map_err(|Fault(message)| Unfit { field: "answers.equals".to_owned(), message })?;
+    }
+    Ok(Some(filled))
 }
 
 fn header(field: &str, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unfit> {
@@ -275,8 +310,8 @@ mod tests {
     fn basic_authentication_takes_any_password_and_no_colon_in_the_name() {
         let auth: Auth = serde_json::from_str(r#"{"basic":{"username":"{{ user }}","password":"{{ key }}"}}"#).unwrap();
         let scope = Scope::default().with("user", "a").with("key", "p\"\u{e4}:\n");
-        let Some(Credential::Header(_, value)) = credential(&auth, &scope).unwrap() else { panic!() };
-        assert_eq!(value.to_str().unwrap(), format!("Basic {}", STANDARD.encode("a:p\"\u{e4}:\n")));
+        let Some(Credential::Headers(headers)) = credential(&auth, &scope).unwrap() else { panic!() };
+        assert_eq!(headers[AUTHORIZATION].to_str().unwrap(), format!("Basic {}", STANDARD.encode("a:p\"\u{e4}:\n")));
         credential(&auth, &scope.with("user", "a:b")).err().unwrap();
     }
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fourstep::keys::Minted;
-use fourstep::settings::{Environment, Groups, PasswordPolicy};
+use fourstep::settings::{Environment, Groups, PasswordPolicy, read};
 use fourstep::{Chosen, Context, Error, Result, Rotation};
 use fourstep_server::TlsSettings;
 
-use crate::provider::Kind;
 use crate::provider::source::Source;
+use crate::provider::{Kind, ProviderFile};
 use crate::rotator::minted::ProviderKeys;
 use crate::rotator::pushed::Pushed;
 use crate::rotator::rolled::Rolled;
@@ -45,6 +45,26 @@ impl ApiKeys {
     pub fn only(mut self, file: impl Into<PathBuf>, base_url: Option<String>) -> Self {
         self.only = Some((file.into(), base_url));
         self
+    }
+
+    /// Returns the name of a secret's provider, and its file where that comes with this crate: for who looks from outside of the
+    /// function, where no other file is. `None`: the variables name no provider, so that the function rotates no API keys.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, as in the function.
+    pub fn provider_of(
+        &self,
+        secret: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Option<(String, Option<ProviderFile>)>> {
+        let settings = read::group::<ApiKeySettings>(&self.environment, tags)?;
+        if settings.configured().is_empty() {
+            return Ok(None);
+        }
+        let (name, source) = self.chosen(&settings, secret)?;
+        let file = matches!(source, Source::ReadyMade(..)).then(|| source.read()).transpose()?;
+        Ok(Some((name, file)))
     }
 
     /// Returns the service of a secret. What was opened once is kept.
@@ -170,8 +190,6 @@ impl std::fmt::Debug for ApiKeys {
 
 #[cfg(test)]
 mod tests {
-    use fourstep::settings::read;
-
     use super::*;
 
     fn chosen(variables: &[(&str, &str)], tag: Option<&str>) -> Result<Source> {

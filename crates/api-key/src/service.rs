@@ -1,6 +1,8 @@
+mod lifetime;
 mod list;
 mod proof;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,11 +19,11 @@ use crate::base_url;
 use crate::call::Call;
 use crate::error::{Verdict, classify};
 use crate::oauth2;
-use crate::provider::ProviderFile;
 use crate::provider::auth::Auth;
 use crate::provider::request::RequestSection;
 use crate::provider::source::Source;
-use crate::request::{Credential, Scope, Unfit, bearer, build, credential};
+use crate::provider::{KEY_ID, ProviderFile};
+use crate::request::{Credential, Scope, Unfit, bearer, build, credential, expecting};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::ApiKeySettings;
@@ -77,7 +79,7 @@ impl Service {
     fn call_for<'a>(&'a self, request: &'static str, url: &'a Url, administrator: bool) -> Call<'a> {
         let (service, file) = (&self.provider.service, &self.file);
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        Call { service, file, host, port, request, administrator }
+        Call { service, file, host, port, request, administrator, shows: &[] }
     }
 
     /// Explains why a request cannot be sent.
@@ -109,16 +111,20 @@ impl Caller {
     /// Returns what templates may use of a secret.
     pub(crate) fn scope(&self, secret: &Secret) -> Scope {
         let section = &self.provider().secret;
-        Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)))
+        let scope = Scope::default().with("secret", secret.values(section.parameters.iter().chain(&section.secrets)));
+        match section.id.as_ref().and_then(|field| secret.text(field)) {
+            Some(id) => scope.with(KEY_ID, id.expose()),
+            None => scope,
+        }
     }
 
     /// Adds what a request that makes a key may use.
-    pub(crate) fn scope_to_make(&self, secret: &Secret, idempotency_key: &str, cx: &Context<'_>) -> Scope {
+    pub(crate) fn scope_to_make(&self, secret: &Secret, idempotency_key: &str, cx: &Context<'_>) -> Result<Scope> {
         let scope = self.scope(secret).with("idempotency_key", idempotency_key);
-        match self.provider().lifetime {
+        Ok(match self.lifetime_to_ask_for(cx)? {
             Some(lifetime) => scope.with("expires", expires(cx.now() + lifetime, lifetime.as_secs())),
             None => scope,
-        }
+        })
     }
 
     /// Sends a request, and returns what its answer means: as the administrator if there is one and it is not `test`, else
@@ -134,12 +140,22 @@ impl Caller {
         let service = &*self.service;
         secret.admit(&self.provider().secret, cx)?;
         let administrator = name != "test" && self.is_administered(secret);
-        let call = service.call_for(name, &service.base, administrator);
-        let credential = self.credential(name, secret, administrator, cx).await?;
-        let outgoing =
-            build(&service.base, request, Some(&credential), scope).map_err(|unfit| service.unfit(name, unfit))?;
+        let shows = self.shown_secrets(request, administrator);
+        let call = Call { shows: &shows, ..service.call_for(name, &service.base, administrator) };
+        let credential = self.credential(name, secret, administrator, &shows, cx).await?;
+        let mut scope = scope.clone();
+        if name == "test" {
+            scope = scope.with("key", secret.key(&self.provider().secret)?.expose());
+        }
+        if let Some(admin) = self.provider().admin.as_ref().filter(|_| administrator) {
+            let version = self.administrator(secret, cx).await?;
+            scope = scope.with("admin", version.secret().values(admin.parameters.iter().chain(&admin.secrets)));
+        }
+        let unfit = |unfit| service.unfit(name, unfit);
+        let outgoing = build(&service.base, request, Some(&credential), &scope).map_err(unfit)?;
+        let expecting = expecting(request, &scope).map_err(unfit)?;
         let answer = service.session.exchange(&outgoing, call, cx).await?;
-        let verdict = classify(&answer, request, call)?;
+        let verdict = classify(&answer, expecting.as_ref().unwrap_or(request), call)?;
         Ok((answer, verdict))
     }
 
@@ -173,8 +189,20 @@ impl Caller {
                 return Err(Error::invalid(format!("{call} made a key whose end, in `{pointer}`, is over already"))
                     .next(format!("Correct the end that is asked for in {}", self.service.file)));
             }
+            self.ends_in_time(end, cx);
         }
         Ok(Secret::default().with(fields))
+    }
+
+    /// Returns the secret fields that a request shows to the service beside the key, or as the administrator.
+    fn shown_secrets(&self, request: &RequestSection, administrator: bool) -> Vec<String> {
+        let provider = self.provider();
+        let (auth, object, secrets) = match &provider.admin {
+            Some(admin) if administrator => (&admin.auth, "admin", &admin.secrets),
+            _ => (&provider.auth, "secret", &provider.secret.secrets),
+        };
+        let used: BTreeSet<_> = request.variables().into_iter().chain(auth.variables()).collect();
+        secrets.iter().filter(|field| used.contains(&format!("{object}.{field}"))).cloned().collect()
     }
 
     /// Returns what a request is made with.
@@ -183,6 +211,7 @@ impl Caller {
         name: &'static str,
         secret: &Secret,
         administrator: bool,
+        shows: &[String],
         cx: &Context<'_>,
     ) -> Result<Credential> {
         let service = &*self.service;
@@ -199,7 +228,7 @@ impl Caller {
             }
         };
         if let (Auth::OAuth2(oauth2), Some(url)) = (auth, token_url) {
-            let call = service.call_for("token", url, administrator);
+            let call = Call { shows, ..service.call_for("token", url, administrator) };
             let token = oauth2::token(oauth2, url, &scope.value(), &service.session, call, cx).await?;
             return bearer(&token).map_err(|unfit| service.unfit(name, unfit));
         }

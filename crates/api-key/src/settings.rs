@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fourstep::settings::read;
 use fourstep::{Error, Result};
@@ -21,6 +22,8 @@ pub struct ApiKeySettings {
     pub provider_secrets: ProviderSecrets,
     /// On what administrators may act for each secret.
     pub admin_parameters: AdminParameters,
+    /// How long new keys of this secret live, where that is shorter than the provider's `lifetime`.
+    pub lifetime: Option<Duration>,
     /// Whether requests may go to this very machine, also by plain HTTP.
     pub loopback: bool,
     /// The tags of the secret.
@@ -50,10 +53,18 @@ fourstep::settings! { ApiKeySettings, check = check_provider;
         "SECRET:PARAMETER=VALUE, with * for any characters in the secret's name and the value; several separated by commas", "none",
         "on which fields of a secret an administrator of an API acts, where the key does not prove them to be its own",
         Owner, Unset, |group, value| read::set(&mut group.admin_parameters, AdminParameters::parse(value));
+    "fourstep:lifetime", "",
+        "a duration such as 12h or 30d, not longer than the provider's", "what the provider file says",
+        "how long new API keys of this secret live, where the provider file has a lifetime",
+        Secret, Unset, |group, value| read::set(&mut group.lifetime, lifetime(value));
     "", "API_LOOPBACK",
         "off or on", "off",
         "for tests: lets API requests go to this very machine, also by plain HTTP",
         Owner, Unset, |group, value| read::set(&mut group.loopback, read::word(value, &[("off", false), ("on", true)]));
+}
+
+fn lifetime(value: &str) -> Option<Option<Duration>> {
+    humantime::parse_duration(value).ok().filter(|lifetime| !lifetime.is_zero()).map(Some)
 }
 
 impl ApiKeySettings {

@@ -6,8 +6,8 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::primitives::DateTime;
-use aws_sdk_secretsmanager::types::StatusType;
-use fourstep::store::{Description, Put, SecretStore, StoredContent, StoredValue, UnlabelledVersion};
+use aws_sdk_secretsmanager::types::{RotationRulesType, StatusType};
+use fourstep::store::{Description, Put, RotationRules, SecretStore, StoredContent, StoredValue, UnlabelledVersion};
 use fourstep::{AWSCURRENT, AWSPENDING, Error, Result, Sensitive};
 
 use crate::client;
@@ -153,6 +153,7 @@ fn description(answer: DescribeSecretOutput) -> Description {
         rotation_enabled: answer.rotation_enabled.unwrap_or(false),
         rotation_lambda_arn: answer.rotation_lambda_arn,
         last_rotated: answer.last_rotated_date.map(time),
+        rules: answer.rotation_rules.map(rules).unwrap_or_default(),
         stages: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
         tags: tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         deleted: answer.deleted_date.map(time),
@@ -167,6 +168,14 @@ fn description(answer: DescribeSecretOutput) -> Description {
                 (replica.region.unwrap_or_default(), status)
             })
             .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn rules(rules: RotationRulesType) -> RotationRules {
+    RotationRules {
+        automatically_after_days: rules.automatically_after_days.and_then(|days| u32::try_from(days).ok()),
+        duration: rules.duration,
+        schedule_expression: rules.schedule_expression,
     }
 }
 

@@ -81,7 +81,7 @@ async fn run(arguments: Arguments) -> Result<(), Ending> {
         Command::Adopt(command) => repair::adopt(command, &global).await,
         Command::Fleet(command) => fleet::run(command, &global).await,
         Command::Doctor(command) => doctor::run(command, &global).await,
-        Command::Provider(command) => provider::run(command).await,
+        Command::Provider(command) => provider::run(command, &global).await,
         Command::Completions(command) => shell::completions(&command, Arguments::command()),
         Command::Man => shell::man(Arguments::command()),
     }

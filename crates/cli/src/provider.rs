@@ -4,6 +4,7 @@ mod rotation;
 use clap::{Args, Subcommand};
 
 use crate::ending::Ending;
+use crate::global::Global;
 
 /// Provider files, which describe the keys of HTTP services.
 #[derive(Debug, Args)]
@@ -18,8 +19,8 @@ enum Command {
     Check(check::Check),
 }
 
-pub(crate) async fn run(provider: Provider) -> Result<(), Ending> {
+pub(crate) async fn run(provider: Provider, global: &Global) -> Result<(), Ending> {
     match provider.command {
-        Command::Check(command) => check::run(command).await,
+        Command::Check(command) => check::run(command, global).await,
     }
 }

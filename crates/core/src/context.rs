@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::notes::Notes;
 use crate::place::Place;
+use crate::schedule::RotationRules;
 use crate::sensitive::Sensitive;
 use crate::services::Services;
 use crate::settings::{Group, PasswordPolicy, Settings};
@@ -71,6 +72,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn secret_name(&self) -> String {
         self.lock().description.name.clone()
+    }
+
+    /// Returns when Secrets Manager rotates the secret.
+    #[must_use]
+    pub fn rotation_rules(&self) -> RotationRules {
+        self.lock().description.rules.clone()
     }
 
     /// Returns the id of the version that this rotation makes.
@@ -255,7 +262,8 @@ impl<'a> Context<'a> {
     }
 
     /// Returns the name of the secret, as an argument of a command that is advised.
-    pub(crate) fn secret_argument(&self) -> String {
+    #[must_use]
+    pub fn secret_argument(&self) -> String {
         argument(&self.secret_name(), "NAME").to_owned()
     }
 

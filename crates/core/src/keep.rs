@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 /// What [`Rotator::retire`](crate::Rotator::retire) makes the target refuse from now on, and what must go on working.
 pub struct Keep<'a, S> {
     pub(crate) kept: Vec<&'a S>,
@@ -12,7 +14,12 @@ pub(crate) enum Strays<'a> {
     /// What the rotation's own attempts left behind.
     Own { token: &'a str },
     /// What tokens left that have no label any more, sparing the rotation's own.
-    Unlabelled { token: &'a str, labelled: Vec<&'a str> },
+    Unlabelled {
+        token: &'a str,
+        labelled: Vec<&'a str>,
+        /// When the oldest version of the secret was made that is still known.
+        since: Option<SystemTime>,
+    },
 }
 
 impl<S> Keep<'_, S> {
@@ -30,6 +37,14 @@ impl<S> Keep<'_, S> {
         })
     }
 
+    /// Returns when the oldest version of the secret was made, where strays are looked for.
+    pub(crate) fn since(&self) -> Option<SystemTime> {
+        match self.strays {
+            Strays::Unlabelled { since, .. } => since,
+            Strays::None | Strays::Own { .. } => None,
+        }
+    }
+
     /// Returns whether a credential that is marked with `token` is a stray. It may still be one that is kept: compare
     /// its identity with those of [`kept`](Self::kept).
     #[must_use]
@@ -37,7 +52,7 @@ impl<S> Keep<'_, S> {
         match &self.strays {
             Strays::None => false,
             Strays::Own { token: own } => token == *own,
-            Strays::Unlabelled { token: own, labelled } => token != *own && !labelled.contains(&token),
+            Strays::Unlabelled { token: own, labelled, .. } => token != *own && !labelled.contains(&token),
         }
     }
 }
@@ -64,7 +79,7 @@ mod tests {
     fn strays_are_told_from_a_positive_list() {
         let own = Keep::<()> { kept: vec![], gone: vec![], strays: Strays::Own { token: "t2" } };
         assert!(own.is_stray("t2") && !own.is_stray("t1"));
-        let strays = Strays::Unlabelled { token: "t3", labelled: vec!["t2", "t1"] };
+        let strays = Strays::Unlabelled { token: "t3", labelled: vec!["t2", "t1"], since: None };
         let swept = Keep::<()> { kept: vec![], gone: vec![], strays };
         assert!(swept.is_stray("t0") && !swept.is_stray("t3") && !swept.is_stray("t1"));
     }

@@ -3,6 +3,7 @@
 //! A service tells its keys apart by their names, so each is made with a name that carries the id of the version that it is
 //! for ([`KeyName`]). So a key whose value was never stored is found and deleted.
 
+mod going;
 mod minted;
 
 use std::fmt;
@@ -60,8 +61,8 @@ pub trait Keys: Send + Sync + 'static {
         async { Ok(login.working().await?.secret()) }
     }
 
-    /// Returns whether the id that `gone` gives may be deleted though its name is not one of ours. By default it may: what
-    /// deletes it is a key of the same secret.
+    /// Returns whether the id that `gone` gives may be deleted though no list shows that the name of its key is one of ours. By
+    /// default it may: what deletes it is a key of the same secret.
     ///
     /// Where an administrator deletes it, `gone` has to show that the id is its own key's.
     fn owns(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<bool>> + Send {

@@ -169,7 +169,7 @@
 //! version · report · memory
 //! settings          groups of settings, and how values are read
 //! store             what the engine asks of Secrets Manager
-//! error · filter · step · action · argument · sensitive · clock · slots · backoff
+//! error · filter · step · action · argument · sensitive · clock · slots · backoff · schedule
 //! ```
 
 pub mod accounts;
@@ -194,6 +194,7 @@ mod protocol;
 mod report;
 mod rotation;
 mod rotator;
+mod schedule;
 mod sensitive;
 mod services;
 pub mod settings;

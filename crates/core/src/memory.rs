@@ -30,7 +30,7 @@ pub use lifecycle::CreateSecret;
 pub use model::Model;
 pub use put::PutSecretValue;
 pub use rotation::{RotateSecret, Rotated, Run};
-pub use secret::{RotationConfiguration, RotationRules, Secret, SecretValue, SecretVersion};
+pub use secret::{RotationConfiguration, Secret, SecretValue, SecretVersion};
 pub use servers::MemoryServers;
 pub use stage::UpdateSecretVersionStage;
 

@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::sensitive::Sensitive;
 
+pub use crate::schedule::RotationRules;
+
 /// The label of the version that consumers use.
 pub const AWSCURRENT: &str = "AWSCURRENT";
 /// The label of the version that a rotation is making.
@@ -70,6 +72,8 @@ pub struct Description {
     pub rotation_lambda_arn: Option<String>,
     /// When Secrets Manager last rotated the secret: its LastRotatedDate.
     pub last_rotated: Option<SystemTime>,
+    /// When Secrets Manager rotates the secret.
+    pub rules: RotationRules,
     /// Labels by version id. Versions without a label are not in it.
     pub stages: BTreeMap<String, Vec<String>>,
     /// Tags by key.

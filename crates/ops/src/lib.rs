@@ -59,7 +59,7 @@
 //! ```text
 //! what an operator does  status  start  cancel  configure  stage  fleet/rotate  doctor  here
 //! the fleet              fleet/{run,queue,rate}  fleet
-//! the doctor             doctor/{secret,function,key,trail}  doctor/{simulation,finding}
+//! the doctor             doctor/{secret,function,key,lifetime,trail}  doctor/{simulation,finding}
 //! what others build on   state/judge  state  function_log  function  watch
 //! what AWS is asked      request  look  selection  trail  operator  profile  call
 //! the ground             progress  secret  schedule  time  error  argument  printable
@@ -97,6 +97,7 @@ pub use cancel::{Cancel, Cancelled};
 pub use configure::{Configure, Configured, Create};
 pub use doctor::Examination;
 pub use doctor::finding::{Finding, Health};
+pub use doctor::lifetime::Lifetime;
 pub use error::{Error, Reason, Result};
 pub use fleet::{FleetFailure, FleetRotation, FleetSummary};
 pub use fourstep::operator::{Action, Place, Reply, Tried};

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_secretsmanager::types::RotationRulesType;
+use fourstep::store::RotationRules;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -136,6 +137,18 @@ impl Rules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns the longest time that passes from one rotation to the next. `None`: there is no schedule, or one that cannot be
+    /// read.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        let rules = RotationRules {
+            automatically_after_days: self.automatically_after_days.and_then(|days| u32::try_from(days).ok()),
+            duration: self.duration.clone(),
+            schedule_expression: self.schedule_expression.clone(),
+        };
+        rules.longest()
     }
 
     /// Returns when the window closes that was open at `started`.

@@ -23,6 +23,7 @@ pub struct Exchange {
     body: Option<Value>,
     status: u16,
     answer: Value,
+    link: Option<String>,
 }
 
 impl Exchange {
@@ -30,7 +31,7 @@ impl Exchange {
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         let request = format!("{method} {path}");
-        Self { request, headers: Vec::new(), body: None, status: 200, answer: Value::Null }
+        Self { request, headers: Vec::new(), body: None, status: 200, answer: Value::Null, link: None }
     }
 
     /// Expects a header.
@@ -50,6 +51,12 @@ impl Exchange {
     #[must_use]
     pub fn answer(self, status: u16, answer: Value) -> Self {
         Self { status, answer, ..self }
+    }
+
+    /// Adds the header `Link` to the answer.
+    #[must_use]
+    pub fn link(self, value: &str) -> Self {
+        Self { link: Some(value.to_owned()), ..self }
     }
 }
 
@@ -133,7 +140,12 @@ async fn serve(
         state.mismatches.push(format!("{request} with {body} in place of {wanted}"));
     }
     let status = StatusCode::from_u16(expected.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/json")], expected.answer.to_string()).into_response()
+    let mut response =
+        (status, [(header::CONTENT_TYPE, "application/json")], expected.answer.to_string()).into_response();
+    if let Some(link) = expected.link.and_then(|link| link.parse().ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
 }
 
 fn matches(wanted: &Value, found: &Value) -> bool {

@@ -2,6 +2,7 @@
 
 use fourstep::{AWSCURRENT, ErrorKind, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, FIRST_VALUE, Fault};
+use fourstep_testkit::world::assert_error;
 use serde_json::{Value, json};
 
 use crate::world::{ADMIN, MINTED, PUSHED, World};
@@ -156,4 +157,33 @@ async fn what_an_administrator_may_not_do_is_no_refusal_of_the_key() {
     world.service.state().administrator = "administrators-key-1".to_owned();
     world.attempt().await.unwrap();
     assert!(world.opens(AWSCURRENT));
+}
+
+#[tokio::test]
+async fn a_password_with_a_url_in_it_is_no_url() {
+    let provider =
+        PUSHED.replace("value = \"key\" }", "value = \"key\", secrets = [\"password\"], parameters = [\"note\"] }");
+    let password = json!({"key": FIRST_VALUE, "password": "pa://ss", "note": "n"});
+    let mut world = World::with(&provider, &password, &[]).await;
+    world.rotate().await;
+    assert!(world.opens(AWSCURRENT));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_secret_field_that_the_request_shows() {
+    let provider = MINTED.replace("parameters = [\"note\"] }", "secrets = [\"password\"] }").replace(
+        "json = { name = \"{{ name }}\" }",
+        "json = { name = \"{{ name }}\", password = \"{{ secret.password }}\" }",
+    );
+    let secret = json!({"key": FIRST_KEY, "key_id": "key-0", "password": "hunter22"});
+    let mut world = World::with(&provider, &secret, &[]).await;
+    world.begin();
+    world.service.fault(4, Fault::Refuse(401, None));
+    let error = world.fails(Step::Create).await;
+    assert_error(
+        &error,
+        ErrorKind::Rejected,
+        &["(request `create`)", "`password` (401)", "correct `password` in the secret's JSON"],
+    );
+    assert!(!error.to_string().contains("hunter22"));
 }

@@ -111,3 +111,53 @@ async fn role_key_and_trail_are_looked_at() {
         ],
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lifetime_of_keys_that_the_schedule_exceeds_is_a_finding() {
+    let world = World::configured().await;
+    let with = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        world.aws.set_function(FunctionFacts { variables, ..FunctionFacts::default() });
+    };
+    let rotate_every = |days| {
+        world.aws.secrets().with(|model| {
+            let rotation = model.secret_mut(SECRET).unwrap().rotation.as_mut().unwrap();
+            rotation.rules.automatically_after_days = Some(days);
+        });
+    };
+    let examine = |more: &[&str]| -> Option<Value> {
+        let ran = world.fourstep(&[&["doctor", SECRET, "--output", "json"], more].concat());
+        let examination: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+        let findings = examination["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["what"] == "lifetime of keys").cloned()
+    };
+    let assert_found = |finding: Option<Value>, health: &str, part: &str| {
+        let finding = finding.expect("there is one");
+        assert_eq!(finding["health"], health, "{finding}");
+        assert!(finding["found"].as_str().unwrap().contains(part), "{finding}");
+        assert!(health == "good" || finding["next"].is_string(), "{finding}");
+    };
+    assert_eq!(examine(&[]), None, "the function rotates no keys");
+    with(&[("API_PROVIDER", "gitlab")]);
+    rotate_every(30);
+    assert_found(examine(&[]), "good", "as the provider file of `gitlab` says");
+    rotate_every(180);
+    assert_found(examine(&[]), "bad", "the schedule may let");
+    rotate_every(30);
+    let tag = |value: &str| {
+        let tags = [("fourstep:lifetime".to_owned(), value.to_owned())];
+        world.aws.secrets().with(|model| model.tag_resource(SECRET, tags)).unwrap();
+    };
+    tag("20d");
+    assert_found(examine(&[]), "bad", "as the tag `fourstep:lifetime` says");
+    tag("300d");
+    assert_found(examine(&[]), "bad", "asks for more than the provider file's `lifetime`");
+    tag("60d");
+    with(&[("API_PROVIDER_FILE", "own/acme.toml")]);
+    assert_found(examine(&[]), "unknown", "in the function's zip or a layer");
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("acme.toml");
+    let gitlab = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/api-key/providers/gitlab.toml");
+    std::fs::copy(gitlab, &own).unwrap();
+    assert_found(examine(&["--provider", own.to_str().unwrap()]), "good", "as the tag `fourstep:lifetime` says");
+}

@@ -9,8 +9,12 @@ use serde::Deserialize;
 pub enum Auth {
     /// `Authorization: Bearer …`.
     Bearer(String),
+    /// None: the body of a request shows the key. For services of which `test` sends the key as `{{ key }}`.
+    None,
     /// Another header.
     Header(Named),
+    /// Several headers: their names, with the templates of their values.
+    Headers(BTreeMap<String, String>),
     /// `Authorization: Basic …`.
     Basic(BasicAuth),
     /// A parameter in the query. Logs of the service may keep it: prefer a header.

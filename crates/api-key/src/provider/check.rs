@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use crate::place::Place;
 use crate::provider::auth::Auth;
 use crate::provider::request::{Means, Method, RequestSection};
-use crate::provider::{Kind, ProviderFile, uses};
+use crate::provider::{KEY_ID, Kind, ProviderFile, uses};
 use crate::template::{self, Fault};
 
 /// What is wrong with a file, and where: `, request …, field …`.
@@ -21,15 +21,25 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     base(provider)?;
     secret(provider)?;
     let declared = declared("secret", &provider.secret.parameters, &provider.secret.secrets);
-    let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).collect();
+    let key_id = || provider.secret.id.as_ref().map(|_| KEY_ID.to_owned());
+    let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).chain(key_id()).collect();
     auth(&provider.auth, "auth", &own)?;
+    if !provider.auth.variables().contains("key") && !provider.test.variables().contains("key") {
+        return wrong("auth", "neither `auth` nor the request `test` shows the `key`, so that no answer proves it");
+    }
     if let Some(admin) = &provider.admin {
         auth(&admin.auth, "admin.auth", &self::declared("admin", &admin.parameters, &admin.secrets))?;
         proven(provider, &admin.test_proves)?;
+        if matches!(admin.auth, Auth::None) {
+            return wrong("admin.auth", "an administrator has to show who it is");
+        }
     }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
-        known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
+        known.extend(variables_of(name, provider).into_iter().map(str::to_owned).chain(key_id()));
+        if let Some(admin) = provider.admin.as_ref().filter(|_| name != "test") {
+            known.extend(self::declared("admin", &admin.parameters, &admin.secrets));
+        }
         self::request(name, request, &known)
             .map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })?;
     }
@@ -43,7 +53,7 @@ fn wrong<T>(field: &str, message: impl Into<String>) -> Result<T> {
 
 fn fits_kind(provider: &ProviderFile) -> Result {
     let (kind, needed, allowed): (_, &[&str], &[&str]) = match provider.kind {
-        Kind::Minted => ("minted", &["create", "revoke", "test"], &["create", "revoke", "test", "list"]),
+        Kind::Minted => ("minted", &["create", "revoke", "test"], &["create", "revoke", "test", "list", "disable"]),
         Kind::Pushed => ("pushed", &["set", "test"], &["set", "test", "read"]),
         Kind::Rolled => ("rolled", &["roll", "test"], &["roll", "test"]),
     };
@@ -116,7 +126,9 @@ fn secret(provider: &ProviderFile) -> Result {
 /// What a request does not even say cannot be proved by its answer.
 fn proven(provider: &ProviderFile, fields: &[String]) -> Result {
     let said: BTreeSet<_> = provider.test.variables().into_iter().chain(provider.auth.variables()).collect();
-    match fields.iter().find(|field| !uses(&said, field)) {
+    let is_said =
+        |field: &String| uses(&said, field) || provider.secret.id.as_ref() == Some(field) && said.contains(KEY_ID);
+    match fields.iter().find(|field| !is_said(field)) {
         None => Ok(()),
         Some(field) => wrong(
             "admin.test_proves",
@@ -138,7 +150,8 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
     match request {
         "create" => ["name", "idempotency_key"].into_iter().chain(expires).collect(),
         "roll" => ["idempotency_key"].into_iter().chain(expires).collect(),
-        "revoke" => vec!["id"],
+        "disable" | "revoke" => vec!["id"],
+        "test" => vec!["key"],
         "set" if provider.read.is_some() => vec!["new_key", "found"],
         "set" => vec!["new_key"],
         _ => Vec::new(),
@@ -148,9 +161,20 @@ fn variables_of(request: &str, provider: &ProviderFile) -> Vec<&'static str> {
 fn auth(auth: &Auth, field: &str, known: &BTreeSet<String>) -> Result {
     let text = |field: &str, text: &str, place| templates_know(field, text, place, known);
     match auth {
-        Auth::Bearer(value) => text(&format!("{field}.bearer"), value, Place::Header),
+        Auth::Bearer(value) => {
+            header_value(&format!("{field}.bearer"), value)?;
+            text(&format!("{field}.bearer"), value, Place::Header)
+        }
+        Auth::None => Ok(()),
+        Auth::Headers(headers) => headers.iter().try_for_each(|(name, value)| {
+            let field = format!("{field}.headers.{name}");
+            header_name(&field, name)?;
+            header_value(&field, value)?;
+            text(&field, value, Place::Header)
+        }),
         Auth::Header(header) => {
             header_name(&format!("{field}.header.name"), &header.name)?;
+            header_value(&format!("{field}.header.value"), &header.value)?;
             text(&format!("{field}.header.value"), &header.value, Place::Header)
         }
         Auth::Basic(basic) => {
@@ -178,15 +202,20 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
             "it has to begin with `/`, without `..`, and without the query, which has a field of its own",
         );
     }
+    path_can_be_sent(&request.path)?;
     text("path", &request.path, Place::Path)?;
     for (name, value) in &request.query {
         text(&format!("query.{name}"), value, Place::Query)?;
     }
+    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
+    for (field, value) in logged {
+        if template::variables(value, Place::Query).is_ok_and(|used| used.contains("key")) {
+            return wrong(field, "logs of the service would keep the key: send it in a header or the body");
+        }
+    }
     for (name, value) in &request.headers {
         header_name(&format!("headers.{name}"), name)?;
-        if value.contains(char::is_control) {
-            return wrong(&format!("headers.{name}"), "no header may have a line break");
-        }
+        header_value(&format!("headers.{name}"), value)?;
         text(&format!("headers.{name}"), value, Place::Header)?;
     }
     for (name, value) in request.form.iter().flatten() {
@@ -206,6 +235,11 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
     for status in request.expect.iter().chain(request.answers.iter().map(|answer| &answer.status)) {
         if !(200..=599).contains(status) {
             return wrong("expect", format!("{status} is no status of an answer"));
+        }
+    }
+    for expected in &request.answers {
+        if let Some(equals) = &expected.equals {
+            texts_of(equals, &mut |value| text("answers.equals", value, Place::Json))?;
         }
     }
     answer(name, request)
@@ -245,14 +279,27 @@ fn answer(name: &str, request: &RequestSection) -> Result {
     answer.matching.keys().try_for_each(|text| pointer_is_one("answer.where", text))?;
     for expected in &request.answers {
         expected.pointer.iter().try_for_each(|text| pointer_is_one("answers.pointer", text))?;
-        if expected.pointer.is_some() != expected.equals.is_some() {
-            return wrong("answers", "`pointer` and `equals` go together");
+        let conditions = usize::from(expected.equals.is_some()) + usize::from(expected.present.is_some());
+        if conditions != usize::from(expected.pointer.is_some()) {
+            return wrong("answers", "a `pointer` goes together with either `equals` or `present`");
+        }
+        if expected.text.is_some() && matches!(expected.means, Means::Success | Means::LimitReached) {
+            return wrong("answers.text", "nobody reads it, since this is no error");
         }
         if expected.means == Means::LimitReached && name != "create" {
             return wrong("answers", "`limit-reached` is an answer to `create` alone");
         }
     }
-    request.pages.iter().flat_map(|pages| &pages.cursor).try_for_each(|text| pointer_is_one("pages.cursor", text))
+    if let Some(pages) = &request.pages {
+        if pages.link == pages.parameter.is_some() {
+            return wrong("pages", "it needs either `parameter` or `link = true`");
+        }
+        if pages.link && (pages.cursor.is_some() || pages.size.is_some() || pages.first != 1) {
+            return wrong("pages", "`link` says all: remove `cursor`, `size` and `first`");
+        }
+        pages.cursor.iter().try_for_each(|text| pointer_is_one("pages.cursor", text))?;
+    }
+    Ok(())
 }
 
 fn pointer_is_one(field: &str, pointer: &str) -> Result {
@@ -271,6 +318,34 @@ fn header_name(field: &str, name: &str) -> Result {
         return wrong(field, "that header is not for a file to set");
     }
     Ok(())
+}
+
+/// Refuses what no value of the template can mend.
+fn header_value(field: &str, value: &str) -> Result {
+    if value.contains(char::is_control) {
+        return wrong(field, "no header may have a line break");
+    }
+    if !value.is_ascii() {
+        return wrong(field, "a header may have no other characters than those of ASCII");
+    }
+    Ok(())
+}
+
+/// Refuses a path that a URL would spell otherwise, so that it would lead somewhere else than it says.
+fn path_can_be_sent(path: &str) -> Result {
+    let filled = without_braces(path, "x");
+    let mut url = url::Url::parse("https://base.invalid/").expect("it is a URL");
+    url.set_path(&filled);
+    if url.path() == filled {
+        return Ok(());
+    }
+    let odd = filled
+        .chars()
+        .find(|character| !character.is_ascii_alphanumeric() && !"-._~!$&'()*+,;=:@/%".contains(*character));
+    match odd {
+        Some(odd) => wrong("path", format!("`{odd}` cannot stand in a path as it is: write it in percent-encoding")),
+        None => wrong("path", "no part of it may be `.` or `..`"),
+    }
 }
 
 fn templates_know(field: &str, text: &str, place: Place, known: &BTreeSet<String>) -> Result {
@@ -303,12 +378,17 @@ fn texts_of(json: &serde_json::Value, each: &mut impl FnMut(&str) -> Result) -> 
     }
 }
 
-/// Returns a template's text without what stands in braces.
 fn outside_of_braces(text: &str) -> String {
+    without_braces(text, "")
+}
+
+/// Returns a template's text with something else in the place of what stands in braces.
+fn without_braces(text: &str, instead: &str) -> String {
     let mut rest = text;
     let mut outside = String::new();
     while let Some((before, after)) = rest.split_once("{{") {
         outside.push_str(before);
+        outside.push_str(instead);
         rest = after.split_once("}}").map_or("", |(_, after)| after);
     }
     outside + rest

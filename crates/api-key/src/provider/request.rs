@@ -55,6 +55,7 @@ pub enum Method {
 }
 
 /// An answer that means something other than its status says. A page of HTML never is one: it is a proxy's, or a firewall's.
+/// The first line that holds counts.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -64,14 +65,21 @@ pub struct ExpectedAnswer {
     /// Where in the JSON a value has to be for this line to hold.
     #[serde(default)]
     pub pointer: Option<String>,
-    /// The value that has to be there.
+    /// The value that has to be there. A text may be a template, with the variables of the request; a number is as good as
+    /// its text.
     #[serde(default)]
     pub equals: Option<serde_json::Value>,
+    /// Whether anything has to be there, or nothing may be: null is nothing. In place of `equals`.
+    #[serde(default)]
+    pub present: Option<bool>,
     /// What it means.
     pub means: Means,
     /// Of which kind the answer is, for a line without a pointer.
     #[serde(default)]
     pub body: Body,
+    /// What whoever reads the error is to do. It is for lines that mean an error.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// The kind of an answer.
@@ -97,6 +105,8 @@ pub enum Means {
     Rejected,
     /// The key works, but may not do this.
     Forbidden,
+    /// The request is wrong: the file or the secret has to be corrected.
+    Invalid,
     /// There may be no more keys.
     LimitReached,
     /// Not now.
@@ -136,17 +146,35 @@ pub struct AnswerSection {
     pub matching: BTreeMap<String, serde_json::Value>,
 }
 
-/// How a list continues: by the number of a page, or by a cursor.
+impl AnswerSection {
+    /// Returns whether a list shows which keys a lost answer may have left.
+    pub(crate) fn tells_keys_apart(&self) -> bool {
+        self.name.is_some() || self.created.is_some()
+    }
+}
+
+/// How a list continues: by the number of a page, by a cursor, or by the header `Link`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PagesSection {
-    /// The query's parameter that gives the page, from 1, or the cursor.
-    pub parameter: String,
+    /// The query's parameter that gives the number of the page, or the cursor.
+    #[serde(default)]
+    pub parameter: Option<String>,
+    /// The number of the first page.
+    #[serde(default = "one")]
+    pub first: usize,
+    /// Whether the header `Link` of each answer names the next page, by `rel="next"` (RFC 8288). Only its query is taken over.
+    #[serde(default)]
+    pub link: bool,
     /// Where in the answer the next cursor is. Without it, pages are numbered.
     #[serde(default)]
     pub cursor: Option<String>,
     /// How many keys a full page has: a shorter one is the last. Without it, an empty one is.
     #[serde(default)]
     pub size: Option<usize>,
+}
+
+fn one() -> usize {
+    1
 }

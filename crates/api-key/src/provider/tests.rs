@@ -71,7 +71,7 @@ fn every_ready_made_file_is_right_and_fits_the_schema() {
         let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{path:?}");
         assert!(text.starts_with("#:schema provider.schema.json\n"), "{path:?}: editors find the schema by it");
-        assert!(!file.previews().is_empty());
+        assert!(!file.previews().unwrap().is_empty());
     }
 }
 
@@ -129,7 +129,7 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         (
             "\"/me\"",
             "\"/me/{{ secret.acount }}\"",
-            "provider file acme.toml, request `test`, field `path`: `secret.acount` is not known here. Known are: secret.account.",
+            "provider file acme.toml, request `test`, field `path`: `secret.acount` is not known here. Known are: key, key_id, secret.account.",
         ),
         (
             "\"/keys/{{ id }}\"",
@@ -152,7 +152,7 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         (
             "{{ key }}",
             "{{ secret.key }}",
-            "provider file acme.toml, field `auth.bearer`: `secret.key` is not known here. Known are: key, secret.account.",
+            "provider file acme.toml, field `auth.bearer`: `secret.key` is not known here. Known are: key, key_id, secret.account.",
         ),
         (
             "https://api.acme.example",
@@ -181,6 +181,18 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
         ),
         (
             "method = \"GET\"",
+            "method = \"GET\", headers = { X-A = \"\u{e4}\" }",
+            "provider file acme.toml, request `test`, field `headers.X-A`: a header may have no other characters",
+        ),
+        (
+            "bearer = \"{{ key }}\"",
+            "bearer = \"k\u{e4}y {{ key }}\"",
+            "provider file acme.toml, field `auth.bearer`: a header may have no other characters",
+        ),
+        ("\"/me\"", "\"/m e\"", "provider file acme.toml, request `test`, field `path`: ` ` cannot stand in a path"),
+        ("\"/me\"", "\"/./me\"", "provider file acme.toml, request `test`, field `path`: no part of it may be `.`"),
+        (
+            "method = \"GET\"",
             "method = \"GET\", json = {}",
             "provider file acme.toml, request `test`, field `method`: GET has no body",
         ),
@@ -188,6 +200,46 @@ fn an_error_names_the_file_the_request_the_field_and_the_fix() {
             "method = \"GET\"",
             "method = \"GET\", expect = [20]",
             "provider file acme.toml, request `test`, field `expect`: 20 is no status",
+        ),
+        (
+            "auth = { bearer = \"{{ key }}\" }",
+            "auth = \"none\"",
+            "provider file acme.toml, field `auth`: neither `auth` nor the request `test` shows the `key`",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", query = { k = \"{{ key }}\" }",
+            "provider file acme.toml, request `test`, field `query`: logs of the service would keep the key",
+        ),
+        (
+            "\"/keys\"",
+            "\"/keys/{{ key }}\"",
+            "provider file acme.toml, request `create`, field `path`: `key` is not known here",
+        ),
+        (
+            "\"/me\"",
+            "\"/me/{{ admin.token }}\"",
+            "provider file acme.toml, request `test`, field `path`: `admin.token` is not known here",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers`: a `pointer` goes together with either",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", equals = 1, present = true, means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers`: a `pointer` goes together with either",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, pointer = \"/x\", equals = \"{{ secret.y }}\", means = \"invalid\" }]",
+            "provider file acme.toml, request `test`, field `answers.equals`: `secret.y` is not known here",
+        ),
+        (
+            "\"/me\"",
+            "\"/me\", answers = [{ status = 200, means = \"success\", text = \"x\" }]",
+            "provider file acme.toml, request `test`, field `answers.text`: nobody reads it",
         ),
         (
             "kind = \"minted\"",
@@ -223,12 +275,30 @@ fn a_rolled_key_needs_its_owners_word() {
 #[test]
 fn a_preview_shows_the_requests_and_no_secret() {
     let rabbitmq = ProviderFile::read(&providers().join("rabbitmq.toml")).unwrap();
-    let names: Vec<_> = rabbitmq.previews().iter().map(|preview| preview.name).collect();
+    let names: Vec<_> = rabbitmq.previews().unwrap().iter().map(|preview| preview.name).collect();
     assert_eq!(names, ["read", "set", "test"]);
-    let set = &rabbitmq.previews()[1];
+    let set = &rabbitmq.previews().unwrap()[1];
     assert_eq!((set.method.as_str(), set.path.as_str()), ("PUT", "/users/username"));
     assert_eq!(set.body.as_deref(), Some(r#"{"password":"***","tags":"found.tags"}"#));
     assert!(set.headers[0].contains("{{ admin.username }}") && set.headers[0].contains("masterarn"), "{set:?}");
     let minted = ProviderFile::parse("acme.toml", MINTED).unwrap();
-    assert_eq!(minted.previews()[0].headers, ["authorization: Bearer ***"]);
+    assert_eq!(minted.previews().unwrap()[0].headers, ["authorization: Bearer ***"]);
+}
+
+#[test]
+fn pages_go_on_in_one_way() {
+    let list = "list = { method = \"GET\", path = \"/keys\", answer = { keys = \"\", id = \"/id\" }, pages = PAGES }\n";
+    for (pages, part) in [
+        ("{}", "it needs either `parameter` or `link = true`"),
+        ("{ parameter = \"page\", link = true }", "it needs either `parameter` or `link = true`"),
+        ("{ link = true, size = 5 }", "`link` says all"),
+        ("{ link = true, first = 0 }", "`link` says all"),
+    ] {
+        let message = refusal(&(MINTED.to_owned() + &list.replace("PAGES", pages)));
+        assert!(message.contains("request `list`, field `pages`") && message.contains(part), "{message}");
+    }
+    for pages in ["{ link = true }", "{ parameter = \"page\", first = 0 }", "{ parameter = \"c\", cursor = \"/next\" }"]
+    {
+        ProviderFile::parse("acme.toml", &(MINTED.to_owned() + &list.replace("PAGES", pages))).unwrap();
+    }
 }

@@ -45,8 +45,13 @@ impl Keys for ProviderKeys {
 
     async fn mint(&self, name: &KeyName, with: &Secret, cx: &Context<'_>) -> Result<Mint<Secret>> {
         let create = self.0.provider().create.as_ref().expect("the file was checked");
+        if self.0.provider().list.as_ref().is_some_and(|list| !list.answer.tells_keys_apart()) {
+            tracing::warn!(
+                "the service's list shows neither names nor times: a key whose value was lost on the way stays there unnoticed"
+            );
+        }
         let name = name.to_string();
-        let scope = self.0.scope_to_make(with, &name, cx).with("name", name.as_str());
+        let scope = self.0.scope_to_make(with, &name, cx)?.with("name", name.as_str());
         let (answer, verdict) = self.0.perform("create", create, with, &scope, cx).await?;
         if verdict == Verdict::LimitReached {
             return Ok(Mint::LimitReached);
@@ -68,8 +73,11 @@ impl Keys for ProviderKeys {
     }
 
     async fn delete(&self, id: &str, with: &Secret, cx: &Context<'_>) -> Result<()> {
-        let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
         let scope = self.0.scope(with).with("id", id);
+        if let Some(disable) = &self.0.provider().disable {
+            self.0.perform("disable", disable, with, &scope, cx).await?;
+        }
+        let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
         self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop)
     }
 

@@ -27,7 +27,7 @@ impl Rotator for Rolled {
             |error: Error| if error.is_rejected() && !administered { error.next(ISSUE_BY_HAND) } else { error };
         let with = with.map_err(by_hand)?;
         let roll = self.0.provider().roll.as_ref().expect("the file was checked");
-        let scope = self.0.scope_to_make(with, cx.token(), cx);
+        let scope = self.0.scope_to_make(with, cx.token(), cx)?;
         cx.fence().await?;
         let (answer, _) = self.0.perform("roll", roll, with, &scope, cx).await?;
         self.0.made("roll", roll, &answer, cx).map_err(|error| {

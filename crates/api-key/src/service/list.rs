@@ -1,12 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fourstep::keys::Key;
 use fourstep::{Context, Error, Result};
 use serde_json::Value;
 
-use crate::answer::{Answer, moment, text_in};
+use crate::answer::{Answer, NextPage, moment, text_in};
 use crate::call::Call;
-use crate::provider::request::RequestSection;
+use crate::provider::request::{PagesSection, RequestSection};
 use crate::secret::Secret;
 use crate::service::Caller;
 
@@ -18,18 +18,13 @@ impl Caller {
     pub(crate) async fn list(&self, secret: &Secret, cx: &Context<'_>) -> Result<Option<Vec<Key>>> {
         let Some(list) = &self.provider().list else { return Ok(None) };
         let mut request = list.clone();
-        if let Some(pages) = &list.pages {
-            request.query.insert(pages.parameter.clone(), "{{ page }}".to_owned());
-        }
         let call = self.service.call_for("list", &self.service.base, false);
         let mut keys = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut page = "1".to_owned();
+        let mut page = Page::first(list);
         for number in 1..=MOST_PAGES {
-            if number == 1 && list.pages.as_ref().is_some_and(|pages| pages.cursor.is_some()) {
-                request.query.remove(&list.pages.as_ref().expect("there are pages").parameter);
-            }
-            let scope = self.scope(secret).with("page", page.as_str());
+            request.query = page.query(list);
+            let scope = self.scope(secret).with("page", page.values());
             let (answer, _) = self.perform("list", &request, secret, &scope, cx).await?;
             let items = items(&answer, list, call)?;
             for item in items {
@@ -38,23 +33,91 @@ impl Caller {
                 }
             }
             let Some(pages) = &list.pages else { return Ok(Some(keys)) };
-            let next = match &pages.cursor {
-                Some(pointer) => text_in(answer.json(call)?, pointer).ok(),
-                None if items.len() < pages.size.unwrap_or(1) => None,
-                None => Some((number + 1).to_string()),
-            };
-            let Some(next) = next else { return Ok(Some(keys)) };
+            let Some(next) = Page::after(&answer, items.len(), number, pages, call)? else { return Ok(Some(keys)) };
             // A service that does not know the parameter gives the same page for ever.
-            let fingerprint = Value::Array(items.clone()).to_string();
-            if !seen.insert(if pages.cursor.is_some() { next.clone() } else { fingerprint }) {
+            let fingerprint = match next {
+                Page::Number(_) => Value::Array(items.clone()).to_string(),
+                _ => format!("{:?}", next.values()),
+            };
+            if !seen.insert(fingerprint) {
                 return Err(Error::invalid(format!("{call} gives the same page of keys again and again"))
                     .next(format!("Correct `pages` of the request in {}", call.file)));
             }
-            request.query.insert(pages.parameter.clone(), "{{ page }}".to_owned());
             page = next;
         }
         Err(Error::invalid(format!("{call} has more than {MOST_PAGES} pages of keys"))
             .next("Delete keys that nobody uses, or ask for more keys on a page"))
+    }
+}
+
+/// Which page of a list is asked for.
+enum Page {
+    /// The first, or all that there is.
+    First,
+    Number(usize),
+    Cursor(String),
+    /// What the service's link has in its query.
+    Query(Vec<(String, String)>),
+}
+
+impl Page {
+    fn first(list: &RequestSection) -> Self {
+        match &list.pages {
+            Some(pages) if pages.cursor.is_none() && !pages.link => Self::Number(pages.first),
+            _ => Self::First,
+        }
+    }
+
+    /// Returns the page after one. `None`: it was the last.
+    fn after(
+        answer: &Answer,
+        items: usize,
+        number: usize,
+        pages: &PagesSection,
+        call: Call<'_>,
+    ) -> Result<Option<Self>> {
+        if pages.link {
+            return match &answer.next_page {
+                None => Ok(None),
+                Some(NextPage::Query(query)) => Ok(Some(Self::Query(query.clone()))),
+                Some(NextPage::Elsewhere) => {
+                    let error = Error::invalid(format!(
+                        "{call} names a next page at another path or host, where no request goes"
+                    ));
+                    Err(error.next(format!("Correct `base_url` or `pages` of the request in {}", call.file)))
+                }
+            };
+        }
+        Ok(match &pages.cursor {
+            Some(pointer) => text_in(answer.json(call)?, pointer).ok().map(Self::Cursor),
+            None if items < pages.size.unwrap_or(1) => None,
+            None => Some(Self::Number(pages.first + number)),
+        })
+    }
+
+    /// Returns the query's templates. What the service said is never one: it is a value of theirs.
+    fn query(&self, list: &RequestSection) -> BTreeMap<String, String> {
+        let mut query = list.query.clone();
+        let parameter = list.pages.as_ref().and_then(|pages| pages.parameter.clone());
+        match self {
+            Self::First => {}
+            Self::Number(_) | Self::Cursor(_) => query.extend(parameter.map(|name| (name, "{{ page[0] }}".to_owned()))),
+            Self::Query(own) => {
+                let template =
+                    |(at, (name, _)): (usize, &(String, String))| (name.clone(), format!("{{{{ page[{at}] }}}}"));
+                query.extend(own.iter().enumerate().map(template));
+            }
+        }
+        query
+    }
+
+    fn values(&self) -> Vec<String> {
+        match self {
+            Self::First => Vec::new(),
+            Self::Number(number) => vec![number.to_string()],
+            Self::Cursor(cursor) => vec![cursor.clone()],
+            Self::Query(query) => query.iter().map(|(_, value)| value.clone()).collect(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ impl Caller {
         login: &'s Login<'_, Secret>,
         cx: &Context<'_>,
     ) -> Result<&'s Secret> {
+        self.outlives_schedule(cx)?;
         let administered = self.is_administered(target);
         if administered {
             self.is_allowed(target, cx)?;
@@ -102,7 +103,8 @@ impl Caller {
 
     /// Returns how an operator names what the administrator acts on: its fields, or the service if there are none.
     pub(crate) fn account(&self, secret: &Secret) -> String {
-        let public = |name: &&str| self.provider().secret.parameters.iter().any(|parameter| parameter == name);
+        let section = &self.provider().secret;
+        let public = |name: &&str| section.parameters.iter().chain(&section.id).any(|parameter| parameter == name);
         let fields = self.provider().administered().into_iter().filter(public);
         let named =
             fields.filter_map(|name| Some(format!("{name}={}", secret.field(name)?.shown()))).collect::<Vec<_>>();

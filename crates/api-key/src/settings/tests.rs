@@ -57,6 +57,14 @@ fn each_setting_is_read_and_refused() {
             bad: &["project=17", "team-a/*:project", "team-a/*:project=", "a:b=c,"],
         },
         Case {
+            tag: Some("fourstep:lifetime"),
+            variable: None,
+            look: |group| group.lifetime.map(|lifetime| lifetime.as_secs().to_string()).unwrap_or_default(),
+            default: "",
+            good: &[("12h", "43200"), ("30d", "2592000")],
+            bad: &["0s", "30", "never", "-1d"],
+        },
+        Case {
             tag: None,
             variable: Some("API_LOOPBACK"),
             look: |group| group.loopback.to_string(),

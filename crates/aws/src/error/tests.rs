@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use fourstep::Sensitive;
-use fourstep::store::{Description, Put, SecretStore};
+use fourstep::store::{Description, Put, RotationRules, SecretStore};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -159,6 +159,7 @@ async fn a_description_is_read_whole() {
     let body = serde_json::json!({
         "ARN": ARN, "Name": "app/db", "RotationEnabled": true, "RotationLambdaARN": "arn:aws:lambda:x",
         "DeletedDate": 1_700_000_000.5, "LastRotatedDate": 1_600_000_000.25, "PrimaryRegion": "eu-central-1",
+        "RotationRules": { "AutomaticallyAfterDays": 30, "Duration": "3h" },
         "Tags": [{ "Key": "fourstep:retire", "Value": "at-finish" }],
         "VersionIdsToStages": { TOKEN: ["AWSPENDING"], "old": ["AWSCURRENT"] },
         "ReplicationStatus": [
@@ -173,6 +174,11 @@ async fn a_description_is_read_whole() {
         rotation_enabled: true,
         rotation_lambda_arn: Some(text("arn:aws:lambda:x")),
         last_rotated: Some(std::time::UNIX_EPOCH + Duration::from_millis(1_600_000_000_250)),
+        rules: RotationRules {
+            automatically_after_days: Some(30),
+            duration: Some(text("3h")),
+            schedule_expression: None,
+        },
         stages: [(text(TOKEN), vec![text("AWSPENDING")]), (text("old"), vec![text("AWSCURRENT")])].into(),
         tags: [(text("fourstep:retire"), text("at-finish"))].into(),
         deleted: Some(std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500)),

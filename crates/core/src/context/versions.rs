@@ -193,11 +193,20 @@ impl Context<'_> {
     ///
     /// Those of the store.
     pub async fn abandoned<S: Serialize + DeserializeOwned>(&self) -> Result<Vec<Arc<Version<S>>>> {
+        Ok(self.left_behind().await?.0)
+    }
+
+    /// Reads the same, and when the oldest version without a label was made.
+    pub(crate) async fn left_behind<S: Serialize + DeserializeOwned>(
+        &self,
+    ) -> Result<(Vec<Arc<Version<S>>>, Option<SystemTime>)> {
+        let unlabelled = self.unlabelled(usize::MAX).await?;
+        let oldest = unlabelled.last().map(|version| version.created);
         let mut abandoned = Vec::new();
-        for unlabelled in self.unlabelled(YOUNGEST).await? {
-            abandoned.extend(self.fitting(&unlabelled.id).await?);
+        for version in unlabelled.iter().take(YOUNGEST) {
+            abandoned.extend(self.fitting(&version.id).await?);
         }
-        Ok(abandoned)
+        Ok((abandoned, oldest))
     }
 
     /// Reads the versions that have no label but our mark of a leak. Those of another shape are left out.

@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keep::{Keep, Strays};
+use crate::keep::Keep;
+use crate::keys::going::{going, lost};
 use crate::keys::{Key, KeyName, Keys, Mint};
 use crate::login::Login;
 use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
-use crate::store::AWSCURRENT;
+use crate::store::{AWSCURRENT, AWSPREVIOUS};
 
 /// Rotates keys that the service makes: mint, store, and refuse the old one later.
 ///
@@ -16,9 +17,11 @@ use crate::store::AWSCURRENT;
 /// deleted. HTTP services offer no lock: an invocation that sleeps through a whole later rotation may leave a key
 /// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
 ///
-/// Where the service does not list its keys, those that a version names are deleted all the same, by their ids; a key
-/// whose value was lost on the way stays, and nobody knows of it. Where its list shows no names but when each key was
-/// made, the log names those that may have been lost: they are younger than AWSCURRENT's, and no version names them.
+/// Where the service does not list its keys, or its list does not show one that an older version names, the service has to refuse
+/// that version's key, or the key is deleted by its id; a key whose value was lost on the way stays where there is no list, and
+/// nobody knows of it. Where the list shows no names but when each key was made, each rotation's log names those that may have
+/// been lost: they are younger than the secret's oldest version, and no version names them. It also names what only a person can
+/// set right: a key that works and whose id no version says, and one beside the id of another.
 #[derive(Clone, Copy, Debug)]
 pub struct Minted<K>(pub K);
 
@@ -41,7 +44,6 @@ impl<K: Keys> Rotator for Minted<K> {
         let mut young = None;
         let mut next = KeyName::new(cx);
         let listed = self.listed(with, cx).await?;
-        let unnamed = self.unnamed(current, &listed);
         for (key, name) in listed.iter().filter_map(|key| Some((key, KeyName::parse(&key.name, cx)?))) {
             if name.token() != cx.token() {
                 continue;
@@ -72,8 +74,11 @@ impl<K: Keys> Rotator for Minted<K> {
                     Error::conflict("the service allows no more keys, and refuses AWSCURRENT, so that none of the others may be deleted")
                         .next(format!("Let the version that works be AWSCURRENT first: fourstep cancel {secret}, then fourstep recover {secret}, then fourstep start {secret}"))
                 }
-                None => Error::conflict("the service allows no more keys, and none that is left is known to be unused")
-                    .next(format!("Look at the service's list of keys and delete one that nobody uses{unnamed}, then start the rotation again")),
+                None => {
+                    let unnamed = self.unnamed(current, &listed, cx).await?;
+                    Error::conflict("the service allows no more keys, and none that is left is known to be unused")
+                        .next(format!("Look at the service's list of keys and delete one that nobody uses{unnamed}, then start the rotation again"))
+                }
             }),
         }
     }
@@ -110,66 +115,19 @@ impl<K: Keys> Rotator for Minted<K> {
     ) -> Result<()> {
         let current = cx.current::<K::Secret>().await?;
         let with = self.0.acting(current.secret(), login, cx).await?;
-        let doomed = self.doomed(keep, with, cx).await?;
-        if doomed.is_empty() {
+        let going = going(&self.0, keep, with, cx).await?;
+        if going.is_empty() {
             return Ok(());
         }
         cx.fence().await?;
-        for id in doomed {
-            self.0.delete(&id, with, cx).await?;
+        for key in going {
+            key.delete(&self.0, with, cx).await?;
         }
         Ok(())
     }
 }
 
 impl<K: Keys> Minted<K> {
-    /// Returns the ids of the keys that may go: from a positive list, never "all but these".
-    async fn doomed(&self, keep: &Keep<'_, K::Secret>, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<String>> {
-        let mut kept: Vec<_> = keep.kept().filter_map(|secret| self.0.id(secret)).collect();
-        let listed = self.0.list(with, cx).await?;
-        let is_ours = |key: &Key| KeyName::parse(&key.name, cx).is_some();
-        let is_kept = |secret: &K::Secret| {
-            let value = self.0.value(secret);
-            value.is_some() && keep.kept().any(|kept| self.0.value(kept) == value)
-        };
-        kept.extend(keep.gone.iter().filter(|gone| is_kept(gone)).filter_map(|gone| self.0.id(gone)));
-        // A key that is kept and that the list does not know by its version's id is one of the others there.
-        let unknown = keep.kept().any(|kept| {
-            let id = self.0.id(kept);
-            !listed.iter().flatten().any(|key| Some(&key.id) == id.as_ref())
-        });
-        let sweeps = !(unknown && matches!(keep.strays, Strays::Unlabelled { .. }));
-        let mut gone = Vec::new();
-        for secret in keep.gone(|secret| self.0.id(secret)) {
-            let Some(id) = self.0.id(secret) else { continue };
-            // The version that is kept may hold the same key without its id, by a person's hand.
-            if is_kept(secret) {
-                continue;
-            }
-            let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
-            let may_go = match found {
-                Some(None) => continue,
-                Some(Some(key)) if is_ours(key) => true,
-                Some(Some(_)) | None => self.0.owns(secret, cx).await?,
-            };
-            if may_go {
-                gone.push(id);
-            } else {
-                tracing::warn!(
-                    id,
-                    "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
-                );
-            }
-        }
-        let is_stray = |key: &Key| {
-            let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
-            !kept.contains(&key.id) && !gone.contains(&key.id) && stray()
-        };
-        let strays: Vec<_> =
-            listed.into_iter().flatten().filter(|_| sweeps).filter(is_stray).map(|key| key.id).collect();
-        Ok(gone.into_iter().chain(strays).collect())
-    }
-
     /// Lists the keys of the account.
     async fn listed(&self, with: &K::Secret, cx: &Context<'_>) -> Result<Vec<Key>> {
         let listed = self.0.list(with, cx).await?;
@@ -181,21 +139,15 @@ impl<K: Keys> Minted<K> {
         Ok(listed.unwrap_or_default())
     }
 
-    /// Names, in the log and for an error, the keys that a lost answer may have left where a list shows no names.
-    fn unnamed(&self, current: &K::Secret, listed: &[Key]) -> String {
-        let current = self.0.id(current);
-        let since = listed.iter().find(|key| Some(&key.id) == current.as_ref()).and_then(|key| key.created);
-        let Some(since) = since else { return String::new() };
-        let younger = listed.iter().filter_map(|key| Some((key, key.created.filter(|created| *created > since)?)));
-        let shown = younger.map(|(key, made)| format!("`{}` of {}", key.id, humantime::format_rfc3339_seconds(made)));
-        let shown = Vec::from_iter(shown).join(", ");
-        if shown.is_empty() {
-            return shown;
+    /// Names, for an error, the keys that a lost answer may have left where a list shows no names.
+    async fn unnamed(&self, current: &K::Secret, listed: &[Key], cx: &Context<'_>) -> Result<String> {
+        if listed.iter().all(|key| key.created.is_none()) {
+            return Ok(String::new());
         }
-        tracing::warn!(
-            keys = shown,
-            "the service's list shows no names, and these keys are younger than AWSCURRENT's and in no version: a rotation whose answer was lost may have left them. Delete those that nobody else made"
-        );
-        format!(", such as {shown}, which no version names")
+        let previous = cx.older::<K::Secret>(AWSPREVIOUS).await?;
+        let (abandoned, since) = cx.left_behind::<K::Secret>().await?;
+        let older = previous.iter().chain(&abandoned).map(|version| version.secret());
+        let lost = lost(&self.0, std::iter::once(current).chain(older), since, Some(listed));
+        Ok(lost.map_or_else(String::new, |lost| format!(", such as {lost}, which no version names")))
     }
 }

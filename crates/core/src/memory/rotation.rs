@@ -1,8 +1,8 @@
+use crate::schedule::RotationRules;
 use crate::store::{AWSCURRENT, AWSPENDING};
 
 use super::exception::Exception;
 use super::model::Model;
-use super::secret::RotationRules;
 
 /// What RotateSecret is asked.
 #[derive(Clone, Debug)]

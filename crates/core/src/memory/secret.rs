@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::schedule::RotationRules;
 use crate::sensitive::Sensitive;
 use crate::store::{AWSCURRENT, AWSPENDING, AWSPREVIOUS, Description};
 
@@ -99,17 +100,6 @@ pub struct RotationConfiguration {
     pub last_rotated: Option<SystemTime>,
 }
 
-/// When a secret is rotated.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RotationRules {
-    /// Days from one rotation to the next, 1 to 1000.
-    pub automatically_after_days: Option<u32>,
-    /// How long the window is, such as `3h`.
-    pub duration: Option<String>,
-    /// A `rate()` or `cron()` expression, in UTC.
-    pub schedule_expression: Option<String>,
-}
-
 /// The most labels that may be on one version.
 pub(super) const MOST_LABELS: usize = 20;
 /// Secrets Manager removes versions without a label above this number …
@@ -148,6 +138,7 @@ impl Secret {
             rotation_enabled: self.rotation.as_ref().is_some_and(|rotation| rotation.enabled),
             rotation_lambda_arn: self.rotation.as_ref().and_then(|rotation| rotation.lambda_arn.clone()),
             last_rotated: self.rotation.as_ref().and_then(|rotation| rotation.last_rotated),
+            rules: self.rotation.as_ref().map(|rotation| rotation.rules.clone()).unwrap_or_default(),
             stages: labelled.map(|version| (version.id.clone(), version.labels.clone())).collect(),
             tags: self.tags.clone(),
             deleted: self.deleted,

@@ -73,7 +73,9 @@ async fn make_room<R: Rotator>(
     }
     let mut old = Vec::from_iter(cx.older::<R::Secret>(AWSPREVIOUS).await?);
     // An edit by hand takes the label off a version whose credential is alive and bears no mark.
-    old.extend(cx.abandoned::<R::Secret>().await?);
+    let (abandoned, oldest) = cx.left_behind::<R::Secret>().await?;
+    let since = old.iter().chain([current]).map(|version| version.created()).chain(oldest).min();
+    old.extend(abandoned);
     // Our mark of a leak keeps nothing alive: it is on what has to go.
     old.extend(cx.marked_as_leaked::<R::Secret>().await?);
     let description = cx.description();
@@ -81,7 +83,7 @@ async fn make_room<R: Rotator>(
     let keep = Keep {
         kept: vec![current.secret()],
         gone: old.iter().map(|old| old.secret()).collect(),
-        strays: Strays::Unlabelled { token: cx.token(), labelled: labelled.collect() },
+        strays: Strays::Unlabelled { token: cx.token(), labelled: labelled.collect(), since },
     };
     cx.retry(|| rotator.retire(&keep, login, cx)).await
 }

@@ -15,6 +15,8 @@ pub struct ServiceState {
     pub page_size: usize,
     /// How many times a new key is refused before it works.
     pub early_refusals: usize,
+    /// When the first key was made, in seconds since 1970; each other one a second after the one before it.
+    pub first_made: usize,
     /// When new keys end, in the answer that makes them.
     pub expires_at: Value,
     /// The value that was pushed or rolled last.
@@ -34,7 +36,7 @@ pub struct ServiceKey {
     pub name: String,
     /// Its value.
     pub value: String,
-    /// When it was made, in seconds since 1970: one second after the key before it.
+    /// When it was made, in seconds since 1970.
     pub created_at: usize,
     early_refusals: usize,
 }
@@ -56,6 +58,7 @@ impl ServiceState {
             limit: 2,
             page_size: 100,
             early_refusals: 0,
+            first_made: FIRST_MADE,
             expires_at: Value::Null,
             value: value.to_owned(),
             administrator: "administrators-key-1".to_owned(),
@@ -73,7 +76,7 @@ impl ServiceState {
     /// Makes a key for somebody else, and returns its id.
     pub fn add(&mut self, name: &str, value: &str) -> String {
         let id = format!("key-of-{name}");
-        let created_at = FIRST_MADE;
+        let created_at = self.first_made;
         self.keys.push(ServiceKey {
             id: id.clone(),
             name: name.to_owned(),
@@ -146,7 +149,7 @@ impl ServiceState {
             id: format!("key-{}", self.made),
             name: name.to_owned(),
             value: format!("key-value-{}-minted", self.made),
-            created_at: FIRST_MADE + self.made,
+            created_at: self.first_made + self.made,
             early_refusals: self.early_refusals,
         };
         let answer = json!({"id": key.id, "key": key.value, "expires_at": self.expires_at});

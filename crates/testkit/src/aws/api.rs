@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fourstep::memory::{
-    CreateSecret, Model, PutSecretValue, RotateSecret, Rotated, RotationRules, Run, Secret, SecretValue, SecretVersion,
+    CreateSecret, Model, PutSecretValue, RotateSecret, Rotated, Run, Secret, SecretValue, SecretVersion,
     UpdateSecretVersionStage,
 };
+use fourstep::store::RotationRules;
 use serde_json::{Map, Value, json};
 
 use super::input::{Input, missing};

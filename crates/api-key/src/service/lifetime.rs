@@ -1,0 +1,98 @@
+//! How long a new key lives, and whether the secret's schedule replaces it before.
+
+use std::time::{Duration, SystemTime};
+
+use fourstep::{Context, Error, Result, Step};
+use humantime::format_duration;
+
+use crate::service::Caller;
+use crate::settings::ApiKeySettings;
+
+impl Caller {
+    /// Returns how long a new key is to live: as the provider file says, or shorter, as the secret's tag says.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the tag asks for more than the file allows.
+    fn lifetime(&self, cx: &Context<'_>) -> Result<Option<Duration>> {
+        let (limit, tag) = (self.provider().lifetime, cx.settings::<ApiKeySettings>().lifetime);
+        let wrong = |what: String| {
+            Error::invalid(format!("the tag `{TAG}` of the secret is {what}"))
+                .still_works("Nothing was changed")
+                .next(format!("Correct or remove the tag; `lifetime` in {} is the longest", self.service.file))
+        };
+        match (limit, tag) {
+            (Some(limit), Some(tag)) if tag > limit => {
+                Err(wrong(format!("{}, and the provider file allows {}", format_duration(tag), format_duration(limit))))
+            }
+            (None, Some(_)) => Err(wrong("for nothing: the provider file has no `lifetime`".to_owned())),
+            (limit, tag) => Ok(tag.or(limit)),
+        }
+    }
+
+    /// Refuses to make a key that would end before the secret's schedule replaces it, before anything is changed.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, with both times.
+    pub(super) fn outlives_schedule(&self, cx: &Context<'_>) -> Result<()> {
+        if cx.step() != Step::Create {
+            return Ok(());
+        }
+        let (Some(lifetime), Some(longest)) = (self.lifetime(cx)?, cx.rotation_rules().longest()) else {
+            return Ok(());
+        };
+        // A key that ends on a day ends when that day begins.
+        let by_date = self.provider().requests().any(|(_, request)| request.variables().contains("expires.date"));
+        let certain = if by_date { lifetime.saturating_sub(DAY) } else { lifetime };
+        if certain > longest {
+            return Ok(());
+        }
+        let shown = format_duration(certain);
+        Err(Error::invalid(format!(
+            "a new key would live for no more than {shown} with certainty, and the secret's schedule ({}) may let {} pass until the next rotation: AWSCURRENT would be dead before",
+            cx.rotation_rules(),
+            format_duration(longest)
+        ))
+        .still_works("Nothing was changed")
+        .next(format!(
+            "Rotate more often than every {shown}: fourstep configure {} --every …; or raise `{TAG}` of the secret or `lifetime` in {}",
+            cx.secret_argument(),
+            self.service.file
+        )))
+    }
+
+    /// Returns how long the key is to live for which a request is about to ask.
+    pub(super) fn lifetime_to_ask_for(&self, cx: &Context<'_>) -> Result<Option<Duration>> {
+        let lifetime = self.lifetime(cx)?;
+        if let Some(lifetime) = lifetime
+            && cx.rotation_rules().longest().is_none()
+        {
+            tracing::warn!(
+                lifetime = %format_duration(lifetime),
+                rules = %cx.rotation_rules(),
+                "no schedule that can be read replaces the new key before it ends: set one, or rotate the secret by hand before"
+            );
+        }
+        Ok(lifetime)
+    }
+
+    /// Warns of a key that ends before the schedule replaces it, as the service says when it made it.
+    pub(super) fn ends_in_time(&self, end: SystemTime, cx: &Context<'_>) {
+        let left = end.duration_since(cx.now()).unwrap_or_default();
+        if let Some(longest) = cx.rotation_rules().longest()
+            && left <= longest
+        {
+            tracing::warn!(
+                ends = %humantime::format_rfc3339_seconds(end),
+                rules = %cx.rotation_rules(),
+                "the service made a key that may end before the next rotation: rotate the secret more often, or ask for a later end"
+            );
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The tag that narrows a provider's lifetime.
+const TAG: &str = "fourstep:lifetime";

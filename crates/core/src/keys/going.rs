@@ -1,0 +1,199 @@
+//! Which keys may go, how each goes, and what a person has to set right because nothing else can.
+
+use std::time::SystemTime;
+
+use crate::context::Context;
+use crate::error::{ErrorKind, Result};
+use crate::keep::{Keep, Strays};
+use crate::keys::{Key, KeyName, Keys};
+
+/// A key that may go.
+pub(super) struct Going<'k, S> {
+    id: String,
+    /// The version that names it, where that may hold another key: it is tried afterwards.
+    doubtful: Option<&'k S>,
+    /// Whether an error is one of the rotation. What a list does not show may be gone already, and stops nothing.
+    has_to_go: bool,
+}
+
+/// How many keys a line of the log names.
+const MOST_NAMED: usize = 10;
+
+/// Returns the keys that may go: from a positive list, never "all but these". Says, before a new key is made, what is to be set
+/// right by hand.
+pub(super) async fn going<'k, K: Keys>(
+    keys: &K,
+    keep: &'k Keep<'_, K::Secret>,
+    with: &K::Secret,
+    cx: &Context<'_>,
+) -> Result<Vec<Going<'k, K::Secret>>> {
+    let mut kept: Vec<_> = keep.kept().filter_map(|secret| keys.id(secret)).collect();
+    let listed = keys.list(with, cx).await?;
+    let is_ours = |key: &Key| KeyName::parse(&key.name, cx).is_some();
+    let is_kept = |secret: &K::Secret| {
+        let value = keys.value(secret);
+        value.is_some() && keep.kept().any(|kept| keys.value(kept) == value)
+    };
+    kept.extend(keep.gone.iter().filter(|gone| is_kept(gone)).filter_map(|gone| keys.id(gone)));
+    // A key that is kept and that the list does not know by its version's id is one of the others there.
+    let unknown = keep.kept().any(|kept| {
+        let id = keys.id(kept);
+        !listed.iter().flatten().any(|key| Some(&key.id) == id.as_ref())
+    });
+    let is_first_look = matches!(keep.strays, Strays::Unlabelled { .. });
+    if is_first_look {
+        current_is_known(keys, keep, listed.as_ref().is_some_and(|_| unknown));
+        if let Some(lost) = lost(keys, keep.kept().chain(keep.gone.iter().copied()), keep.since(), listed.as_deref()) {
+            tracing::warn!(
+                keys = lost,
+                "the service's list shows no names, and no version names these keys, which are younger than the secret's oldest version: rotations whose answers were lost may have left them. Delete those that nobody else made"
+            );
+        }
+    }
+    let mut going: Vec<Going<'k, K::Secret>> = Vec::new();
+    for &version in &keep.gone {
+        // The version that is kept may hold the same key without its id, by a person's hand.
+        if is_kept(version) {
+            continue;
+        }
+        let id = keys.id(version).filter(|id| keep.kept().all(|kept| keys.id(kept).as_ref() != Some(id)));
+        let Some(id) = id else {
+            if is_first_look {
+                has_no_id_of_its_own(keys, version, cx).await;
+            }
+            continue;
+        };
+        let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
+        let key = match found {
+            Some(Some(_)) => {
+                // One of two versions of one id holds a new key beside an old id.
+                let is_shared = keep
+                    .gone
+                    .iter()
+                    .any(|&other| keys.id(other).as_ref() == Some(&id) && keys.value(other) != keys.value(version));
+                if !is_shared && going.iter().any(|known| known.id == id) {
+                    continue;
+                }
+                Going { id, doubtful: is_shared.then_some(version), has_to_go: true }
+            }
+            // Its maker told its id a moment ago, and it may not work yet.
+            _ if matches!(keep.strays, Strays::None) => Going { id, doubtful: None, has_to_go: found.is_none() },
+            // A list may not be whole: by the size of its pages, or the number of the first.
+            _ => match keys.probe(version, cx).await {
+                Err(error) if error.is_rejected() => continue,
+                // A finished rotation that is run again writes nothing on a guess.
+                Err(error) if !is_first_look && error.kind() == ErrorKind::Unavailable => return Err(error),
+                Ok(()) => Going { id, doubtful: Some(version), has_to_go: found.is_none() },
+                Err(_) => Going { id, doubtful: None, has_to_go: false },
+            },
+        };
+        let may_go = match found {
+            Some(Some(listed)) if is_ours(listed) => true,
+            Some(Some(_)) => keys.owns(version, cx).await?,
+            // A version whose key could not be tried, as where the service answers a dead one with a page, stops nothing.
+            _ => match keys.owns(version, cx).await {
+                Err(error) if key.has_to_go || key.doubtful.is_some() => return Err(error),
+                owns => owns.unwrap_or(false),
+            },
+        };
+        if may_go {
+            going.push(key);
+        } else {
+            tracing::warn!(
+                id = key.id,
+                "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
+            );
+        }
+    }
+    let is_stray = |key: &Key| {
+        let stray = || KeyName::parse(&key.name, cx).is_some_and(|name| keep.is_stray(name.token()));
+        !kept.contains(&key.id) && !going.iter().any(|known| known.id == key.id) && stray()
+    };
+    if !(unknown && is_first_look) {
+        let strays: Vec<_> = listed.into_iter().flatten().filter(is_stray).map(|key| key.id).collect();
+        going.extend(strays.into_iter().map(|id| Going { id, doubtful: None, has_to_go: true }));
+    }
+    Ok(going)
+}
+
+impl<S> Going<'_, S> {
+    /// Deletes the key, and says what a person has to do where that is not enough.
+    pub(super) async fn delete<K: Keys<Secret = S>>(self, keys: &K, with: &S, cx: &Context<'_>) -> Result<()> {
+        let Self { id, doubtful, has_to_go } = self;
+        match keys.delete(&id, with, cx).await {
+            Err(error) if has_to_go || error.kind() == ErrorKind::Unavailable => return Err(error),
+            Err(error) => tracing::warn!(
+                id,
+                kind = error.kind().name(),
+                message = %error,
+                "the key that an earlier version names could not be deleted by its id, and no list shows it. If it still works, delete it at the service by hand; if the service's own list has it, correct how that list is read"
+            ),
+            Ok(()) => {
+                if let Some(version) = doubtful
+                    && keys.probe(version, cx).await.is_ok()
+                {
+                    tracing::warn!(
+                        id,
+                        "the key of an earlier version works on, after the key of its id was deleted: the id may be another's. If the next rotation says so again, delete the version's key at the service by hand"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Warns where AWSCURRENT does not say by which id the service knows its key.
+fn current_is_known<K: Keys>(keys: &K, keep: &Keep<'_, K::Secret>, list_lacks_it: bool) {
+    if keep.kept().any(|kept| keys.id(kept).is_none()) {
+        tracing::warn!(
+            "AWSCURRENT does not say the id of its key: no rotation can delete that key, nor what lost answers left beside it. Add the id to the secret's JSON; or, after the next rotation, delete the key at the service by hand"
+        );
+    } else if list_lacks_it {
+        tracing::warn!(
+            "the service's list does not show AWSCURRENT's key by the id that the secret says, so that keys that lost answers left stay. If the secret holds a new key beside an old id, correct the id in its JSON; else the list is not whole: correct its pages"
+        );
+    }
+}
+
+/// Warns of a key that works, and of which nobody knows the id.
+async fn has_no_id_of_its_own<K: Keys>(keys: &K, version: &K::Secret, cx: &Context<'_>) {
+    // Without an answer, the next rotation asks again.
+    if keys.value(version).is_none() || keys.probe(version, cx).await.is_err() {
+        return;
+    }
+    match keys.id(version) {
+        None => tracing::warn!(
+            "the key of an earlier version works on, and no version says its id: delete it at the service by hand"
+        ),
+        Some(id) => tracing::warn!(
+            id,
+            "AWSCURRENT and an earlier version hold two keys that work, and name the same id: one of them is a new key beside an old id. Correct the id in the secret's JSON, or delete the older key at the service by hand"
+        ),
+    }
+}
+
+/// Names the keys that a lost answer may have left, where the list shows no names but when each key was made: those that no
+/// version names, and that are younger than the oldest of the secret's versions.
+pub(super) fn lost<'s, K: Keys>(
+    keys: &K,
+    versions: impl Iterator<Item = &'s K::Secret>,
+    since: Option<SystemTime>,
+    listed: Option<&[Key]>,
+) -> Option<String> {
+    let named: Vec<_> = versions.filter_map(|version| keys.id(version)).collect();
+    let (known, others): (Vec<_>, Vec<_>) = listed?.iter().partition(|key| named.contains(&key.id));
+    let since = known.iter().filter_map(|key| key.created).chain(since).min()?;
+    let made = |key: &&Key| key.created.filter(|created| *created > since);
+    let mut lost: Vec<_> = others.iter().filter_map(|key| Some((made(key)?, &key.id))).collect();
+    lost.sort_unstable();
+    // The youngest are the likeliest.
+    let shown = lost.iter().rev().take(MOST_NAMED);
+    let shown = shown.map(|(made, id)| format!("`{id}` of {}", humantime::format_rfc3339_seconds(*made)));
+    let shown = Vec::from_iter(shown).join(", ");
+    match lost.len() {
+        0 => None,
+        found if found > MOST_NAMED => Some(format!("{shown} and {} more", found - MOST_NAMED)),
+        _ => Some(shown),
+    }
+}

@@ -1,0 +1,234 @@
+//! What a version names as gone, and the list does not show; and what only a person can set right, which is said in each
+//! rotation until that was done.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep_test_servers::key_service::{FIRST_KEY, Fault};
+use fourstep_testkit::captured::capture;
+use serde_json::{Value, json};
+
+use crate::world::{ADMIN, MINTED, World};
+
+/// A service that has pages of two keys, described by a file that takes such a page for the last one, where two keys of others
+/// come first.
+async fn on_a_page_that_nobody_reads(provider: &str, secret: &Value) -> World {
+    let world = World::with(provider, secret, &[]).await;
+    {
+        let mut state = world.service.state();
+        (state.limit, state.page_size) = (9, 2);
+        state.add("one", "value-of-one");
+        state.add("two", "value-of-two");
+        state.keys.rotate_left(1);
+    }
+    world
+}
+
+fn first() -> Value {
+    json!({"key": FIRST_KEY, "key_id": "key-0", "note": "kept"})
+}
+
+fn without_list() -> String {
+    let start = MINTED.find("[list]").unwrap();
+    MINTED[..start].to_owned() + &MINTED[MINTED.find("[revoke]").unwrap()..]
+}
+
+fn ids(world: &World) -> Vec<String> {
+    world.service.state().keys.iter().map(|key| key.id.clone()).collect()
+}
+
+/// Rotates, and returns what was logged.
+async fn rotated(world: &mut World) -> String {
+    let (captured, guard) = capture();
+    world.begin();
+    let result = world.attempt().await;
+    drop(guard);
+    result.unwrap_or_else(|error| panic!("{error}"));
+    let warned = captured.text().lines().filter(|line| line.contains(" WARN ")).collect::<Vec<_>>().join("\n");
+    world.assert_clean(&warned);
+    warned
+}
+
+fn times(log: &str, text: &str) -> usize {
+    log.matches(text).count()
+}
+
+#[tokio::test]
+async fn what_the_list_does_not_show_is_revoked_by_its_id() {
+    let mut world = on_a_page_that_nobody_reads(MINTED, &first()).await;
+    for number in 1..=4 {
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "does not show AWSCURRENT's key by the id"), 1, "rotation {number}: {log}");
+        let previous = format!("key-{}", number - 1);
+        assert_eq!(ids(&world), ["key-of-one", "key-of-two", &previous, &format!("key-{number}")]);
+        assert!(world.opens(AWSCURRENT) && world.opens(AWSPREVIOUS));
+    }
+}
+
+#[tokio::test]
+async fn at_finish_what_the_list_does_not_show_is_revoked_and_a_second_finish_changes_nothing() {
+    let mut world = on_a_page_that_nobody_reads(MINTED, &first()).await;
+    world.inner.variable("RETIRE", "at-finish".to_owned());
+    world.rotate().await;
+    assert_eq!(ids(&world), ["key-of-one", "key-of-two", "key-1"]);
+    world.service.forget_requests();
+    world.attempt().await.unwrap();
+    let requests = world.service.requests();
+    assert!(requests.iter().all(|request| request.starts_with("GET ")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_to_delete_what_no_list_shows_is_a_warning_and_no_answer_is_none() {
+    let mut world = on_a_page_that_nobody_reads(MINTED, &first()).await;
+    world.rotate().await;
+    let before = world.service.requests().len();
+    let mut probed = on_a_page_that_nobody_reads(MINTED, &first()).await;
+    probed.rotate().await;
+    probed.rotate().await;
+    let at = probed.service.requests()[before..].iter().position(|request| request.starts_with("DELETE")).unwrap() + 1;
+    for status in [400, 403, 409, 422] {
+        let mut world = on_a_page_that_nobody_reads(MINTED, &first()).await;
+        world.rotate().await;
+        world.service.forget_requests();
+        world.service.fault(at, Fault::Refuse(status, None));
+        let log = rotated(&mut world).await;
+        let warning =
+            "could not be deleted by its id, and no list shows it. If it still works, delete it at the service";
+        assert_eq!(times(&log, warning), 1, "{status}: {log}");
+        assert!(log.contains("(request `revoke`)") && log.contains("key-0"), "{log}");
+        // The next rotation does what this one could not.
+        world.rotate().await;
+        assert!(!world.service.state().accepts(FIRST_KEY));
+    }
+    world.service.forget_requests();
+    for number in at..60 {
+        world.service.fault(number, Fault::Refuse(503, None));
+    }
+    world.begin();
+    let error = world.fails(Step::Create).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    world.service.heal();
+    world.attempt().await.unwrap();
+    assert!(!world.service.state().accepts(FIRST_KEY));
+}
+
+#[tokio::test]
+async fn an_administrator_deletes_by_its_id_only_what_says_that_id_itself() {
+    let mut secret = first();
+    secret["masterarn"] = "admin".into();
+    for (says_its_id, deleted) in [(true, true), (false, false)] {
+        let provider = match says_its_id {
+            true => MINTED.to_owned() + "answer = { id = \"/id\" }\n" + ADMIN,
+            false => MINTED.to_owned() + ADMIN,
+        };
+        let mut world = on_a_page_that_nobody_reads(&provider, &secret).await;
+        world.rotate().await;
+        // Whoever writes the secret names others' keys, beside a key of its own that works.
+        let own = world.labelled(AWSCURRENT).unwrap();
+        world.service.state().add("three", "value-of-three");
+        for others in ["key-of-two", "key-of-three"] {
+            let mut named = first();
+            named["key_id"] = others.into();
+            world.put_by_hand(&named);
+        }
+        world.put_by_hand(&own);
+        let log = rotated(&mut world).await;
+        assert!(["value-of-two", "value-of-three"].iter().all(|key| world.service.state().accepts(key)));
+        assert_eq!(!world.service.state().accepts(FIRST_KEY), deleted, "says its id: {says_its_id}");
+        let left = if deleted { 2 } else { 3 };
+        assert_eq!(times(&log, "nothing shows that it is that version's"), left, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_key_without_its_id_is_said_once_a_rotation_until_it_is_gone() {
+    for provider in [MINTED.to_owned(), without_list()] {
+        let mut world = World::with(&provider, &json!({"key": FIRST_KEY}), &[]).await;
+        world.service.state().limit = 9;
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "AWSCURRENT does not say the id of its key"), 1, "{log}");
+        for _ in 0..3 {
+            let log = rotated(&mut world).await;
+            assert_eq!(times(&log, "AWSCURRENT does not say"), 0, "{log}");
+            assert_eq!(times(&log, "no version says its id: delete it at the service by hand"), 1, "{log}");
+            assert!(world.service.state().accepts(FIRST_KEY));
+        }
+        world.service.state().keys.retain(|key| key.value != FIRST_KEY);
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "by hand"), 0, "{log}");
+        world.holds_two_keys("after a person deleted the first");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_beside_an_old_id_is_said_in_each_rotation_until_it_is_set_right() {
+    for provider in [MINTED.to_owned(), without_list()] {
+        let mut world = World::with(&provider, &first(), &[]).await;
+        world.service.state().limit = 9;
+        world.rotate().await;
+        // A person makes a key at the service, and leaves the old key's id in the secret.
+        world.service.state().add("person", "value-by-hand");
+        world.put_by_hand(&json!({"key": "value-by-hand", "key_id": "key-1"}));
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "a new key beside an old id. Correct the id"), 1, "{log}");
+        for _ in 0..2 {
+            let log = rotated(&mut world).await;
+            assert!(world.service.state().accepts("value-by-hand"));
+            assert_eq!(times(&log, "works on, after the key of its id was deleted"), 1, "{log}");
+        }
+        world.service.state().keys.retain(|key| key.value != "value-by-hand");
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "works on"), 0, "{log}");
+        world.holds_two_keys("after a person deleted it");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_given_another_value_under_its_id_is_no_finding() {
+    let mut world = World::new(MINTED).await;
+    world.service.state().limit = 9;
+    world.rotate().await;
+    world.service.state().keys.iter_mut().find(|key| key.id == "key-1").unwrap().value = "regenerated-1".to_owned();
+    world.put_by_hand(&json!({"key": "regenerated-1", "key_id": "key-1"}));
+    let log = rotated(&mut world).await;
+    assert_eq!(log, "", "the old value is refused, and the list shows the id");
+}
+
+#[tokio::test]
+async fn what_a_lost_answer_left_is_said_in_each_rotation_until_it_is_gone() {
+    let provider = MINTED.replace(", name = \"/name\"", ", created = \"/created_at\"");
+    let mut world = World::new(&provider).await;
+    world.service.state().limit = 9;
+    world.rotate().await;
+    let first = world.service.requests().iter().position(|request| request == "POST /keys").unwrap() + 1;
+    let mut world = World::new(&provider).await;
+    {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut state = world.service.state();
+        (state.limit, state.first_made) = (9, usize::try_from(now).unwrap());
+        state.keys[0].created_at = state.first_made;
+    }
+    world.begin();
+    world.service.fault(first, Fault::ReplyLost);
+    world.fails(Step::Create).await;
+    world.service.heal();
+    world.pass(Duration::from_secs(60)).await;
+    world.attempt().await.unwrap();
+    for _ in 0..4 {
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "rotations whose answers were lost may have left them"), 1, "{log}");
+        assert!(log.contains("`key-1` of 20") && !log.contains("`key-2`"), "{log}");
+    }
+    world.service.state().keys.retain(|key| key.id != "key-1");
+    assert_eq!(rotated(&mut world).await, "");
+    world.holds_two_keys("after a person deleted what was lost");
+}
+
+#[tokio::test]
+async fn a_list_without_names_and_times_is_said_in_each_rotation() {
+    let mut world = World::new(&MINTED.replace(", name = \"/name\"", "")).await;
+    for _ in 0..2 {
+        let log = rotated(&mut world).await;
+        assert_eq!(times(&log, "shows neither names nor times"), 1, "{log}");
+    }
+}
