@@ -147,10 +147,8 @@ async fn held(session: &mut Session, key: i64) -> Error {
     let rows = session.run(&query, &Operation::new("look up who holds the lock of the secret")).await;
     // It may have been given back in the meantime.
     let pid = rows.unwrap_or_default().last().and_then(|row| text(row, 0).parse::<u32>().ok());
-    let (named, end) = holder
-        .map(|(pid, role)| (format!("session {pid} of `{role}`"), format!("SELECT pg_terminate_backend({pid})")))
-        .unzip();
-    Ok(Lock::held(session.destination(), named.as_deref(), end.as_deref()))
+    let (named, end) = pid.map(|pid| (format!("session {pid}"), format!("SELECT pg_terminate_backend({pid})"))).unzip();
+    Lock::held(session.destination(), named.as_deref(), end.as_deref())
 }
 
 #[cfg(test)]
