@@ -4,10 +4,13 @@
 //   npx cdk deploy Database -c host=db.example.com -c strategy=alternating-users -c administrator=arn:aws:…
 //   npx cdk deploy SshFleet
 //   npx cdk deploy ApiKey -c provider=gitlab
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { App, Duration, RemovalPolicy, Stack, Tags } from "aws-cdk-lib";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as secretsmanager from "aws-cdk-lib/aws-secretsmanager";
+import * as ssm from "aws-cdk-lib/aws-ssm";
 import { Construct } from "constructs";
 import { RotationFunction } from "./rotation-function";
 
@@ -64,7 +67,12 @@ class SshFleet extends Stack {
       secretString: this.toJsonString({ PublicKey: "", PrivateKey: "" }),
     });
     secret.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    const document = this.formatArn({ service: "ssm", account: "", resource: "document", resourceName: "AWS-RunShellScript" });
+    const document = new ssm.CfnDocument(this, "Document", {
+      documentType: "Command",
+      updateMethod: "NewVersion",
+      content: documentFor(this, user),
+    });
+    const sent = this.formatArn({ service: "ssm", resource: "document", resourceName: document.ref });
     const hosts = [
       this.formatArn({ service: "ec2", resource: "instance", resourceName: "*" }),
       this.formatArn({ service: "ssm", resource: "managed-instance", resourceName: "*" }),
@@ -72,9 +80,9 @@ class SshFleet extends Stack {
     const rotation = new RotationFunction(this, "Rotation", {
       name: "rotate-ssh",
       timeout: Duration.seconds(300),
-      environment: { USERNAME: user, TAGNAME: tag.name, TAGVALUE: tag.value },
+      environment: { USERNAME: user, TAGNAME: tag.name, TAGVALUE: tag.value, SSM_DOCUMENT: document.ref },
       statements: [
-        new iam.PolicyStatement({ actions: ["ssm:SendCommand"], resources: [document] }),
+        new iam.PolicyStatement({ actions: ["ssm:SendCommand"], resources: [sent] }),
         new iam.PolicyStatement({
           actions: ["ssm:SendCommand"],
           resources: hosts,
@@ -93,6 +101,24 @@ class SshFleet extends Stack {
     const named = secretsmanager.Secret.fromSecretCompleteArn(this, "Key", secret.ref);
     rotation.rotates(named, "rate(30 days)", true);
   }
+}
+
+/**
+ * Gives the content of the template's own document of Systems Manager, for one user and the secrets of this account. It runs
+ * the script for `authorized_keys` and nothing else, while whoever may send AWS-RunShellScript is root on the hosts.
+ */
+function documentFor(stack: Stack, user: string): object {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(user)) {
+    throw new Error(`user is ${user}, and has to be the name of one Unix user`);
+  }
+  const text = fs.readFileSync(path.join(__dirname, "../../ssh-document.json"), "utf8");
+  return JSON.parse(
+    text
+      .replaceAll("<<user>>", user)
+      .replaceAll("<<user's pattern>>", user.replaceAll(".", "[.]"))
+      .replaceAll("<<partition>>", stack.partition)
+      .replaceAll("<<account>>", stack.account),
+  );
 }
 
 /** A token of an HTTP service. Put the first one in before the first rotation. */

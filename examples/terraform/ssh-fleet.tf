@@ -2,6 +2,11 @@ variable "ssh_user" {
   description = "The user on the hosts"
   type        = string
   default     = "deploy"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]*$", var.ssh_user))
+    error_message = "ssh_user has to be the name of one Unix user."
+  }
 }
 
 variable "hosts_tag" {
@@ -17,8 +22,19 @@ data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
 locals {
-  of_region  = "arn:${data.aws_partition.this.partition}:ssm:${data.aws_region.this.region}"
   of_account = "${data.aws_region.this.region}:${data.aws_caller_identity.this.account_id}"
+  of_user    = replace(file("${path.module}/../ssh-document.json"), "<<user>>", var.ssh_user)
+  of_pattern = replace(local.of_user, "<<user's pattern>>", replace(var.ssh_user, ".", "[.]"))
+  document   = replace(replace(local.of_pattern, "<<partition>>", data.aws_partition.this.partition), "<<account>>", data.aws_caller_identity.this.account_id)
+}
+
+# The template's own document: it runs the script for authorized_keys and nothing else, while whoever may send
+# AWS-RunShellScript is root on the hosts.
+resource "aws_ssm_document" "ssh" {
+  name            = "fourstep-ssh-keys"
+  document_type   = "Command"
+  document_format = "JSON"
+  content         = local.document
 }
 
 resource "aws_secretsmanager_secret" "ssh" {
@@ -41,16 +57,17 @@ module "ssh_rotation" {
   secrets = [aws_secretsmanager_secret.ssh.arn]
 
   environment = {
-    USERNAME = var.ssh_user
-    TAGNAME  = var.hosts_tag.name
-    TAGVALUE = var.hosts_tag.value
+    USERNAME     = var.ssh_user
+    TAGNAME      = var.hosts_tag.name
+    TAGVALUE     = var.hosts_tag.value
+    SSM_DOCUMENT = aws_ssm_document.ssh.name
   }
 
   statements = [
     {
       Effect   = "Allow"
       Action   = ["ssm:SendCommand"]
-      Resource = ["${local.of_region}::document/AWS-RunShellScript"]
+      Resource = [aws_ssm_document.ssh.arn]
     },
     {
       Effect = "Allow"

@@ -29,6 +29,8 @@ mod retired;
 mod rotation;
 #[path = "ssh/stopped.rs"]
 mod stopped;
+#[path = "ssh/systems.rs"]
+mod systems;
 #[path = "ssh/trust.rs"]
 mod trust;
 #[path = "ssh/unlisted.rs"]

@@ -64,13 +64,17 @@ fn lines_of(host: &Host) -> Vec<String> {
     String::from_utf8(host.authorized_keys()).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// A host for each shell that is `sh` somewhere. The last one has busybox for all that the script runs but su, and no flock,
+/// A host for each shell that is `sh` somewhere, with each `awk` that is one. The last one has busybox for all that the script runs but su, and no flock,
 /// runuser, getent or chcon.
 fn hosts() -> Option<Vec<Host>> {
-    let busybox = "sh mawk base64 cat chmod chown cksum head id ls mkdir mv rm sync tr wc".split(' ');
+    // What the name leads to on this machine.
+    let awk = std::fs::canonicalize("/usr/bin/awk").unwrap().to_str().unwrap().to_owned();
+    let busybox = "sh base64 cat chmod chown cksum head id ls mkdir mv rm sync tr wc".split(' ');
     let missing = ["/usr/bin/flock", "/usr/sbin/runuser", "/usr/bin/getent", "/usr/bin/chcon"];
     let mut programs: Vec<_> = missing.map(|program| (program.to_owned(), "/dev/null")).into();
     programs.extend(busybox.map(|program| (format!("/usr/bin/{program}"), "/bin/busybox")));
-    let shells = [vec![("/bin/sh".to_owned(), "/bin/dash")], vec![("/bin/sh".to_owned(), "/bin/bash")], programs];
+    programs.push((awk.clone(), "/bin/busybox"));
+    let shell = |sh, other| vec![("/bin/sh".to_owned(), sh), (awk.clone(), other)];
+    let shells = [shell("/bin/dash", "/usr/bin/mawk"), shell("/bin/bash", "/usr/bin/gawk"), programs];
     shells.into_iter().map(|programs| Host::start_with(&Options { programs, ..Options::default() })).collect()
 }

@@ -73,11 +73,14 @@ pub(crate) struct Failure {
 /// What the line with the result begins with.
 const BEGIN: &str = "fourstep 1 ";
 
+/// The closing line. What comes after it is none of the script's, as what a host prints as errors.
+const END: &str = "end";
+
 /// The most characters of an answer that are repeated: a path.
 const LONGEST: usize = 200;
 
 impl Answer {
-    /// Reads what the script printed. `None`: that is no answer of it, as after a cut.
+    /// Reads what the script printed. `None`: that is no answer of it, or one that was cut before its closing line.
     pub(crate) fn read(output: &str) -> Option<Self> {
         // Over SSH, the user's shell may have printed something before.
         let mut lines = output.lines().skip_while(|line| !line.starts_with(BEGIN));
@@ -91,6 +94,9 @@ impl Answer {
             earlier: None,
         };
         for line in lines {
+            if line == END {
+                return Some(answer);
+            }
             match line.split_once(' ') {
                 Some(("port", port)) => answer.port = port.parse().ok(),
                 Some(("hostkey", key)) => answer.host_keys.extend(PublicKey::from_openssh(key)),
@@ -100,7 +106,7 @@ impl Answer {
                 _ => {}
             }
         }
-        Some(answer)
+        None
     }
 }
 
@@ -152,8 +158,17 @@ impl Failure {
     pub(crate) fn unreadable(status: i32) -> Self {
         Self {
             kind: ErrorKind::Unavailable,
-            what: format!("the script gave no result that can be read, and ended with {status}"),
+            what: format!("the script gave no result that can be read to its end, and ended with {status}"),
             next: "Run the command again by hand in Systems Manager, or look at the host's logs",
+        }
+    }
+
+    /// Reports that the script does not run on the host's system, and so never will.
+    pub(crate) fn foreign(system: &str) -> Self {
+        Self {
+            kind: ErrorKind::Invalid,
+            what: format!("it runs {system}, where the script does not run, so no key gets there"),
+            next: "Take the tag of hosts away from it, or its id out of SSH_HOSTS or fourstep:hosts, and rotate its keys in another way: keys for OpenSSH on Windows are in other places, and users of macOS are in no passwd file",
         }
     }
 
@@ -221,6 +236,11 @@ impl Failure {
             what: "its sshd still accepts the retired key".to_owned(),
             next: "Find what names the key there: AuthorizedKeysCommand, a file that sshd reads and the agent was not told of (sshd -T says which), or the line of another secret with the same key. Take it away and start finishSecret again: fourstep reconcile",
         }
+    }
+
+    /// Reports that a host has no user of a name, as it says itself.
+    pub(crate) fn no_user(user: &str) -> Self {
+        Self::of("no-user", &printable(user))
     }
 
     /// Explains the codes of the script, each with when it prints it.
@@ -328,26 +348,27 @@ mod tests {
     use crate::order::tests::{KEY, key};
 
     #[test]
-    fn the_result_is_first_and_what_follows_may_be_cut() {
-        let whole = format!("fourstep 1 changed\nfile /home/app/.ssh/authorized_keys\nport 2222\nhostkey {KEY}\nend\n");
+    fn an_answer_without_its_closing_line_was_cut_and_is_none() {
+        let whole = format!("fourstep 1 changed\nport 2222\nhostkey {KEY}\nend\n----------ERROR-------\nport 9\n");
         let answer = Answer::read(&whole).unwrap();
         assert_eq!((&answer.outcome, answer.port), (&Outcome::Changed, Some(2222)));
         assert_eq!(answer.host_keys[0].key_data(), key(KEY).key_data());
-        for end in "fourstep 1 changed".len()..whole.len() {
-            assert_eq!(Answer::read(&whole[..end]).unwrap().outcome, Outcome::Changed);
+        let complete = whole.find("\nend").unwrap() + "\nend".len();
+        for end in 0..complete {
+            assert_eq!(Answer::read(&whole[..end]), None, "{}", &whole[..end]);
         }
     }
 
     #[test]
     fn what_is_no_answer_is_none() {
-        for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Welcome fourstep 1 same"] {
+        for text in ["", "sh: 1: not found", "fourstep 2 changed", "fourstep 1 chan", "Welcome fourstep 1 same\nend"] {
             assert_eq!(Answer::read(text), None, "{text}");
         }
     }
 
     #[test]
     fn what_a_user_of_the_host_wrote_is_no_arn_to_paste() {
-        let earlier = |arn: &str| Answer::read(&format!("fourstep 1 same\nearlier 1 {arn}\n")).unwrap().earlier;
+        let earlier = |arn: &str| Answer::read(&format!("fourstep 1 same\nearlier 1 {arn}\nend\n")).unwrap().earlier;
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/ssh-AbCdEf";
         assert_eq!(earlier(arn), Some(Earlier { lines: 1, arn: arn.to_owned() }));
         for sign in ["'", ";", "#", "$", "`", " ", "\\", "|"] {
@@ -357,12 +378,12 @@ mod tests {
 
     #[test]
     fn what_a_shell_prints_before_is_passed_over() {
-        assert_eq!(Answer::read("Last login\nfourstep 1 same\nport 22\n").unwrap().port, Some(22));
+        assert_eq!(Answer::read("Last login\nfourstep 1 same\nport 22\nend\n").unwrap().port, Some(22));
     }
 
     #[test]
     fn only_printable_signs_of_a_host_are_repeated() {
-        let long = format!("fourstep 1 failed no-home /home/\u{1b}[2J\u{7}{}", "x".repeat(999));
+        let long = format!("fourstep 1 failed no-home /home/\u{1b}[2J\u{7}{}\nend\n", "x".repeat(999));
         let Outcome::Failed(failure) = Answer::read(&long).unwrap().outcome else { panic!("it failed") };
         assert!(failure.what.starts_with("the user's home `/home/?[2J?xxx"), "{}", failure.what);
         assert!(failure.what.len() < 250);

@@ -9,14 +9,25 @@ pub(crate) struct Host {
     pub(crate) id: String,
     /// Where SSH finds it.
     pub(crate) address: String,
-    /// The name by which people call it, where one is known and is its alone.
-    pub(crate) name: Option<String>,
+    /// The name by which people call it.
+    pub(crate) name: Name,
     /// Whose `authorized_keys` a reply is about, where there are several users.
     pub(crate) user: Option<String>,
     /// The port, if it is known before the host says it.
     pub(crate) port: Option<u16>,
     /// Whether an order gets to it.
     pub(crate) presence: Presence,
+}
+
+/// The name by which people call a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// Nobody was asked, or gave no answer: the one that was pinned stays.
+    Unknown,
+    /// It has none, or none that is its alone.
+    None,
+    /// This one.
+    Is(String),
 }
 
 /// Whether an order gets to a host.
@@ -30,18 +41,17 @@ pub(crate) enum Presence {
     WithoutAgent,
     /// It is stopped.
     Stopped,
+    /// It has a system on which the script does not run: no order will ever be followed there.
+    Foreign(System),
 }
 
-impl Presence {
-    /// Returns why nothing gets to the host.
-    pub(crate) fn why(self) -> &'static str {
-        match self {
-            Self::Online => "its agent gave no answer in time",
-            Self::Silent => "Systems Manager does not hear of its agent",
-            Self::WithoutAgent => "it runs without an agent that Systems Manager knows",
-            Self::Stopped => "it is stopped",
-        }
-    }
+/// A system on which the script does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    /// Windows. It has no shell for the script.
+    Windows,
+    /// macOS. Its users are in no passwd file, and its `su` takes no shell.
+    MacOs,
 }
 
 impl Host {
@@ -53,9 +63,22 @@ impl Host {
         }
     }
 
-    /// Returns the reply that nothing gets to it.
+    /// Returns the reply that nothing gets to it: not now, or never.
     pub(crate) fn out_of_reach(&self) -> Reply {
-        Reply::Unreachable(self.presence.why().to_owned())
+        let why = match self.presence {
+            Presence::Online => "its agent gave no answer in time",
+            Presence::Silent => "Systems Manager does not hear of its agent",
+            Presence::WithoutAgent => "it runs without an agent that Systems Manager knows",
+            Presence::Stopped => "it is stopped",
+            Presence::Foreign(System::Windows) => return Reply::Failed(Failure::foreign("Windows")),
+            Presence::Foreign(System::MacOs) => return Reply::Failed(Failure::foreign("macOS")),
+        };
+        Reply::Unreachable(why.to_owned())
+    }
+
+    /// Returns whether the script does not run on its system.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.presence, Presence::Foreign(_))
     }
 
     /// Returns whether it is to be reached at all.
@@ -81,6 +104,8 @@ pub(crate) enum Reply {
         shown: String,
         /// The fingerprints of those that are pinned.
         pinned: String,
+        /// The parameter of Parameter Store in which they are, where they are not in the secret.
+        parameter: Option<String>,
     },
     /// Something else is wrong with the host.
     Failed(Failure),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use russh::keys::ssh_key::known_hosts::{Entry, Marker};
 use russh::keys::{Algorithm, PublicKey};
 
-use crate::host::Host;
+use crate::host::{Host, Name};
 use crate::host_patterns::matches;
 use crate::order;
 use crate::trust::Trust;
@@ -31,6 +31,8 @@ struct Line {
 struct Pin {
     places: Vec<String>,
     key: PublicKey,
+    /// The parameter of Parameter Store in which it is, where it is not in the secret.
+    parameter: Option<String>,
 }
 
 /// What stands before the id of the host for which a line was pinned.
@@ -51,13 +53,13 @@ impl KnownHosts {
     }
 
     /// Adds the pins of hosts from another place. Nothing else counts there: authorities and patterns are the owner's, who writes
-    /// the secret.
-    pub(crate) fn add_pins(&mut self, text: &str) {
+    /// the secret. `parameter` is the name of the place.
+    pub(crate) fn add_pins(&mut self, parameter: &str, text: &str) {
         let is_place =
             |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
         for (id, pin) in text.lines().filter_map(|line| Line::read(line).pin()) {
             if pin.places.iter().all(is_place) {
-                self.insert(id, pin);
+                self.insert(id, Pin { parameter: Some(parameter.to_owned()), ..pin });
             }
         }
     }
@@ -82,7 +84,10 @@ impl KnownHosts {
             }
         }
         trust.keys = match self.pins.get(&host.id) {
-            Some(pin) => vec![pin.key.clone()],
+            Some(pin) => {
+                trust.parameter.clone_from(&pin.parameter);
+                vec![pin.key.clone()]
+            }
             None => by_hand,
         };
         trust
@@ -97,7 +102,7 @@ impl KnownHosts {
     /// Pins a host by the best of its keys, at its address, its names and its port.
     pub(crate) fn pin(&mut self, host: &Host, port: Option<u16>, keys: &[PublicKey]) {
         let Some(key) = keys.iter().min_by_key(|key| rank(key)) else { return };
-        let pin = Pin { places: places(host, port.unwrap_or(22)), key: without_comment(key) };
+        let pin = Pin { places: places(host, port.unwrap_or(22)), key: without_comment(key), parameter: None };
         self.pins.insert(host.id.clone(), pin);
     }
 
@@ -108,7 +113,10 @@ impl KnownHosts {
             let port = self.port_of(host).unwrap_or(22);
             let Some(mut pin) = self.pins.remove(&host.id) else { continue };
             if host.address != host.id {
+                // Where nobody said by what name it is called, it is called as before.
+                let names = pin.places.split_off(1.min(pin.places.len())).into_iter();
                 pin.places = places(host, port);
+                pin.places.extend(names.filter(|_| host.name == Name::Unknown));
             }
             kept.insert(host.id.clone(), pin);
         }
@@ -149,7 +157,7 @@ impl Line {
         let entry = self.entry.as_ref().filter(|entry| entry.marker().is_none())?;
         let id = entry.public_key().comment().as_str_lossy().strip_prefix(MARK)?.to_owned();
         let places = self.text.split_whitespace().next()?.split(',').map(str::to_owned).collect();
-        Some((id, Pin { places, key: without_comment(entry.public_key()) }))
+        Some((id, Pin { places, key: without_comment(entry.public_key()), parameter: None }))
     }
 }
 
@@ -173,7 +181,11 @@ fn places(host: &Host, port: u16) -> Vec<String> {
 }
 
 fn places_without_port(host: &Host) -> Vec<String> {
-    [host.address.clone()].into_iter().chain(host.name.clone()).collect()
+    let name = match &host.name {
+        Name::Is(name) => Some(name.clone()),
+        Name::None | Name::Unknown => None,
+    };
+    [host.address.clone()].into_iter().chain(name).collect()
 }
 
 #[cfg(test)]
@@ -193,7 +205,7 @@ mod tests {
             id: id.to_owned(),
             address: address.to_owned(),
             port: None,
-            name: None,
+            name: Name::None,
             user: None,
             presence: Presence::Online,
         }
@@ -206,16 +218,19 @@ mod tests {
         let mut known = KnownHosts::read("");
         let (bare, _) = KEY.rsplit_once(' ').unwrap();
         let pin = |place: &str, id: &str| format!("{place} {bare} {MARK}{id}\n");
-        known.add_pins(&format!("@cert-authority * {KEY}\n* {KEY}\n{}{}", pin("*", "i-1"), pin("!x,10.0.0.9", "i-2")));
+        known.add_pins(
+            "/p",
+            &format!("@cert-authority * {KEY}\n* {KEY}\n{}{}", pin("*", "i-1"), pin("!x,10.0.0.9", "i-2")),
+        );
         assert_eq!(known.write(), "");
-        known.add_pins(&pin("10.0.0.5,[host.internal]:2222", "i-3"));
+        known.add_pins("/p", &pin("10.0.0.5,[host.internal]:2222", "i-3"));
         assert_eq!(known.pins().count(), 1);
     }
 
     #[test]
     fn a_pin_follows_the_host_and_not_its_address() {
         let mut known = KnownHosts::read("# mine\nbastion ssh-ed25519 AAAA\n");
-        let named = Host { name: Some("web.internal".to_owned()), ..host("i-1", "10.0.0.1") };
+        let named = Host { name: Name::Is("web.internal".to_owned()), ..host("i-1", "10.0.0.1") };
         known.pin(&named, Some(2222), &[key(ECDSA), key(KEY)]);
         let blob = KEY.split(' ').nth(1).unwrap();
         let text = format!(
@@ -226,6 +241,9 @@ mod tests {
         assert_eq!(known.of(&host("i-1", "10.0.0.9")).keys.len(), 1, "its address changed");
         assert_eq!(known.port_of(&host("i-1", "10.0.0.9")), Some(2222));
         assert!(known.of(&host("i-2", "10.0.0.1")).keys.is_empty(), "another host has its address now");
+        let unasked = Host { name: Name::Unknown, ..host("i-1", "10.0.0.8") };
+        known.keep(&[unasked]);
+        assert!(known.write().contains("\n[10.0.0.8]:2222,[web.internal]:2222 ssh-ed25519 "), "{}", known.write());
         known.keep(&[host("i-1", "10.0.0.9")]);
         assert!(known.write().contains("\n[10.0.0.9]:2222 ssh-ed25519 "), "{}", known.write());
     }

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! rotator.rs            Ssh: what each step does, and in which order; which hosts are pinned
-//! pins.rs               where pins are: in the secret, or in Parameter Store
+//! pins.rs               where pins are: in the secret, or in Parameter Store; and the users of a version
 //! transport.rs          which hosts there are, and how an order gets to them
 //!   transport/ssm.rs      by the agents of Systems Manager, as root: which hosts there are
 //!     …/parameters.rs     pins that are too many for the secret, in Parameter Store
@@ -16,6 +16,7 @@
 //!     …/ec2.rs            asks EC2 for instances
 //!     …/instances.rs      instances as EC2 describes them, stopped ones too
 //!   transport/ssh.rs      over SSH, by the user itself
+//! former.rs             takes keys away from users who are users no more
 //! retired.rs            shows that a retired key opens no host any more
 //! notices.rs            what hosts say beside the result: each thing once
 //! tally.rs              judges the replies of all hosts: MAX_UNREACHABLE, MIN_HOSTS, the log, and one error
@@ -79,6 +80,7 @@ mod against_hosts;
 mod answer;
 mod each;
 mod error;
+mod former;
 mod host;
 mod host_patterns;
 mod key;

@@ -14,6 +14,7 @@ use russh::keys::{PrivateKey, PublicKey};
 
 use crate::answer::{Answer, Failure, Note, Outcome};
 use crate::each::on_each;
+use crate::former;
 use crate::host::{Host, Reply};
 use crate::key;
 use crate::known_hosts::KnownHosts;
@@ -25,7 +26,7 @@ use crate::secret::KeyPair;
 use crate::session;
 use crate::settings::{Proof, SshSettings, TransportChoice};
 use crate::tally;
-use crate::transport::Transport;
+use crate::transport::{Needs, Transport};
 use crate::worst;
 
 /// Rotates the key pair of a user on a fleet of hosts.
@@ -96,7 +97,7 @@ impl Ssh {
         if private.is_none() && cx.step() != Step::Test {
             return Err(Error::rejected("the version of the secret holds no key"));
         }
-        let hosts = self.transport.hosts(cx).await?;
+        let hosts = self.transport.hosts(Needs::All, cx).await?;
         let mut known = pins::read(pair, &self.transport, cx).await?;
         // A first value, or one that was stored by hand, has no pins.
         if !hosts.iter().any(|host| is_known(host, &known, cx)) {
@@ -166,7 +167,8 @@ impl Ssh {
         pins: &KnownHosts,
         cx: &Context<'_>,
     ) -> Result<Vec<Host>> {
-        let hosts = self.transport.hosts(cx).await?;
+        let needs = if cx.step() == Step::Set { Needs::All } else { Needs::Reachable };
+        let hosts = self.transport.hosts(needs, cx).await?;
         gone.retain(|gone| keys.iter().all(|key| key.key_data() != gone.key_data()));
         let want = keys.iter().map(|key| line(key, cx)).collect::<Result<Vec<_>>>()?;
         let order = Order { want, gone, ..new_order(Action::Edit, generation, cx) };
@@ -244,7 +246,7 @@ impl Rotator for Ssh {
         users(cx)?;
         // What is wrong with the value is said before anything is made.
         current.public(cx.settings())?;
-        let hosts = self.transport.hosts(cx).await?;
+        let hosts = self.transport.hosts(Needs::All, cx).await?;
         let mut known = pins::read(current, &self.transport, cx).await?;
         if cx.settings::<SshSettings>().transport == TransportChoice::Ssm {
             known.keep(&hosts);
@@ -288,10 +290,17 @@ impl Rotator for Ssh {
         // A rotation that was given up may have been on the hosts, and its orders may still come. An operator may have made an older version current and then this one again: the hosts followed both.
         let newest = cx.newest().await?.unwrap_or_else(|| version.created());
         let undoes = cx.by_operator() || newest > version.created();
-        let phase = if undoes { Phase::Undo } else { Phase::Finish };
-        let generation = Generation::new(newest.max(version.created()), phase);
+        let (phase, before) = if undoes { (Phase::Undo, Phase::Finish) } else { (Phase::Finish, Phase::Set) };
+        let newest = newest.max(version.created());
         let finished = async {
-            let hosts = self.declare(distinct(keys), gone, generation, &pins, cx).await?;
+            let all = keep.kept().chain(keep.gone(|pair| public_data(pair, cx)));
+            let versions: Vec<_> = all.chain(abandoned.iter().map(|version| version.secret())).collect();
+            let every_key = distinct(versions.iter().filter_map(|pair| public(pair)).collect());
+            let hosts = self.declare(distinct(keys), gone, Generation::new(newest, phase), &pins, cx).await?;
+            let previous = cx.older::<KeyPair>(AWSPREVIOUS).await?;
+            let order = Order { gone: every_key, ..new_order(Action::Edit, Generation::new(newest, before), cx) };
+            let previous = previous.as_deref().map(Version::secret);
+            former::take_away(&self.transport, &order, &versions, previous, &hosts, &pins, cx).await;
             self.show_refused(keep, &abandoned, version.secret(), &hosts, &pins, cx).await
         };
         finished.await.map_err(|error| match cx.settings::<EngineSettings>().retire {

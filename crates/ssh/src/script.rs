@@ -54,4 +54,47 @@ mod tests {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         }
     }
+
+    /// One line for each thing that the program does with a line.
+    #[test]
+    fn gawk_finds_nothing_in_the_program_of_awk() {
+        let gawk = Path::new("/usr/bin/gawk");
+        if !gawk.exists() {
+            return skip("gawk is not installed; `cargo xtask setup` installs it");
+        }
+        let [secret, before] = ["AbCdEf", "GhIjKl"]
+            .map(|end| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:app/ssh-{end}"));
+        let key = |number: u8| format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA{number}");
+        let file = [
+            format!("# fourstep:{secret} generation 3"),
+            format!("{} fourstep:{secret}:v1", key(1)),
+            format!("{} fourstep:{secret}:v0", key(2)),
+            format!("restrict,command=\"a \\\" b\" {} me\r", key(3)),
+            format!("{} fourstep:{before}:v1", key(4)),
+            format!("cert-authority {}", key(5)),
+            format!("{} gone", key(6)),
+            "no key".to_owned(),
+            String::new(),
+        ]
+        .map(|line| line + "\n")
+        .concat();
+        let want = [1, 3, 7].map(|number| format!("{} fourstep:{secret}:v1", key(number))).join("\n");
+        let gone = key(6).split(' ').nth(1).unwrap().to_owned();
+        for input in [&*file, ""] {
+            for (task, generation) in [("edit", "4"), ("edit", "2"), ("strip", "4"), ("look", "4"), ("earlier", "4")] {
+                let mut child = Command::new(gawk)
+                    .args(["--lint", include_str!("script/keys.awk")])
+                    .envs([("task", task), ("generation", generation), ("secret", &secret)])
+                    .envs([("want", &*want), ("gone", &gone)])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+                let found = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+                assert_eq!(found, "", "{task} {generation}");
+            }
+        }
+    }
 }

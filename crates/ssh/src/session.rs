@@ -69,7 +69,7 @@ impl Session {
             nodelay: true,
             ..client::Config::default()
         };
-        let pinned = trust.fingerprints();
+        let (pinned, parameter) = (trust.fingerprints(), trust.parameter.clone());
         let handler = Pins { trust, shown: Arc::clone(&shown) };
         let connect = async {
             // It goes to the addresses that were checked, whatever the name leads to by now.
@@ -77,10 +77,10 @@ impl Session {
             client::connect(Arc::new(config), &addresses[..], handler).await.map_err(|error| match error {
                 russh::Error::UnknownKey => {
                     let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-                    Reply::HostKeyChanged { shown, pinned }
+                    Reply::HostKeyChanged { shown, pinned, parameter }
                 }
                 russh::Error::NoCommonAlgo { .. } => {
-                    Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned }
+                    Reply::HostKeyChanged { shown: "a key of another kind".to_owned(), pinned, parameter }
                 }
                 error => Reply::Unreachable(no_session(&error, port)),
             })

@@ -15,6 +15,8 @@ pub use keys::{KeyFormat, KeyType};
 use hosts::{AllowedTags, HOSTS, HOSTS_TAG};
 use users::{AllowedUsers, USER_TAG};
 
+pub(crate) use users::unix_users;
+
 /// The settings of a rotation of SSH keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -81,6 +83,13 @@ impl SshSettings {
     #[must_use]
     pub fn names_user(&self, user: &str) -> bool {
         self.named.iter().any(|named| named == user)
+    }
+
+    /// Returns whether a user who is none of [`users`](Self::users) is one whom a tag may name, and then whether it may be
+    /// root.
+    pub(crate) fn still_allows(&self, user: &str) -> Option<bool> {
+        let is_named = self.overridden.users.iter().any(|owners| owners == user) || self.allowed_users.name(user);
+        (is_named || self.allowed_users.check(user).is_ok()).then_some(is_named)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fourstep::operator::Place;
 use fourstep::{Context, Error, ErrorKind, Result};
 
-use crate::answer::Outcome;
+use crate::answer::{Outcome, printable};
 use crate::host::{Host, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::settings::SshSettings;
@@ -50,6 +50,8 @@ fn judge_with(
 /// What to do for a host key that changed.
 const CONFIRM: &str = "If the host was installed anew, confirm it: remove the lines of that host from KnownHosts of the secret, store the value, and start the rotation again; else somebody else answers in its place";
 
+const CONFIRM_IN_PARAMETER: &str = "If the host was installed anew, confirm it: remove the line that ends with its id from that parameter of Parameter Store, or delete the parameter if it has no other line, and start the rotation again; else somebody else answers in its place";
+
 #[derive(Default)]
 struct Tally {
     good: usize,
@@ -66,11 +68,15 @@ impl Tally {
             Reply::Opened => self.good += 1,
             Reply::Unreachable(why) => self.unreachable.push(format!("{id} ({why})")),
             Reply::Refused => self.rejecting.push(id.clone()),
-            Reply::HostKeyChanged { shown, pinned } => wrong(
-                ErrorKind::Invalid,
-                format!("its host key changed: it shows {shown}, and {pinned} is pinned"),
-                CONFIRM,
-            ),
+            Reply::HostKeyChanged { shown, pinned, parameter } => {
+                let place = parameter.as_ref().map(|name| format!(", in the parameter {}", printable(name)));
+                let place = place.unwrap_or_default();
+                wrong(
+                    ErrorKind::Invalid,
+                    format!("its host key changed: it shows {shown}, and {pinned} is pinned{place}"),
+                    if parameter.is_some() { CONFIRM_IN_PARAMETER } else { CONFIRM },
+                );
+            }
             Reply::Failed(failure) => wrong(failure.kind, failure.what.clone(), failure.next),
             Reply::Answer(answer) => match &answer.outcome {
                 Outcome::Changed | Outcome::Same | Outcome::Holds => self.good += 1,
@@ -142,8 +148,11 @@ fn changed(host: &Host, reply: &Reply, pins: &KnownHosts) -> Option<Reply> {
     let trust = pins.of(host);
     // A host shows one of its keys: it is the same host while one of them is pinned. An authority signs new ones, too.
     let same = !trust.authorities.is_empty() || answer.host_keys.iter().any(|key| trust.accepts(key));
-    (!trust.is_empty() && !answer.host_keys.is_empty() && !same)
-        .then(|| Reply::HostKeyChanged { shown: trust::fingerprints(&answer.host_keys), pinned: trust.fingerprints() })
+    (!trust.is_empty() && !answer.host_keys.is_empty() && !same).then(|| Reply::HostKeyChanged {
+        shown: trust::fingerprints(&answer.host_keys),
+        pinned: trust.fingerprints(),
+        parameter: trust.parameter,
+    })
 }
 
 /// Returns what an operator is told of a host.
@@ -152,7 +161,7 @@ fn place(host: &Host, reply: &Reply) -> Place {
         Reply::Opened => (true, "logged in", None),
         Reply::Unreachable(why) => (false, "unreachable", Some(why.clone())),
         Reply::Refused => (false, "refused", None),
-        Reply::HostKeyChanged { shown, pinned } => {
+        Reply::HostKeyChanged { shown, pinned, .. } => {
             (false, "host key changed", Some(format!("it shows {shown}, and {pinned} is pinned")))
         }
         Reply::Failed(failure) => (false, "failed", Some(failure.what.clone())),
@@ -172,7 +181,7 @@ fn log(host: &Host, reply: &Reply) {
     let Place { name, outcome: result, why, .. } = place(host, reply);
     let (host, address) = (name, host.address.as_str());
     match reply {
-        Reply::HostKeyChanged { shown, pinned } => {
+        Reply::HostKeyChanged { shown, pinned, .. } => {
             tracing::error!(host, address, result, shown, pinned, "host");
         }
         Reply::Failed(_) => tracing::error!(host, address, result, why, "host"),

@@ -14,7 +14,7 @@ use crate::order::Order;
 use crate::settings::{SshSettings, TransportChoice};
 use crate::transport::ssm::SystemsManager;
 
-pub(crate) use ssm::pins_path;
+pub(crate) use ssm::{Needs, pins_path};
 
 /// The ways to the hosts. The client of Systems Manager is made when a secret first needs it.
 #[derive(Debug, Default)]
@@ -28,14 +28,15 @@ impl Transport {
         Self { systems_manager: OnceCell::new_with(Some(SystemsManager::new(configuration))) }
     }
 
-    /// Lists the hosts that the settings mean: at least `MIN_HOSTS`, so that nothing is proved by no host.
-    pub(crate) async fn hosts(&self, cx: &Context<'_>) -> Result<Vec<Host>> {
+    /// Lists the hosts that the settings mean: at least `MIN_HOSTS`, so that nothing is proved by no host. Where not all have to
+    /// be listed, it is for the caller to see how many answer.
+    pub(crate) async fn hosts(&self, needs: Needs, cx: &Context<'_>) -> Result<Vec<Host>> {
         let hosts = match cx.settings::<SshSettings>().transport {
-            TransportChoice::Ssm => self.systems_manager().await.hosts(cx.settings()).await?,
+            TransportChoice::Ssm => self.systems_manager().await.hosts(cx.settings(), needs).await?,
             TransportChoice::Ssh => ssh::hosts(cx.settings())?,
         };
         let (count, least) = (hosts.len(), cx.settings::<SshSettings>().min_hosts as usize);
-        if count >= least {
+        if count >= least || needs == Needs::Reachable {
             return Ok(hosts);
         }
         Err(Error::invalid(format!("{count} hosts are found, and MIN_HOSTS asks for {least}")).next(
@@ -45,8 +46,8 @@ impl Transport {
 
     /// Adds the pins of the secret that are in Parameter Store, to what the secret itself has.
     pub(crate) async fn add_pins(&self, known: &mut KnownHosts, cx: &Context<'_>) -> Result<()> {
-        for text in self.systems_manager().await.read_pins(cx).await?.into_values() {
-            known.add_pins(&text);
+        for (name, text) in self.systems_manager().await.read_pins(cx).await? {
+            known.add_pins(&name, &text);
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ pub(crate) struct Trust {
     pub(crate) authorities: Vec<PublicKey>,
     /// Keys that never count, of hosts or of authorities.
     pub(crate) revoked: Vec<PublicKey>,
+    /// The parameter of Parameter Store in which its pin is, where it is not in the secret.
+    pub(crate) parameter: Option<String>,
     /// By which names it is called, one of which a certificate has to be for.
     names: Vec<String>,
 }

@@ -133,6 +133,16 @@ impl SystemsManager {
         lock(&self.shared.parameters).clone()
     }
 
+    /// Changes the first parameter whose name begins so, as whoever may write there. Empty: it is removed.
+    pub fn parameter(&self, name: &str, change: impl FnOnce(&str) -> String) {
+        let mut parameters = lock(&self.shared.parameters);
+        let found = parameters.iter_mut().find(|(known, _)| known.starts_with(name));
+        if let Some((_, text)) = found {
+            *text = change(text);
+        }
+        parameters.retain(|_, text| !text.is_empty());
+    }
+
     /// Refuses every call of an operation, with a status and the name of an error. `None`: no more.
     pub fn refuse(&self, operation: &str, error: Option<(u16, &str)>) {
         let mut refusals = lock(&self.shared.refusals);
@@ -213,6 +223,9 @@ impl Shared {
             nodes.retain(|node| ids.contains(&node.id()));
             if nodes.len() < ids.len() {
                 return Err((400, "InvalidInstanceId".to_owned()));
+            }
+            if nodes.iter().any(|node| node.platform() != "Linux") {
+                return Err((400, "UnsupportedPlatformType".to_owned()));
             }
         }
         let invocations = nodes.iter().map(|node| Invocation::begin(node, &script)).collect();

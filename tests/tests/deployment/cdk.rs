@@ -22,6 +22,9 @@ impl Example {
     fn compile() -> Option<Self> {
         let installed = tool("cdk", "node_modules")?;
         let example = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(example.path()).unwrap();
+        let document = "ssh-document.json";
+        fs::copy(path("examples").join(document), example.folder.path().join(document)).unwrap();
         for file in fs::read_dir(path("examples/cdk")).unwrap().map(Result::unwrap) {
             if file.file_type().unwrap().is_file() {
                 fs::copy(file.path(), example.path().join(file.file_name())).unwrap();
@@ -67,7 +70,7 @@ impl Example {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        self.folder.path().join("cdk")
     }
 }
 
@@ -153,6 +156,31 @@ fn the_example_for_cdk_rotates_when_everything_that_it_needs_is_there() {
         }
         assert!(stack.actions().is_subset(&allowed), "{}: {:?}", function.binary, stack.actions());
     }
+}
+
+/// As the template does: whoever may send the public document is root on the hosts.
+#[test]
+fn the_example_for_cdk_sends_a_document_of_its_own_and_no_other() {
+    let Some(example) = Example::compile() else { return };
+    let stack = &example.synthesise(&["user=web.1"]).unwrap()["SshFleet"];
+    let (id, document) = stack.one("AWS::SSM::Document");
+    let content = &document["Properties"]["Content"];
+    assert_eq!(content["parameters"]["User"]["allowedPattern"], "^web[.]1$");
+    let commands = &content["mainSteps"][0]["inputs"]["runCommand"];
+    assert_eq!(*commands, json!(["named_users='web.1,'", fourstep_ssh::DOCUMENT]));
+    let secret = &content["parameters"]["Secret"]["allowedPattern"];
+    assert!(secret["Fn::Join"].to_string().contains(r#"{"Ref":"AWS::AccountId"}"#), "{secret}");
+    let variables = &stack.one("AWS::Lambda::Function").1["Properties"]["Environment"]["Variables"];
+    assert_eq!(variables["SSM_DOCUMENT"], json!({ "Ref": id }));
+    let statements = &stack.policy().1["Properties"]["PolicyDocument"]["Statement"];
+    let sends: Vec<_> =
+        statements.as_array().unwrap().iter().filter(|one| one["Action"] == "ssm:SendCommand").collect();
+    let [of_document, of_hosts] = sends.as_slice() else { panic!("{sends:?}") };
+    let parts = of_document["Resource"]["Fn::Join"][1].as_array().unwrap();
+    assert_eq!(parts[parts.len() - 2..], [json!(":document/"), json!({ "Ref": id })], "{parts:?}");
+    assert!(of_hosts["Condition"].is_object() && !of_hosts["Resource"].to_string().contains("document"), "{of_hosts}");
+    let refused = example.synthesise(&["user=x'; reboot"]).err().unwrap();
+    assert!(refused.contains("has to be the name of one Unix user"), "{refused}");
 }
 
 #[test]

@@ -59,6 +59,29 @@ fn the_document_holds_the_script_of_the_binary() {
     );
 }
 
+/// The examples put what the document is for in place of `<<…>>`.
+#[test]
+fn the_examples_have_the_document_of_the_template_for_one_user() {
+    let mut content = content(&[("SshUser", "<<user>>")]);
+    let user = &mut content["parameters"]["User"]["allowedPattern"];
+    assert_eq!(*user, "^(<<user>>|)$");
+    *user = "^<<user's pattern>>$".into();
+    let secret = &mut content["parameters"]["Secret"]["allowedPattern"];
+    assert_eq!(*secret, "^arn:aws:secretsmanager:[a-z0-9-]+:[0-9]+:secret:[A-Za-z0-9/_+=.@-]+$");
+    *secret = "^arn:<<partition>>:secretsmanager:[a-z0-9-]+:<<account>>:secret:[A-Za-z0-9/_+=.@-]+$".into();
+    assert_eq!(content["mainSteps"][0]["inputs"]["runCommand"][0], "named_users='<<user>>,'");
+    let places = ["user", "user's pattern", "partition", "account"].map(|place| format!("<<{place}>>"));
+    assert!(places.iter().all(|place| !fourstep_ssh::DOCUMENT.contains(place)), "the script itself would be changed");
+    let (file, text) = (path("examples/ssh-document.json"), format!("{content:#}\n"));
+    if std::env::var_os("FOURSTEP_WRITE_TEMPLATE").is_some() {
+        fs::write(&file, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&file).unwrap() == text,
+        "examples/ssh-document.json is not the template's document; FOURSTEP_WRITE_TEMPLATE=1 has this test write it"
+    );
+}
+
 /// The most that a document may have, as JSON.
 /// <https://docs.aws.amazon.com/general/latest/gr/ssm.html>
 const LONGEST: usize = 64 * 1024;

@@ -103,6 +103,33 @@ fn the_example_for_terraform_allows_what_the_template_does() {
     }
 }
 
+/// As the template does: whoever may send the public document is root on the hosts.
+#[test]
+fn the_example_for_terraform_sends_a_document_of_its_own_and_no_other() {
+    let Some(example) = Configuration::parse("examples/terraform") else { return };
+    let document = example.block(&["resource", "aws_ssm_document"], "ssh");
+    assert_eq!(document["content"], "${local.document}");
+    let locals: Vec<_> = example.0.iter().filter_map(|file| file["locals"].as_array()).flatten().collect();
+    let local = |name: &str| {
+        let found = locals.iter().find_map(|block| block.get(name)).and_then(Value::as_str);
+        found.unwrap_or_else(|| panic!("{name}: {locals:?}")).replace("\\\"", "\"")
+    };
+    assert!(local("of_user").contains("/../ssh-document.json"), "{}", local("of_user"));
+    let text = ["of_user", "of_pattern", "document"].map(local).concat();
+    let file = fs::read_to_string(path("examples/ssh-document.json")).unwrap();
+    for place in ["<<user>>", "<<user's pattern>>", "<<partition>>", "<<account>>"] {
+        assert!(text.contains(&format!("\"{place}\"")) && file.contains(place), "{place}: {text}");
+    }
+    let module = example.block(&["module"], "ssh_rotation");
+    assert_eq!(module["environment"]["SSM_DOCUMENT"], "${aws_ssm_document.ssh.name}");
+    let statements = module["statements"].to_string();
+    assert!(
+        statements.contains("aws_ssm_document.ssh.arn") && !statements.contains("AWS-RunShellScript"),
+        "{statements}"
+    );
+    assert_eq!(statements.matches("ssm:SendCommand").count(), 2, "of the document, and of hosts with the tag");
+}
+
 #[test]
 fn the_example_for_terraform_has_each_strategy_and_keeps_values_out_of_its_state() {
     let Some(example) = Configuration::parse("examples/terraform") else { return };

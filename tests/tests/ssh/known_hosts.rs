@@ -14,7 +14,10 @@ use crate::world::{World, assert_error, empty};
 
 impl World {
     fn known_hosts(&self) -> Vec<String> {
-        self.secret.current()["KnownHosts"].as_str().unwrap().lines().map(str::to_owned).collect()
+        let (current, users) = (self.secret.current(), "# The key is for the users app");
+        let lines: Vec<_> = current["KnownHosts"].as_str().unwrap().lines().collect();
+        assert_eq!(lines.iter().filter(|line| **line == users).count(), 1, "{lines:?}");
+        lines.into_iter().filter(|line| *line != users).map(str::to_owned).collect()
     }
 }
 
@@ -131,6 +134,12 @@ async fn pins_that_do_not_fit_into_the_secret_are_in_parameter_store() {
     assert!(world.ssm.stored_parameters().keys().all(|name| name.starts_with(&format!("{path}/"))));
     assert_eq!(pinned(&world), 400);
 
+    let output = world.sandbox.output().unwrap();
+    let warned = |output: &str| output.lines().filter(|line| line.contains("do not fit into the secret")).count();
+    let line = output.lines().find(|line| line.contains("do not fit into the secret"));
+    assert!(line.is_some_and(|line| line.contains("WARN") && line.contains(path)), "{output}");
+    assert_eq!(warned(&output), 1);
+
     // One comes: a piece or two are written, and not all of them.
     simulate(&world.ssm, 400..401);
     world.ssm.forget_calls();
@@ -138,6 +147,21 @@ async fn pins_that_do_not_fit_into_the_secret_are_in_parameter_store() {
     assert_eq!(pinned(&world), 401);
     let written = world.ssm.calls().iter().filter(|call| *call == "PutParameter").count();
     assert!((1..=3).contains(&written), "{written}");
+
+    assert_eq!(warned(&world.sandbox.output().unwrap()), 1, "it is said when it changes, and not again");
+
+    // A host that was installed anew is confirmed where its pin is.
+    world.ssm.parameter(&format!("{path}/"), |text| {
+        text.replace("AAAAC3NzaC1lZDI1NTE5AAAAIEJC", "AAAAC3NzaC1lZDI1NTE5AAAAIEND")
+    });
+    let token = world.secret.begin();
+    let error = world.failing(Step::Set, &token).await;
+    let name = world.ssm.stored_parameters().into_keys().next().unwrap();
+    let parts = ["its host key changed", &format!("in the parameter {name}"), "from that parameter of Parameter Store"];
+    assert_error(&error, "Invalid", &parts);
+    assert!(!error.message.contains("from KnownHosts"), "{}", error.message);
+    world.secret.abandon(&token);
+    world.ssm.parameter(&name, |_| String::new());
 
     // Some go, and pieces with them.
     (0..40).for_each(|number| world.ssm.remove(&format!("i-{number:017x}")));

@@ -83,19 +83,31 @@ async fn a_host_that_gives_no_answer_is_named_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn commands_that_arrive_twice_late_or_answer_cut_harm_nothing() {
+async fn an_answer_that_was_cut_before_its_closing_line_is_none() {
+    let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
+    world.rotate().await.unwrap();
+    // All of the result itself, and not what else the host says: its own keys are among that.
+    world.nodes[1].behave(Behaviour::Cut("fourstep 1 changed\n".len()));
+    world.host(1).change_host_key();
+    let token = world.secret.begin();
+    let error = world.failing(Step::Set, &token).await;
+    assert_error(&error, "Unavailable", &["i-0001: the script gave no result that can be read to its end"]);
+    world.nodes[1].behave(Behaviour::Well);
+    let error = world.step(Step::Set, &token).await.unwrap_err();
+    assert_error(&error, "Invalid", &["i-0001: its host key changed"]);
+}
+
+#[tokio::test]
+async fn commands_that_arrive_twice_or_late_harm_nothing() {
     let Some(mut world) = World::start(2, &empty(), &[]).await else { return };
     world.nodes[0].behave(Behaviour::Twice);
-    // As little as the result itself.
     world.rotate().await.unwrap();
-    world.nodes[1].behave(Behaviour::Cut("fourstep 1 changed\n".len()));
     let token = world.secret.begin();
     world.step(Step::Create, &token).await.unwrap();
     world.step(Step::Set, &token).await.unwrap();
     let late = world.nodes[1].last_script().unwrap();
     world.step(Step::Test, &token).await.unwrap();
     world.step(Step::Finish, &token).await.unwrap();
-    world.nodes[1].behave(Behaviour::Well);
     let token = world.secret.begin();
     world.run(&token).await.unwrap();
     // The command of a whole rotation before arrives now.
@@ -106,7 +118,11 @@ async fn commands_that_arrive_twice_late_or_answer_cut_harm_nothing() {
     world.nodes[1].behave(Behaviour::Failing);
     let token = world.secret.begin();
     let error = world.failing(Step::Set, &token).await;
-    assert_error(&error, "Unavailable", &["i-0001: the script gave no result that can be read, and ended with 1"]);
+    assert_error(
+        &error,
+        "Unavailable",
+        &["i-0001: the script gave no result that can be read to its end, and ended with 1"],
+    );
 }
 
 #[tokio::test]

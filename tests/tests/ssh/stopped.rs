@@ -2,8 +2,9 @@
 
 use fourstep::{AWSPENDING, Step};
 use fourstep_test_servers::ssm::Behaviour;
+use serde_json::json;
 
-use crate::world::{World, assert_error, empty};
+use crate::world::{SECRET, World, assert_error, empty};
 
 impl World {
     /// Returns the ids of the hosts that are pinned in AWSCURRENT.
@@ -118,11 +119,36 @@ async fn without_an_answer_of_ec2_nothing_is_said_to_be_whole_unless_the_owner_n
     else {
         return;
     };
+    world.rotate().await.unwrap();
+    let named = world.secret.current()["KnownHosts"].clone();
+    assert!(named.as_str().unwrap().contains("[i-0000.compute.internal]:"), "{named}");
     world.ssm.refuse("DescribeInstances", Some((403, "UnauthorizedOperation")));
     world.rotate().await.unwrap();
+    assert_eq!(world.secret.current()["KnownHosts"], named, "the name that was pinned is not lost");
     assert!(world.sandbox.output().unwrap().contains("the state of instances cannot be told"));
     world.ssm.refuse("DescribeInstances", None);
     world.nodes[0].behave(Behaviour::Stopped);
     let error = world.rotate().await.unwrap_err();
     assert_error(&error, "Unavailable", &["i-0000 (it is stopped)"]);
+}
+
+/// What was promoted is promoted: the rest is done where it can be. The proof before it needs all hosts.
+#[tokio::test]
+async fn after_the_promotion_the_last_step_and_reconcile_go_on_where_ec2_gives_no_answer() {
+    for (status, name) in [(503, "RequestLimitExceeded"), (403, "UnauthorizedOperation")] {
+        let Some(mut world) = World::start(2, &empty(), &[("MAX_UNREACHABLE", "1")]).await else { return };
+        world.secret.tag("fourstep:hosts", "i-0000 i-0001");
+        world.rotate().await.unwrap();
+        world.nodes[1].behave(Behaviour::Stopped);
+        let token = world.secret.begin();
+        world.run(&token).await.unwrap();
+        world.ssm.refuse("DescribeInstances", Some((status, name)));
+        world.step(Step::Finish, &token).await.unwrap();
+        world.nodes[1].behave(Behaviour::Well);
+        let event = json!({ "Action": "reconcile", "SecretId": SECRET });
+        world.sandbox.invoke(event).await.result.unwrap();
+        world.check_hosts(&token);
+        let output = world.sandbox.output().unwrap();
+        assert!(output.contains("which instances have the tag cannot be told"), "{output}");
+    }
 }

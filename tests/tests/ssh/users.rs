@@ -1,8 +1,13 @@
 //! One key for several users of each host.
 
-use fourstep::Step;
+use std::sync::Arc;
 
-use crate::world::{World, assert_error, empty};
+use fourstep::Step;
+use fourstep_test_servers::sshd::{Host, Options};
+use fourstep_test_servers::ssm::Behaviour;
+use serde_json::{Value, json};
+
+use crate::world::{SECRET, World, assert_error, empty};
 
 impl World {
     /// Gives a host the user `web`.
@@ -58,4 +63,90 @@ async fn a_tag_names_no_user_beside_those_that_the_owner_allows() {
     world.secret.tag("fourstep:ssh-user", "app root");
     let error = world.rotate().await.unwrap_err();
     assert_error(&error, "Invalid", &["names the user `root`", "ALLOWED_SSH_USERS"]);
+}
+
+#[tokio::test]
+async fn the_keys_are_taken_away_from_a_user_who_is_taken_out_of_the_tag() {
+    let variables = [("ALLOWED_SSH_USERS", "web"), ("MAX_UNREACHABLE", "1")];
+    let Some(mut world) = World::start(2, &empty(), &variables).await else { return };
+    (0..2).for_each(|number| world.add_web(number));
+    world.secret.tag("fourstep:ssh-user", "app web");
+    world.rotate().await.unwrap();
+    world.rotate().await.unwrap();
+    assert!((0..2).all(|number| world.keys_of_web(number) == 2));
+    world.secret.tag("fourstep:ssh-user", "app");
+    world.nodes[1].behave(Behaviour::Down);
+    let token = world.secret.begin();
+    world.run(&token).await.unwrap();
+    assert_eq!([0, 1].map(|number| world.keys_of_web(number)), [0, 2]);
+    let output = world.sandbox.output().unwrap();
+    let left = output.lines().find(|line| line.contains("still has keys of this secret")).unwrap();
+    let command = format!("sed -i '\\\\#fourstep:{}:#d' ~web/.ssh/authorized_keys", world.secret.arn());
+    assert!(left.contains("\"hosts\":\"i-0001\"") && left.contains(&command), "{command}: {left}");
+
+    world.nodes[1].behave(Behaviour::Well);
+    let event = json!({ "Action": "reconcile", "SecretId": SECRET });
+    world.sandbox.invoke(event).await.result.unwrap();
+    assert_eq!(world.keys_of_web(1), 0);
+    world.check_hosts(&token);
+    // A host on which the user was removed, too, has nothing to follow.
+    world.host(0).root("cp /etc/passwd /home/p && grep -v ^web: /home/p >/etc/passwd", b"");
+    let token = world.secret.begin();
+    world.run(&token).await.unwrap();
+    world.check_hosts(&token);
+    assert_eq!(world.sandbox.output().unwrap().matches("still has keys of this secret").count(), 1);
+    // And it may come back.
+    let line = "echo web:x:12346:12346::/home/web:/bin/sh >>/etc/passwd";
+    world.host(0).root(line, b"");
+    world.secret.tag("fourstep:ssh-user", "app web");
+    world.rotate().await.unwrap();
+    assert!((0..2).all(|number| world.keys_of_web(number) == 2));
+}
+
+#[tokio::test]
+async fn a_former_user_whom_the_owner_does_not_allow_is_named_once_with_the_command() {
+    let Some(mut world) = World::start(1, &empty(), &[]).await else { return };
+    world.add_web(0);
+    world.rotate().await.unwrap();
+    let current = world.secret.current();
+    let mine = current["PublicKey"].as_str().unwrap();
+    let made =
+        world.host(0).root("install -d -m 700 -o web ~web/.ssh; cat >~web/.ssh/authorized_keys", mine.as_bytes());
+    assert!(made.status.success(), "{made:?}");
+    // As it was when the owner allowed it, and two names that are none.
+    let mut other: Value = current.clone();
+    let lines = current["KnownHosts"].as_str().unwrap().replace("the users app\n", "the users app web\n");
+    other["KnownHosts"] =
+        format!("{lines}# The key is for the users x;reboot\n# The key is for the users ../y\n").into();
+    world.secret.put(&other);
+    for _ in 0..2 {
+        world.rotate().await.unwrap();
+        assert_eq!(world.keys_of_web(0), 1);
+        let output = world.sandbox.output().unwrap();
+        let told: Vec<_> = output.lines().filter(|line| line.contains("still has keys of this secret")).collect();
+        assert!(told.len() == 1 && told[0].contains("~web/.ssh/authorized_keys"), "once: {told:?}");
+        assert!(!output.contains("reboot") && !output.contains("../y"), "{output}");
+    }
+}
+
+/// sshd may read one file for all users.
+#[tokio::test]
+async fn where_a_former_user_shares_its_file_the_keys_of_the_others_stay() {
+    let options = Options { config: vec!["AuthorizedKeysFile /run/keys/all"], ..Options::default() };
+    let Some(host) = Host::start_with(&options) else { return };
+    host.root("install -d /run/keys; install -m 644 /dev/null /run/keys/all", b"");
+    let variables = [("ALLOWED_SSH_USERS", "web")];
+    let mut world = World::with_hosts(vec![Arc::new(host)], &empty(), &variables).await;
+    world.add_web(0);
+    world.secret.tag("fourstep:ssh-user", "app web");
+    world.rotate().await.unwrap();
+    world.secret.tag("fourstep:ssh-user", "app");
+    for _ in 0..2 {
+        world.rotate().await.unwrap();
+        assert!(world.opens(0, &world.secret.current()), "{}", world.host(0).log());
+        let event = json!({ "Action": "reconcile", "SecretId": SECRET });
+        world.sandbox.invoke(event).await.result.unwrap();
+        assert!(world.opens(0, &world.secret.current()), "{}", world.host(0).log());
+    }
+    assert!(world.sandbox.output().unwrap().contains("unless it is also the file of a user who has the key"));
 }

@@ -1,5 +1,9 @@
 //! A local user who wants to become root by the script.
 
+use std::path::Path;
+
+use fourstep_test_servers::tools::skip;
+
 use super::*;
 
 /// Swaps `~/.ssh` with a folder of the user's, and puts a link to a file of root's where the script makes its new file, as
@@ -106,4 +110,42 @@ fn root_works_in_no_folder_that_others_may_change_nor_below_one() {
     let order = Order { user: "toor", may_be_root: true, ..order(1, Phase::Set, &[(&key, "v1")]) };
     let Outcome::Failed(failure) = follow(&host, &order).outcome else { panic!("root worked there") };
     assert_eq!(failure.what, "`/run/keys/of`, or a folder above it, may be changed by others than root");
+}
+
+/// A mount of bindfs, whose process would outlive the host.
+struct Mounted<'a>(&'a Host, &'static str);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        self.0.root(&format!("umount {}", self.1), b"");
+    }
+}
+
+/// It shows whatever its maker wants: here, folders of the user's as root's alone.
+#[test]
+fn root_works_in_no_folder_of_a_file_system_in_user_space() {
+    if !Path::new("/usr/bin/bindfs").exists() {
+        return skip("bindfs is not installed; `cargo xtask setup` installs it");
+    }
+    let options = Options { config: vec!["AuthorizedKeysFile /run/keys/%u"], ..Options::default() };
+    let Some(host) = Host::start_with(&options) else { return };
+    let made = host.root(
+        "install -d /run/keys; install -d -o app ~app/mine; \
+         bindfs --force-user=root --force-group=root --perms=u=rwX:go=rX ~app/mine /run/keys >/dev/null 2>&1",
+        b"",
+    );
+    let _mounted = Mounted(&host, "/run/keys");
+    assert!(made.status.success(), "{made:?}");
+    let shown = host.root("stat -c '%U %A' /run/keys", b"").stdout;
+    assert_eq!(shown, b"root drwxr-xr-x\n");
+    let key = new_key();
+    let Outcome::Failed(failure) = follow(&host, &order(1, Phase::Set, &[(&key, "v1")])).outcome else {
+        panic!("root worked there")
+    };
+    assert_eq!(failure.what, "`/run/keys` may not be read or written", "the user may not");
+    host.root("echo toor:x:0:0::/home/app:/bin/sh >>/etc/passwd", b"");
+    let order = Order { user: "toor", may_be_root: true, ..order(1, Phase::Set, &[(&key, "v1")]) };
+    let Outcome::Failed(failure) = follow(&host, &order).outcome else { panic!("root worked there") };
+    assert_eq!(failure.what, "`/run/keys`, or a folder above it, may be changed by others than root");
+    assert_eq!(host.root("ls -A ~app/mine", b"").stdout, b"");
 }

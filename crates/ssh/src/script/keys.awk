@@ -22,7 +22,7 @@ function starts_with_key(line) {
     sub(/^[ \t]+/, "", line)
     blob = line
     sub(/[ \t\r].*/, "", blob)
-    after = comment = substr(line, length(blob) + 1)
+    after = comment = length(line) > length(blob) ? substr(line, length(blob) + 1) : ""
     sub(/^[ \t]+/, "", comment)
     sub(/[ \t\r]+$/, "", comment)
     return 1
@@ -30,6 +30,7 @@ function starts_with_key(line) {
 
 # Gives 1 for a line with a key that logs in, and sets what it is made of.
 function parse(line,    at, sign, quoted, plain) {
+    quoted = 0
     options = type = blob = comment = ""
     sub(/^[ \t]+/, "", line)
     if (line == "" || line ~ /^[#\r]/) return 0
@@ -57,14 +58,14 @@ function name_of(resource) {
 
 # Says whose mark a comment is: ours, that of an earlier secret of this name (which was deleted and created again, or was
 # in another region before its replica was promoted), that of another one, or that of nobody.
-function owner_of(comment,    part, own) {
-    if (comment ~ /[ \t]/) return ""
-    if (index(comment, mark) == 1) return length(comment) > length(mark) ? "ours" : ""
-    if (comment !~ /^fourstep:arn:.+:[^:]+$/) return ""
+function owner_of(said,    part, own) {
+    if (said ~ /[ \t]/) return ""
+    if (index(said, mark) == 1) return length(said) > length(mark) ? "ours" : ""
+    if (said !~ /^fourstep:arn:.+:[^:]+$/) return ""
     # fourstep:arn:aws:secretsmanager:<region>:<account>:secret:<name>-<six characters>:<version>
-    if (split(comment, part, ":") == 9 && split(mark, own, ":") == 9 && part[3] == own[3] && part[4] == own[4] &&
+    if (split(said, part, ":") == 9 && split(mark, own, ":") == 9 && part[3] == own[3] && part[4] == own[4] &&
         part[6] == own[6] && part[7] == own[7] && name_of(part[8]) == name_of(own[8])) {
-        arn = substr(comment, 10, length(comment) - 10 - length(part[9]))
+        arn = substr(said, 10, length(said) - 10 - length(part[9]))
         return "earlier"
     }
     return "another"
@@ -77,21 +78,23 @@ function mark_by_hand() {
 }
 
 # Gives 1 for a line of a wanted key that stays, 0 for one in whose place the wanted line comes.
-function keeps(i) {
+function keeps(at) {
     if (owner == "ours" && comment != by_hand) {
         if (task == "strip") return 1
-        if ((i in found_ours) || options " " type != start[i]) return 0
-        found_ours[i] = 1
+        if ((at in found_ours) || options " " type != start[at]) return 0
+        found_ours[at] = 1
     } else if (owner == "earlier" && comment !~ /:by-hand$/) {
         return 0
     } else if (comment != by_hand) {
         mark_by_hand()
     }
-    found[i] = 1
+    found[at] = 1
     return 1
 }
 
 BEGIN {
+    changed = kept = notes = earlier = 0
+    highest = ""
     task = ENVIRON["task"]
     mark = "fourstep:" ENVIRON["secret"] ":"
     by_hand = mark "by-hand"

@@ -13,8 +13,8 @@
 #   FOURSTEP_GONE        keys in base64, one a line, that are not to log in, whoever wrote their lines
 #   FOURSTEP_SCRIPT      this text
 #
-# The first line of its output is the result. It prints less than 2,000 characters, since the API of Systems Manager cuts
-# at 2,500.
+# The first line of its output is the result, and the last one is `end`: without it, the answer was cut. It prints less than
+# 2,000 characters, since the API of Systems Manager cuts at 2,500.
 #
 # Root works in a folder only where nobody but root can change that folder or any folder above it. Everywhere else, as in
 # a home, this text runs again as the user: whatever the user puts in its way then leads to what the user may do anyway.
@@ -34,7 +34,7 @@ decode() {
 # Prints the result and what else is known of the file, and ends this stage.
 finish() {
     printf 'fourstep 1 %s\n' "$*"
-    [ -z "${FOURSTEP_FILE-}" ] || say_of_file
+    if [ -n "${FOURSTEP_FILE-}" ]; then say_of_file; else echo end; fi
     case $1 in
     failed | stale) exit 1 ;;
     *) exit 0 ;;

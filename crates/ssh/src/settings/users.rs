@@ -45,7 +45,7 @@ impl AllowedUsers {
 pub(super) const USER_TAG: &str = "fourstep:ssh-user";
 
 /// Reads names that spaces separate, each of them once.
-pub(super) fn unix_users(value: &str) -> Option<Vec<String>> {
+pub(crate) fn unix_users(value: &str) -> Option<Vec<String>> {
     let users: Vec<_> = value.split(' ').map(unix_user).collect::<Option<_>>()?;
     users.iter().enumerate().all(|(at, user)| !users[..at].contains(user)).then_some(users)
 }

@@ -8,7 +8,7 @@ use russh::keys::PrivateKey;
 
 use crate::answer::{Answer, Failure};
 use crate::each::on_each;
-use crate::host::{Host, Presence, Reply};
+use crate::host::{Host, Name, Presence, Reply};
 use crate::known_hosts::KnownHosts;
 use crate::secret::KeyPair;
 use crate::session::{LogIn, Session};
@@ -28,7 +28,7 @@ pub(super) fn hosts(settings: &SshSettings) -> Result<Vec<Host>> {
             Ok(Host {
                 id: name.clone(),
                 address: endpoint.host,
-                name: None,
+                name: Name::None,
                 user: None,
                 port: endpoint.port,
                 presence: Presence::Online,

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus};
+use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus, PlatformType};
 use fourstep::{Error, Result};
 use fourstep_aws::SdkConfig;
 
 use crate::error::{Operation, classify};
-use crate::host::{Host, Presence};
+use crate::host::{Host, Name, Presence, System};
 use crate::settings::SshSettings;
 use crate::transport::ssm::ec2::Ec2;
 use crate::transport::ssm::instances::{Instance, State};
@@ -32,6 +32,15 @@ pub(crate) struct SystemsManager {
     ec2: Ec2,
 }
 
+/// Which hosts have to be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Every one, since it is decided whether a key is on enough of them.
+    All,
+    /// Those that can be reached: what is to be promoted is promoted, and keys are brought or taken away where they can be.
+    Reachable,
+}
+
 impl SystemsManager {
     pub(crate) fn new(configuration: &SdkConfig) -> Self {
         Self { client: Client::new(configuration), ec2: Ec2::new(configuration) }
@@ -42,18 +51,21 @@ impl SystemsManager {
     }
 
     /// Lists the hosts that the settings mean, whether or not they run and their agents answer. What was terminated is none.
-    pub(crate) async fn hosts(&self, settings: &SshSettings) -> Result<Vec<Host>> {
-        let (mut hosts, instances) = tokio::try_join!(self.managed(settings), self.instances(settings))?;
-        for instance in instances {
+    pub(crate) async fn hosts(&self, settings: &SshSettings, needs: Needs) -> Result<Vec<Host>> {
+        let (mut hosts, instances) = tokio::try_join!(self.managed(settings), self.instances(settings, needs))?;
+        let is_whole = instances.is_some();
+        for instance in instances.unwrap_or_default() {
             let listed = hosts.remove(&instance.id);
             if instance.state == State::Terminated {
                 tracing::info!(host = instance.id, "this instance was terminated: it is no host any more");
                 continue;
             }
             let mut host = listed.unwrap_or_else(|| unlisted(instance.id.clone(), instance.state));
-            if instance.state == State::Stopped {
-                host.presence = Presence::Stopped;
-            }
+            host.presence = match (instance.system, host.presence) {
+                (Some(system), _) | (None, Presence::Foreign(system)) => Presence::Foreign(system),
+                (None, _) if instance.state == State::Stopped => Presence::Stopped,
+                (None, presence) => presence,
+            };
             believe(&mut host, &instance.addresses);
             host.name = instance.name(&settings.host_names);
             hosts.insert(instance.id, host);
@@ -62,7 +74,8 @@ impl SystemsManager {
         leave_out_shared_names(&mut hosts);
         if settings.narrows() {
             // Whether there is such a host at all is not said: it may be somebody else's.
-            if let Some(stranger) = settings.hosts.iter().find(|id| !hosts.iter().any(|host| host.id == **id)) {
+            let stranger = settings.hosts.iter().find(|id| !hosts.iter().any(|host| host.id == **id));
+            if let Some(stranger) = stranger.filter(|_| is_whole) {
                 return Err(Error::invalid(format!(
                     "the tag fourstep:hosts names `{stranger}`, which is none of the hosts with the tag"
                 ))
@@ -94,12 +107,19 @@ impl SystemsManager {
                 let page = page.map_err(|error| classify(&error, Operation::DescribeInstanceInformation))?;
                 for instance in page.instance_information_list.unwrap_or_default() {
                     let Some(id) = instance.instance_id else { continue };
-                    let online = instance.ping_status == Some(PingStatus::Online);
-                    let presence = if online { Presence::Online } else { Presence::Silent };
+                    let presence = match (instance.platform_type, instance.ping_status) {
+                        (Some(PlatformType::Windows), _) => Presence::Foreign(System::Windows),
+                        (Some(PlatformType::Macos), _) => Presence::Foreign(System::MacOs),
+                        (_, Some(PingStatus::Online)) => Presence::Online,
+                        _ => Presence::Silent,
+                    };
                     // An agent tells its address itself: nothing but an address is taken from it.
                     let address = instance.ip_address.and_then(|text| text.parse::<IpAddr>().ok());
                     let address = address.map_or_else(|| id.clone(), |address| address.to_string());
-                    hosts.insert(id.clone(), Host { id, address, name: None, user: None, port: None, presence });
+                    hosts.insert(
+                        id.clone(),
+                        Host { id, address, name: Name::Unknown, user: None, port: None, presence },
+                    );
                 }
             }
         }
@@ -107,17 +127,26 @@ impl SystemsManager {
     }
 
     /// Lists the instances that the settings mean, as EC2 knows them. Hosts that are named are hosts whatever EC2 says of
-    /// them, so there it is asked only to tell why one is out of reach.
-    async fn instances(&self, settings: &SshSettings) -> Result<Vec<Instance>> {
-        if settings.hosts.is_empty() || settings.narrows() {
+    /// them, so there it is asked only to tell why one is out of reach, and by what name it is called. `None`: EC2 does not
+    /// say, and it may go on without.
+    async fn instances(&self, settings: &SshSettings, needs: Needs) -> Result<Option<Vec<Instance>>> {
+        let by_tag = settings.hosts.is_empty() || settings.narrows();
+        let answer = if by_tag {
             let tags = settings.hosts_tags.iter().map(|tag| (tag.name.as_str(), tag.value.as_str()));
-            return self.ec2.with_tags(&tags.collect::<Vec<_>>()).await;
+            self.ec2.with_tags(&tags.collect::<Vec<_>>()).await
+        } else {
+            let ids: Vec<_> = settings.hosts.iter().filter(|id| id.starts_with("i-")).cloned().collect();
+            self.ec2.with_ids(&ids).await
+        };
+        match answer {
+            Err(error) if !by_tag => tracing::warn!(%error, "the state of instances cannot be told"),
+            Err(error) if needs == Needs::Reachable => tracing::warn!(
+                %error,
+                "which instances have the tag cannot be told: hosts that Systems Manager does not list, as stopped ones, are left for the next reconcile or rotation"
+            ),
+            answer => return answer.map(Some),
         }
-        let ids: Vec<_> = settings.hosts.iter().filter(|id| id.starts_with("i-")).cloned().collect();
-        Ok(self.ec2.with_ids(&ids).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the state of instances cannot be told");
-            Vec::new()
-        }))
+        Ok(None)
     }
 }
 
@@ -159,12 +188,16 @@ fn believe(host: &mut Host, addresses: &[IpAddr]) {
 /// Takes names away that several hosts have: under such a name, each would be taken for the other.
 fn leave_out_shared_names(hosts: &mut [Host]) {
     let mut owners = BTreeMap::<String, usize>::new();
-    for name in hosts.iter().filter_map(|host| host.name.clone()) {
-        *owners.entry(name).or_default() += 1;
+    for host in hosts.iter() {
+        if let Name::Is(name) = &host.name {
+            *owners.entry(name.clone()).or_default() += 1;
+        }
     }
     for host in hosts {
-        if let Some(name) = host.name.take_if(|name| owners.get(name).is_some_and(|owners| *owners > 1)) {
+        let Name::Is(name) = &host.name else { continue };
+        if owners.get(name).is_some_and(|owners| *owners > 1) {
             tracing::warn!(host = host.id, name, "another host has the same name: KnownHosts has neither by it");
+            host.name = Name::None;
         }
     }
 }
@@ -172,5 +205,5 @@ fn leave_out_shared_names(hosts: &mut [Host]) {
 /// Returns a host that Systems Manager did not list.
 fn unlisted(id: String, state: State) -> Host {
     let presence = if state == State::Stopped { Presence::Stopped } else { Presence::WithoutAgent };
-    Host { address: id.clone(), id, name: None, user: None, port: None, presence }
+    Host { address: id.clone(), id, name: Name::Unknown, user: None, port: None, presence }
 }

@@ -16,6 +16,8 @@ pub struct Node {
     place: Place,
     /// What its tag `Name` says.
     name: Mutex<String>,
+    /// The type of its platform, as Systems Manager names it.
+    platform: Mutex<&'static str>,
     /// What the agent says that its host's address is, where it does not tell the truth.
     address: Mutex<Option<String>>,
     behaviour: Mutex<Behaviour>,
@@ -69,6 +71,7 @@ impl Node {
             id: id.to_owned(),
             place,
             name: Mutex::default(),
+            platform: Mutex::new("Linux"),
             address: Mutex::default(),
             behaviour: Mutex::default(),
             last: Mutex::default(),
@@ -107,6 +110,15 @@ impl Node {
     /// Lets the agent report another address, or what is none.
     pub fn report_address(&self, address: &str) {
         *lock(&self.address) = Some(address.to_owned());
+    }
+
+    /// Lets its host run another system, by the type of platform: `Windows` or `MacOS`. A document for Linux is not run there.
+    pub fn runs(&self, platform: &'static str) {
+        *lock(&self.platform) = platform;
+    }
+
+    pub(super) fn platform(&self) -> &'static str {
+        *lock(&self.platform)
     }
 
     pub(super) fn name(&self) -> String {
@@ -152,7 +164,7 @@ impl Node {
             "InstanceId": self.id,
             "PingStatus": if online { "Online" } else { "ConnectionLost" },
             "IPAddress": lock(&self.address).clone().unwrap_or_else(|| self.address().to_string()),
-            "PlatformType": "Linux",
+            "PlatformType": self.platform(),
         }))
     }
 }
@@ -165,8 +177,15 @@ pub(super) struct Invocation {
 
 struct End {
     status: &'static str,
+    details: &'static str,
     code: i32,
     output: String,
+}
+
+impl End {
+    fn of(status: &'static str, code: i32, output: String) -> Self {
+        Self { status, details: status, code, output }
+    }
 }
 
 /// The API cuts output there.
@@ -183,12 +202,17 @@ impl Invocation {
         if gets_none.contains(&behaviour) {
             return invocation;
         }
+        if node.platform() != "Linux" {
+            let details = End { status: "Failed", details: "InvalidPlatform", code: -1, output: String::new() };
+            *lock(&invocation.end) = Some(details);
+            return invocation;
+        }
         let (node, script, own) = (Arc::clone(node), script.to_owned(), Arc::clone(&invocation));
         if let Place::Simulated(simulated) = &node.place {
             let (output, delay) = (simulated.answer(&script), simulated.delay());
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
-                *lock(&own.end) = Some(End { status: "Success", code: 0, output });
+                *lock(&own.end) = Some(End::of("Success", 0, output));
             });
             return invocation;
         }
@@ -207,11 +231,11 @@ impl Invocation {
             output += &String::from_utf8_lossy(&ran.stderr);
         }
         let end = match behaviour {
-            Behaviour::Failing => End { status: "Failed", code: 1, output: String::new() },
+            Behaviour::Failing => End::of("Failed", 1, String::new()),
             _ => {
                 let longest = if let Behaviour::Cut(longest) = behaviour { longest } else { LONGEST_OUTPUT };
                 output.truncate(longest);
-                End { status: if code == 0 { "Success" } else { "Failed" }, code, output }
+                End::of(if code == 0 { "Success" } else { "Failed" }, code, output)
             }
         };
         *lock(&self.end) = Some(end);
@@ -232,7 +256,7 @@ impl Invocation {
         let mut invocation = json!({ "CommandId": command, "InstanceId": self.node, "Status": "InProgress", "StatusDetails": "InProgress" });
         if let Some(end) = &*lock(&self.end) {
             invocation["Status"] = end.status.into();
-            invocation["StatusDetails"] = end.status.into();
+            invocation["StatusDetails"] = end.details.into();
             invocation["CommandPlugins"] = json!([{
                 "Name": "aws:runShellScript", "Status": end.status, "ResponseCode": end.code, "Output": end.output,
             }]);

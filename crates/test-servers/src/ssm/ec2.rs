@@ -63,10 +63,15 @@ fn item(id: &str, state: &str, node: Option<&Arc<Node>>) -> String {
         format!("<instanceId>{id}</instanceId><instanceState><code>0</code><name>{state}</name></instanceState>");
     // A terminated instance has an id and tags, and nothing else.
     if let Some(node) = node.filter(|_| state != "terminated") {
+        let system = match node.platform() {
+            "Windows" => "<platform>windows</platform>",
+            "MacOS" => "<instanceType>mac2.metal</instanceType>",
+            _ => "",
+        };
         let (dns, address, name) = (format!("{id}.compute.internal"), node.address(), node.name());
         let _ = write!(
             item,
-            "<privateDnsName>{dns}</privateDnsName><privateIpAddress>{address}</privateIpAddress>\
+            "{system}<privateDnsName>{dns}</privateDnsName><privateIpAddress>{address}</privateIpAddress>\
              <tagSet><item><key>Name</key><value>{name}</value></item></tagSet>"
         );
     }

@@ -40,6 +40,27 @@ pub(super) const SHELLCHECK: Need = Need {
     install: || install(&["shellcheck"]),
 };
 
+pub(super) const GAWK: Need = Need {
+    name: "gawk",
+    why: "the script runs on it where Red Hat's or Amazon's Linux does, and it judges the script's program of awk",
+    find: || found("/usr/bin/gawk"),
+    install: || install(&["gawk"]),
+};
+
+pub(super) const MAWK: Need = Need {
+    name: "mawk",
+    why: "the script runs on it where Debian does",
+    find: || found("/usr/bin/mawk"),
+    install: || install(&["mawk"]),
+};
+
+pub(super) const BINDFS: Need = Need {
+    name: "bindfs",
+    why: "a file system in user space, which shows owners that are none: the script has to believe nothing that it shows",
+    find: || found("/usr/bin/bindfs"),
+    install: || install(&["bindfs"]),
+};
+
 fn found(program: &str) -> Option<String> {
     Path::new(program).is_file().then(|| program.to_owned())
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
+use crate::host::{Name, System};
 use crate::settings::HostNames;
 
 /// An instance.
@@ -13,6 +14,8 @@ use crate::settings::HostNames;
 pub(super) struct Instance {
     pub(super) id: String,
     pub(super) state: State,
+    /// Its system, where that is one on which the script does not run.
+    pub(super) system: Option<System>,
     /// Its own addresses in the VPC, the primary one first.
     pub(super) addresses: Vec<IpAddr>,
     /// Its name in the VPC's own DNS.
@@ -69,6 +72,7 @@ impl Instance {
     /// Reads an item of the list. `None`: it has no id.
     fn read(item: &mut ScopedDecoder<'_, '_>) -> Result<Option<Self>, XmlDecodeError> {
         let (mut id, mut state, mut addresses) = (None, State::Runs, Vec::<IpAddr>::new());
+        let mut system = None;
         let (mut private_dns, mut tags) = (String::new(), BTreeMap::new());
         while let Some(mut part) = item.next_tag() {
             let found = match name(&part).as_str() {
@@ -80,6 +84,17 @@ impl Instance {
                     let mut found = Vec::new();
                     collect(&mut part, &["name"], &mut found)?;
                     state = found.first().map_or(State::Runs, |(_, state)| State::of(state));
+                    continue;
+                }
+                // It is `windows`, or is not there.
+                "platform" => {
+                    system = try_data(&mut part)?.eq_ignore_ascii_case("windows").then_some(System::Windows).or(system);
+                    continue;
+                }
+                // Nothing but macOS runs on those, as `mac2.metal`.
+                "instanceType" => {
+                    let is_mac = try_data(&mut part)?.split(['-', '.']).next().is_some_and(is_mac);
+                    system = system.or(is_mac.then_some(System::MacOs));
                     continue;
                 }
                 "privateDnsName" => {
@@ -110,18 +125,18 @@ impl Instance {
                 }
             }
         }
-        Ok(id.map(|id| Self { id, state, addresses, private_dns, tags }))
+        Ok(id.map(|id| Self { id, state, system, addresses, private_dns, tags }))
     }
 }
 
 impl Instance {
     /// Returns the name by which people call it. Whoever may tag an instance chooses what its tags say: what is no name of a
     /// host, or is an address, is none.
-    pub(super) fn name(&self, names: &HostNames) -> Option<String> {
+    pub(super) fn name(&self, names: &HostNames) -> Name {
         let name = match names {
-            HostNames::None => return None,
-            HostNames::PrivateDns => &self.private_dns,
-            HostNames::Tag(key) => self.tags.get(key)?,
+            HostNames::None => return Name::None,
+            HostNames::PrivateDns => self.private_dns.as_str(),
+            HostNames::Tag(key) => self.tags.get(key).map_or("", String::as_str),
         };
         // As OpenSSH looks for it.
         let name = name.to_ascii_lowercase();
@@ -134,9 +149,9 @@ impl Instance {
                     "what stands for its name is no name of a host: KnownHosts has its address alone"
                 );
             }
-            return None;
+            return Name::None;
         }
-        Some(name)
+        Name::Is(name)
     }
 }
 
@@ -149,6 +164,11 @@ impl State {
             _ => Self::Runs,
         }
     }
+}
+
+/// Returns whether a family of types of instances is of Macs: `mac`, and a number.
+fn is_mac(family: &str) -> bool {
+    family.strip_prefix("mac").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn name(part: &ScopedDecoder<'_, '_>) -> String {
@@ -195,18 +215,23 @@ mod tests {
                 <privateIpAddress>10.0.0.1</privateIpAddress><stateReason><code>c</code></stateReason>
                 <networkInterfaceSet><item><privateIpAddressesSet><item><privateIpAddress>10.0.0.1</privateIpAddress></item>
                   <item><privateIpAddress>10.0.0.7</privateIpAddress></item></privateIpAddressesSet></item></networkInterfaceSet></item>
-              <item><instanceId>i-2</instanceId><instanceState><code>80</code><name>stopped</name></instanceState></item>
+              <item><instanceId>i-2</instanceId><instanceState><code>80</code><name>stopped</name></instanceState>
+                <instanceType>mac2-m2pro.metal</instanceType></item>
             </instancesSet></item><item><instancesSet>
-              <item><instanceId>i-3</instanceId><instanceState><code>48</code><name>terminated</name></instanceState></item>
+              <item><instanceId>i-3</instanceId><instanceState><code>48</code><name>terminated</name></instanceState>
+                <instanceType>m7i.large</instanceType><platform>windows</platform></item>
             </instancesSet></item></reservationSet><nextToken>more</nextToken></DescribeInstancesResponse>"#;
         let page = Page::read(text).unwrap();
         let found: Vec<_> = page.instances.iter().map(|found| (found.id.as_str(), found.state)).collect();
         assert_eq!(found, [("i-1", State::Runs), ("i-2", State::Stopped), ("i-3", State::Terminated)]);
+        let systems: Vec<_> = page.instances.iter().map(|found| found.system).collect();
+        assert_eq!(systems, [None, Some(System::MacOs), Some(System::Windows)]);
         let name = |names: HostNames| page.instances[0].name(&names);
-        assert_eq!(name(HostNames::PrivateDns).as_deref(), Some("ip-10-0-0-1.eu-central-1.compute.internal"));
-        assert_eq!(name(HostNames::Tag("Name".to_owned())).as_deref(), Some("web-1.example"));
+        let is = |name: &str| Name::Is(name.to_owned());
+        assert_eq!(name(HostNames::PrivateDns), is("ip-10-0-0-1.eu-central-1.compute.internal"));
+        assert_eq!(name(HostNames::Tag("Name".to_owned())), is("web-1.example"));
         for tag in ["Bad", "Address", "Two", "Mark", "Empty", "Missing"] {
-            assert_eq!(name(HostNames::Tag(tag.to_owned())), None, "{tag}");
+            assert_eq!(name(HostNames::Tag(tag.to_owned())), Name::None, "{tag}");
         }
         let addresses = ["10.0.0.1", "10.0.0.7"].map(|address| address.parse::<IpAddr>().unwrap());
         assert_eq!((page.instances[0].addresses.as_slice(), page.next.as_deref()), (&addresses[..], Some("more")));

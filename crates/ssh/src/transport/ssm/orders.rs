@@ -69,7 +69,9 @@ impl SystemsManager {
         let mut found: Vec<_> = hosts
             .iter()
             .map(|host| {
-                let reply = replies.remove(&host.id).unwrap_or_else(|| host.out_of_reach());
+                // Whatever came of a command where the script does not run, it is no answer of the script.
+                let reply = replies.remove(&host.id).filter(|_| !host.is_foreign());
+                let reply = reply.unwrap_or_else(|| host.out_of_reach());
                 (host.clone(), reply)
             })
             .collect();
@@ -238,22 +240,34 @@ fn reply(invocation: &CommandInvocation) -> Option<Reply> {
                 Reply::Answer,
             ))
         }
+        // The host joined after hosts were listed.
+        _ if INVALID_PLATFORM.contains(&details) => Some(Reply::Failed(Failure::foreign("another system than Linux"))),
         _ => Some(Reply::Unreachable(format!("Systems Manager says {}", printable(details)))),
     }
 }
 
+/// The details of an invocation that did not run, since its document is for other systems.
+const INVALID_PLATFORM: [&str; 2] = ["Invalid Platform", "InvalidPlatform"];
+
 /// The details of an invocation that never ran.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html>
 fn is_undelivered(details: &str) -> bool {
-    [
-        "Undeliverable",
-        "Delivery Timed Out",
-        "DeliveryTimedOut",
-        "Terminated",
-        "Invalid Platform",
-        "InvalidPlatform",
-        "Access Denied",
-        "AccessDenied",
-    ]
-    .contains(&details)
+    ["Undeliverable", "Delivery Timed Out", "DeliveryTimedOut", "Terminated", "Access Denied", "AccessDenied"]
+        .contains(&details)
+        || INVALID_PLATFORM.contains(&details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_on_whose_system_the_document_does_not_run_is_not_out_of_reach_for_now() {
+        for details in INVALID_PLATFORM {
+            let invocation =
+                CommandInvocation::builder().status(CommandInvocationStatus::Failed).status_details(details).build();
+            let Some(Reply::Failed(failure)) = reply(&invocation) else { panic!("{details}") };
+            assert!(failure.kind == ErrorKind::Invalid && failure.what.contains("another system"), "{failure:?}");
+        }
+    }
 }

@@ -121,7 +121,7 @@ fn begins_a_piece(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Host, Presence};
+    use crate::host::{Host, Name, Presence};
     use crate::order::tests::{KEY, key};
 
     fn fleet(hosts: impl Iterator<Item = usize>) -> KnownHosts {
@@ -132,7 +132,7 @@ mod tests {
                 address: "10.100.100.100".to_owned(),
                 port: None,
                 user: None,
-                name: Some("ip-10-100-100-100.eu-central-1.compute.internal".to_owned()),
+                name: Name::Is("ip-10-100-100-100.eu-central-1.compute.internal".to_owned()),
                 presence: Presence::Online,
             };
             known.pin(&host, None, &[key(KEY)]);
