@@ -15,5 +15,6 @@ mod policies;
 mod resolved;
 mod security;
 mod settings;
+mod specification;
 mod template;
 mod terraform;
