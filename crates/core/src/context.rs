@@ -185,7 +185,7 @@ impl<'a> Context<'a> {
             match attempt().await {
                 Err(error) if error.is_retryable() => {
                     let Some(delay) = self.next_wait(&mut backoff) else { return Err(error) };
-                    tracing::info!(kind = error.kind().name(), message = %error, "no answer; trying again");
+                    tracing::info!(kind = error.kind().name(), reason = %error, "no answer; trying again");
                     self.sleep(delay).await;
                     self.notes.attempted_again();
                 }

@@ -122,7 +122,7 @@ impl<'a, S: Serialize + DeserializeOwned + Send + Sync> Login<'a, S> {
             }
             // A person stored what cannot even be tried. The current one has to be right; of the others, one may work.
             Err(error) if error.kind() == ErrorKind::Invalid && refusal.is_some() => {
-                tracing::warn!(version = version.id(), message = %error, "a version that cannot be tried is left out");
+                tracing::warn!(version = version.id(), reason = %error, "a version that cannot be tried is left out");
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -152,7 +152,7 @@ impl Notes {
         let noted = self.lock();
         let name = |id: &str| match noted.labels.get(id).and_then(|labels| labels.first()) {
             Some(label) => format!("{label} (version {id})"),
-            None => format!("version {id}, which has no label,"),
+            None => format!("version {id} (no label)"),
         };
         let tried = &noted.tried;
         if let Some((id, _)) = tried.iter().find(|(_, accepted)| **accepted) {

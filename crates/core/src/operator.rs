@@ -142,7 +142,7 @@ impl Report<Answer> {
 pub(crate) async fn has_value(rotator: &dyn Protocol, version: &str, cx: &Context<'_>) -> Result<Option<bool>> {
     match rotator.made(version, cx).await {
         Err(error) if error.kind() == ErrorKind::Invalid => {
-            tracing::warn!(version, message = %error, "an older version is left out");
+            tracing::warn!(version, reason = %error, "an older version is left out");
             Ok(None)
         }
         made => Ok(Some(made?.is_some())),

@@ -65,7 +65,7 @@ impl Keys for ProviderKeys {
                 if let Some(id) = id
                     && let Err(error) = self.delete(&id, with, cx).await
                 {
-                    tracing::warn!(kind = error.kind().name(), message = %error, "a key that cannot be stored could not be removed yet");
+                    tracing::warn!(kind = error.kind().name(), reason = %error, "a key that cannot be stored could not be removed yet");
                 }
                 Err(error)
             }

@@ -108,7 +108,7 @@ impl Context<'_> {
     pub async fn older<S: Serialize + DeserializeOwned>(&self, label: &str) -> Result<Option<Arc<Version<S>>>> {
         match self.labelled(label).await {
             Err(error) if error.kind() == ErrorKind::Invalid => {
-                tracing::warn!(label, message = %error, "an older version is left out");
+                tracing::warn!(label, reason = %error, "an older version is left out");
                 Ok(None)
             }
             version => version,
@@ -158,7 +158,7 @@ impl Context<'_> {
     pub(crate) async fn unlabelled(&self, most: usize) -> Result<Vec<UnlabelledVersion>> {
         match self.store().unlabelled(self.secret_id()).await {
             Err(error) if error.kind() == ErrorKind::Forbidden => {
-                tracing::warn!(message = %error, "versions without a label are left out");
+                tracing::warn!(reason = %error, "versions without a label are left out");
                 self.notes.may_not_list();
                 Ok(Vec::new())
             }

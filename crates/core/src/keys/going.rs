@@ -125,7 +125,7 @@ impl<S> Going<'_, S> {
             Err(error) => tracing::warn!(
                 id,
                 kind = error.kind().name(),
-                message = %error,
+                reason = %error,
                 "the key that an earlier version names could not be deleted by its id, and no list shows it. If it still works, delete it at the service by hand; if the service's own list has it, correct how that list is read"
             ),
             Ok(()) => {

@@ -42,7 +42,7 @@ pub(super) async fn diagnose(rotator: &dyn Protocol, cx: &Context<'_>) -> Result
                 continue;
             }
             Err(error) if error.kind() == ErrorKind::Invalid && label != AWSCURRENT => {
-                tracing::warn!(label, message = %error, "a version that cannot be tried is left out");
+                tracing::warn!(label, reason = %error, "a version that cannot be tried is left out");
                 unfit = unfit.or_else(|| cx.under_way().filter(|pending| *pending == id));
                 tried.push((id, None));
                 continue;

@@ -47,7 +47,7 @@ pub(super) async fn recover(
                     && only.is_none()
                     && cx.id_of(AWSCURRENT).as_ref() != Some(&id) =>
             {
-                tracing::warn!(version = id, message = %error, "a version that cannot be tried is left out");
+                tracing::warn!(version = id, reason = %error, "a version that cannot be tried is left out");
                 tried.push((id, None));
                 continue;
             }

@@ -144,7 +144,7 @@ async fn give_up<R: Rotator>(
 /// Refuses what this attempt made beside the stored value. What stays for now is refused by finishSecret.
 async fn tidy_own<R: Rotator>(rotator: &R, keep: &Keep<'_, R::Secret>, login: &Login<'_, R::Secret>, cx: &Context<'_>) {
     if let Err(error) = rotator.retire(keep, login, cx).await {
-        tracing::warn!(kind = error.kind().name(), message = %error, "a credential that is not needed could not be removed yet");
+        tracing::warn!(kind = error.kind().name(), reason = %error, "a credential that is not needed could not be removed yet");
     }
 }
 

@@ -116,7 +116,7 @@ async fn promote(cx: &Context<'_>) -> Result<()> {
 async fn unmark_live(cx: &Context<'_>) {
     let Some(marked) = cx.id_of(LIVE) else { return };
     if let Err(error) = cx.store().mark(cx.secret_id(), LIVE, None, Some(&marked)).await {
-        tracing::warn!(kind = error.kind().name(), message = %error, "a label that is not needed could not be removed yet");
+        tracing::warn!(kind = error.kind().name(), reason = %error, "a label that is not needed could not be removed yet");
     }
 }
 

@@ -68,6 +68,20 @@ fn the_root_of_core_has_at_most_35_names() {
     assert!((20..=35).contains(&count), "{count} names");
 }
 
+/// The text of an event is its field `message`: in a line of JSON, another one of that name would stand beside it.
+#[test]
+fn no_event_has_a_second_message() {
+    let mut found = Vec::new();
+    for package in published() {
+        for (file, text) in &package.sources {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let named = code.lines().filter(|line| line.contains("message = %") || line.contains("message = ?"));
+            found.extend(named.map(|line| format!("{file}: {}", line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "call the field `reason`:\n{}", found.join("\n"));
+}
+
 #[test]
 fn the_published_crates_are_found() {
     let names: Vec<_> = published().into_iter().map(|package| package.name).collect();

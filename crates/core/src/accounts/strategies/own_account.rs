@@ -70,7 +70,7 @@ pub(super) async fn set<A: Accounts>(
     match accounts.set_password(&mut session, &pending.username, &pending.password, cx).await {
         // As on Amazon RDS with rds.restrict_password_commands.
         Err(error) if error.kind() == ErrorKind::Forbidden && pending.masterarn.is_some() => {
-            tracing::info!(message = %error, "the administrator changes the password");
+            tracing::info!(reason = %error, "the administrator changes the password");
             // It holds the lock that the administrator needs.
             accounts.close(session).await;
             set_by_administrator(target, pending, cx).await
@@ -98,7 +98,7 @@ pub(super) fn check_writable<A: Accounts>(accounts: &A, session: &A::Session, pe
     match accounts.check_writable(session) {
         // The administrator may have set it elsewhere, and the host be a replica on purpose.
         Err(error) if pending.masterarn.is_some() => {
-            tracing::warn!(message = %error, "what field `host` of the secret names writes nothing");
+            tracing::warn!(reason = %error, "what field `host` of the secret names writes nothing");
             Ok(())
         }
         writable => writable,
