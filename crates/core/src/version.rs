@@ -27,7 +27,7 @@ pub struct Version<S> {
 impl<S> Version<S> {
     /// Returns whether an operator's rollback or reset made it, as its id says.
     pub(crate) fn made_by_operator(&self) -> bool {
-        BY_OPERATOR.iter().any(|action| self.id.strip_prefix(action).is_some_and(|rest| rest.starts_with('-')))
+        is_of_operator(&self.id)
     }
 
     /// Returns the version's id.
@@ -200,6 +200,11 @@ fn unserializable() -> Error {
 
 /// The actions of an operator that make versions.
 const BY_OPERATOR: [&str; 2] = ["rollback", "reset"];
+
+/// Returns whether an operator's rollback or reset makes the version of this id.
+pub(crate) fn is_of_operator(id: &str) -> bool {
+    BY_OPERATOR.iter().any(|action| id.strip_prefix(action).is_some_and(|rest| rest.starts_with('-')))
+}
 
 /// Creates the id of a version that an operator's action makes: its name, and a random UUID, as the SDKs have it. So a person
 /// sees in the list of versions where it came from.

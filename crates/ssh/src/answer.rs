@@ -238,11 +238,6 @@ impl Failure {
         }
     }
 
-    /// Reports that a host has no user of a name, as it says itself.
-    pub(crate) fn no_user(user: &str) -> Self {
-        Self::of("no-user", &printable(user))
-    }
-
     /// Explains the codes of the script, each with when it prints it.
     fn of(code: &str, place: &str) -> Self {
         use ErrorKind::{Forbidden, Invalid, Unavailable};

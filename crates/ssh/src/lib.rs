@@ -16,7 +16,7 @@
 //!     …/ec2.rs            asks EC2 for instances
 //!     …/instances.rs      instances as EC2 describes them, stopped ones too
 //!   transport/ssh.rs      over SSH, by the user itself
-//! former.rs             takes keys away from users who are users no more
+//! former.rs             names users who are users no more
 //! retired.rs            shows that a retired key opens no host any more
 //! notices.rs            what hosts say beside the result: each thing once
 //! tally.rs              judges the replies of all hosts: MAX_UNREACHABLE, MIN_HOSTS, the log, and one error

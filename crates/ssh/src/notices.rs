@@ -12,8 +12,9 @@ pub(crate) fn tell(replies: &[(Host, Reply)]) {
         let Reply::Answer(Answer { notes, earlier, .. }) = reply else { continue };
         let earlier = earlier.iter().map(|earlier| {
             format!(
-                "lines of authorized_keys carry the ARN of an earlier secret of this name, {}: no version of this secret holds their keys, so they stay. If that secret is deleted, take the lines away by hand: `sed -i '\\#fourstep:{}:#d' authorized_keys`",
-                earlier.arn, earlier.arn
+                "lines of authorized_keys carry the ARN of an earlier secret of this name, {}: no version of this secret holds their keys, so they stay. If that secret is deleted, take the lines away by hand: `sed -i '{}' authorized_keys`",
+                earlier.arn,
+                sed(&earlier.arn)
             )
         });
         for text in notes.iter().map(|note| meaning(*note).to_owned()).chain(earlier) {
@@ -23,6 +24,11 @@ pub(crate) fn tell(replies: &[(Host, Reply)]) {
     for (text, hosts) in found {
         tracing::warn!(hosts = hosts.join(" "), "{text}");
     }
+}
+
+/// Returns the script of sed that takes the lines of a secret away. It needs no sign that JSON or a shell would change.
+pub(crate) fn sed(arn: &str) -> String {
+    format!("/fourstep:{}:/d", arn.replace('/', "."))
 }
 
 fn meaning(note: Note) -> &'static str {

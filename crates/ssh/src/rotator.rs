@@ -290,17 +290,12 @@ impl Rotator for Ssh {
         // A rotation that was given up may have been on the hosts, and its orders may still come. An operator may have made an older version current and then this one again: the hosts followed both.
         let newest = cx.newest().await?.unwrap_or_else(|| version.created());
         let undoes = cx.by_operator() || newest > version.created();
-        let (phase, before) = if undoes { (Phase::Undo, Phase::Finish) } else { (Phase::Finish, Phase::Set) };
+        let phase = if undoes { Phase::Undo } else { Phase::Finish };
         let newest = newest.max(version.created());
         let finished = async {
-            let all = keep.kept().chain(keep.gone(|pair| public_data(pair, cx)));
-            let versions: Vec<_> = all.chain(abandoned.iter().map(|version| version.secret())).collect();
-            let every_key = distinct(versions.iter().filter_map(|pair| public(pair)).collect());
             let hosts = self.declare(distinct(keys), gone, Generation::new(newest, phase), &pins, cx).await?;
             let previous = cx.older::<KeyPair>(AWSPREVIOUS).await?;
-            let order = Order { gone: every_key, ..new_order(Action::Edit, Generation::new(newest, before), cx) };
-            let previous = previous.as_deref().map(Version::secret);
-            former::take_away(&self.transport, &order, &versions, previous, &hosts, &pins, cx).await;
+            former::tell(previous.as_deref().map(Version::secret), cx);
             self.show_refused(keep, &abandoned, version.secret(), &hosts, &pins, cx).await
         };
         finished.await.map_err(|error| match cx.settings::<EngineSettings>().retire {

@@ -84,13 +84,6 @@ impl SshSettings {
     pub fn names_user(&self, user: &str) -> bool {
         self.named.iter().any(|named| named == user)
     }
-
-    /// Returns whether a user who is none of [`users`](Self::users) is one whom a tag may name, and then whether it may be
-    /// root.
-    pub(crate) fn still_allows(&self, user: &str) -> Option<bool> {
-        let is_named = self.overridden.users.iter().any(|owners| owners == user) || self.allowed_users.name(user);
-        (is_named || self.allowed_users.check(user).is_ok()).then_some(is_named)
-    }
 }
 
 impl Default for SshSettings {

@@ -15,7 +15,7 @@ use fourstep_aws::SdkConfig;
 
 use crate::error::{Operation, classify};
 use crate::host::{Host, Name, Presence, System};
-use crate::settings::SshSettings;
+use crate::settings::{HostNames, SshSettings};
 use crate::transport::ssm::ec2::Ec2;
 use crate::transport::ssm::instances::{Instance, State};
 
@@ -62,7 +62,10 @@ impl SystemsManager {
             }
             let mut host = listed.unwrap_or_else(|| unlisted(instance.id.clone(), instance.state));
             host.presence = match (instance.system, host.presence) {
-                (Some(system), _) | (None, Presence::Foreign(system)) => Presence::Foreign(system),
+                (_, Presence::Foreign(system)) => Presence::Foreign(system),
+                // An agent that reports knows its system: an image may have been made of another's.
+                (_, Presence::Online) if instance.state == State::Runs => Presence::Online,
+                (Some(system), _) => Presence::Foreign(system),
                 (None, _) if instance.state == State::Stopped => Presence::Stopped,
                 (None, presence) => presence,
             };
@@ -88,6 +91,16 @@ impl SystemsManager {
                 // It has no agent that ever reported.
                 hosts.push(Host { presence: Presence::Silent, ..unlisted(id.clone(), State::Runs) });
             }
+        }
+        if needs == Needs::Reachable {
+            // What is promoted is not held up by a host that joined the others since.
+            for host in hosts.iter().filter(|host| host.is_foreign()) {
+                tracing::warn!(
+                    host = host.id,
+                    "the script does not run on the system of this host: take the tag of hosts away from it"
+                );
+            }
+            hosts.retain(|host| !host.is_foreign());
         }
         Ok(hosts)
     }
@@ -116,10 +129,10 @@ impl SystemsManager {
                     // An agent tells its address itself: nothing but an address is taken from it.
                     let address = instance.ip_address.and_then(|text| text.parse::<IpAddr>().ok());
                     let address = address.map_or_else(|| id.clone(), |address| address.to_string());
-                    hosts.insert(
-                        id.clone(),
-                        Host { id, address, name: Name::Unknown, user: None, port: None, presence },
-                    );
+                    // EC2 knows the names of instances alone.
+                    let nameless = settings.host_names == HostNames::None || id.starts_with("mi-");
+                    let name = if nameless { Name::None } else { Name::Unknown };
+                    hosts.insert(id.clone(), Host { id, address, name, user: None, port: None, presence });
                 }
             }
         }

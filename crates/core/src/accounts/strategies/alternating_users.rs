@@ -16,7 +16,7 @@ use crate::rotator::Rotator;
 use crate::settings::Groups;
 use crate::slots::Slots;
 use crate::store::{AWSPENDING, AWSPREVIOUS};
-use crate::version::Version;
+use crate::version::{Version, is_of_operator};
 
 /// Rotates between two accounts, of which one always stays as consumers know it.
 ///
@@ -72,7 +72,9 @@ impl<A: Clones> Rotator for AlternatingUsers<A> {
         let Some(base) = base_of_pair(&current.username, &pending.username) else {
             // A reset that was killed left it: the administrator set it, and what is left is to test and to promote it. So it is
             // where an operator goes back to a value with another field and the same password.
-            let left = current.username == pending.username && opens(&self.0.accounts, pending, cx).await?;
+            let left = current.username == pending.username
+                && (current.password != pending.password || is_of_operator(cx.token()))
+                && opens(&self.0.accounts, pending, cx).await?;
             return if left { Ok(()) } else { Err(not_a_pair(current, pending)) };
         };
         if !pending.same_server(current, A::DEFAULT_PORT) || pending.tls() != current.tls() {
