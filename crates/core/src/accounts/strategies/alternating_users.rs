@@ -247,6 +247,7 @@ impl<A: Clones> AlternatingUsers<A> {
         if let Some(base) = base_by_name(name) {
             let previous = cx.older::<AccountSecret>(AWSPREVIOUS).await?;
             let first = previous.is_none();
+            let edited = previous.as_ref().is_some_and(|previous| previous.secret().username == *name);
             if let Some(previous) = previous
                 && base_of_pair(name, &previous.secret().username).is_some()
             {
@@ -271,7 +272,8 @@ impl<A: Clones> AlternatingUsers<A> {
             }
             // Its own clone would be another account than the one that consumers alternate with.
             // Before a first rotation, nobody took turns yet.
-            if !first && !pair::is_adopted(&clone_of(name), current, A::DEFAULT_PORT, cx)? {
+            let took_turns = edited || (!first && mark == Mark::NoPlace);
+            if took_turns && !pair::is_adopted(&clone_of(name), current, A::DEFAULT_PORT, cx)? {
                 return Err(pair::of_either::<A>(&mark, name, base, current, cx));
             }
         }
