@@ -22,7 +22,7 @@ use crate::provider::request::RequestSection;
 /// | --- | --- | --- |
 /// | `secret.NAME` | a field of the secret that `parameters` or `secrets` declares | everywhere |
 /// | `key` | the key that a request is made with | `auth`; headers and body of `test` |
-/// | `key_id` | the key's id, where `secret.id` names its field | everywhere but `admin.auth` |
+/// | `key_id` | the id of that key, where `secret.id` names its field | everywhere but `admin.auth`, `disable` and `revoke` |
 /// | `new_key` | the value to be stored at the service | `set` |
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |

@@ -36,14 +36,24 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
-        known.extend(variables_of(name, provider).into_iter().map(str::to_owned).chain(key_id()));
+        known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
+        // There it would be the id of the key that makes the request, and never of the one that goes.
+        let ends_a_key = matches!(name, "disable" | "revoke");
+        known.extend(key_id().filter(|_| !ends_a_key));
         if let Some(admin) = provider.admin.as_ref().filter(|_| name != "test") {
             known.extend(self::declared("admin", &admin.parameters, &admin.secrets));
         }
-        self::request(name, request, &known)
-            .map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })?;
+        wrong_in(name, self::request(name, request, &known))?;
+        if ends_a_key && !request.sent_variables().contains("id") {
+            return wrong_in(name, wrong("path", "it has to say by `{{ id }}` which key goes, or the body has to"));
+        }
     }
     Ok(())
+}
+
+/// Adds the name of the request to what is wrong.
+fn wrong_in(name: &str, result: Result) -> Result {
+    result.map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })
 }
 
 fn wrong<T>(field: &str, message: impl Into<String>) -> Result<T> {

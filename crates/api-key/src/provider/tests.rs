@@ -302,3 +302,23 @@ fn pages_go_on_in_one_way() {
         ProviderFile::parse("acme.toml", &(MINTED.to_owned() + &list.replace("PAGES", pages))).unwrap();
     }
 }
+
+/// `key_id` is the id of the key that makes the request: AWSCURRENT's.
+#[test]
+fn what_ends_a_key_says_which_one_and_never_the_one_that_asks() {
+    const DISABLE: &str = "disable = { method = \"POST\", path = \"/disable\", json = { key = \"{{ id }}\" } }\n";
+    ProviderFile::parse("acme.toml", &(MINTED.to_owned() + DISABLE)).unwrap();
+    let message = changed("\"/keys/{{ id }}\"", "\"/keys/{{ key_id }}\"");
+    assert!(message.contains("request `revoke`, field `path`: `key_id` is not known here"), "{message}");
+    let message = changed("\"/keys/{{ id }}\"", "\"/keys/{{ id }}\", query = { of = \"{{ key_id }}\" }");
+    assert!(message.contains("request `revoke`, field `query.of`: `key_id` is not known here"), "{message}");
+    let compared =
+        "\"/keys\", answers = [{ status = 409, pointer = \"/id\", equals = \"{{ id }}\", means = \"success\" }]";
+    let message = changed("\"/keys/{{ id }}\"", compared);
+    assert!(
+        message.contains("request `revoke`, field `path`: it has to say by `{{ id }}` which key goes"),
+        "{message}"
+    );
+    let message = refusal(&(MINTED.to_owned() + &DISABLE.replace("{{ id }}", "{{ key_id }}")));
+    assert!(message.contains("request `disable`, field `json`: `key_id` is not known here"), "{message}");
+}
