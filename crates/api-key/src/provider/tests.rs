@@ -322,3 +322,23 @@ fn what_ends_a_key_says_which_one_and_never_the_one_that_asks() {
     let message = refusal(&(MINTED.to_owned() + &DISABLE.replace("{{ id }}", "{{ key_id }}")));
     assert!(message.contains("request `disable`, field `json`: `key_id` is not known here"), "{message}");
 }
+
+/// Where the line does not hold, 200 means success all the same, and proves nothing of what it compares with.
+#[test]
+fn what_only_a_line_of_answers_compares_with_is_not_said_to_the_service() {
+    const ADMIN: &str =
+        "[admin]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\ntest_proves = [\"account\"]\n";
+    let line = |of: &str| {
+        format!(
+            "\"/me\", answers = [{{ status = 200, pointer = \"/me\", equals = \"{{{{ {of} }}}}\", means = \"success\" }}]"
+        )
+    };
+    let message = refusal(&(MINTED.replace("\"/me\"", &line("secret.account")) + ADMIN));
+    assert!(message.contains("field `admin.test_proves`: `account` stands neither in"), "{message}");
+    let said = MINTED.replace("\"/me\"", "\"/accounts/{{ secret.account }}\"");
+    ProviderFile::parse("acme.toml", &(said + ADMIN)).unwrap();
+    let unseen =
+        MINTED.replace("auth = { bearer = \"{{ key }}\" }", "auth = \"none\"").replace("\"/me\"", &line("key"));
+    let message = refusal(&unseen);
+    assert!(message.contains("field `auth`: neither `auth` nor the request `test` shows the `key`"), "{message}");
+}
