@@ -124,17 +124,22 @@ fn wait(value: &str, now: SystemTime) -> Option<Duration> {
     Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default())
 }
 
-/// Reads when a key ends: RFC 3339, a date (its first moment, in UTC), or seconds since 1970.
+/// Reads when a key begins or ends: RFC 3339, a date (its first moment, in UTC), or seconds or milliseconds since 1970. A time
+/// before 1970 or after 9999 is none: nothing can print it.
 pub(crate) fn moment(text: &str) -> Option<SystemTime> {
-    if let Ok(seconds) = text.parse() {
-        return SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    }
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.into());
-    }
-    let date: NaiveDate = text.parse().ok()?;
-    Some(date.and_hms_opt(0, 0, 0)?.and_utc().into())
+    let time = match (text.parse(), DateTime::parse_from_rfc3339(text)) {
+        (Ok(seconds), _) if seconds <= LAST_SECOND => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        // As seconds, any time since 1978 would be after 9999.
+        (Ok(milliseconds), _) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))?,
+        (_, Ok(time)) => time.into(),
+        _ => text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc().into(),
+    };
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since.as_secs() <= LAST_SECOND).then_some(time)
 }
+
+/// The last second of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +181,12 @@ mod tests {
             assert_eq!(seconds(text), Some(1_445_412_480), "{text}");
         }
         assert_eq!(seconds("2015-10-21"), Some(1_445_385_600));
-        assert_eq!(seconds("never"), None);
+        assert_eq!(seconds("1445412480000"), Some(1_445_412_480), "milliseconds");
+        assert_eq!(seconds("253402300799"), Some(253_402_300_799));
+        for text in ["never", "18446744073709551615", "9999-12-31T23:59:59-01:00", "1969-12-31", "+262142-01-01", "-1"]
+        {
+            assert_eq!(seconds(text), None, "{text}");
+        }
     }
 
     #[test]

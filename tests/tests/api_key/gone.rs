@@ -225,6 +225,21 @@ async fn what_a_lost_answer_left_is_said_in_each_rotation_until_it_is_gone() {
 }
 
 #[tokio::test]
+async fn times_in_milliseconds_are_times_and_stop_no_rotation() {
+    let provider = MINTED.replace(", name = \"/name\"", ", created = \"/created_at\"");
+    let mut world = World::new(&provider).await;
+    {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let mut state = world.service.state();
+        (state.limit, state.first_made) = (9, usize::try_from(now).unwrap());
+        state.keys[0].created_at = state.first_made - 1_000;
+        state.add("one", "value-of-one");
+    }
+    let log = rotated(&mut world).await;
+    assert!(log.contains("`key-of-one` of 20"), "{log}");
+}
+
+#[tokio::test]
 async fn a_list_without_names_and_times_is_said_in_each_rotation() {
     let mut world = World::new(&MINTED.replace(", name = \"/name\"", "")).await;
     for _ in 0..2 {
