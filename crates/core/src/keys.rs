@@ -61,13 +61,18 @@ pub trait Keys: Send + Sync + 'static {
         async { Ok(login.working().await?.secret()) }
     }
 
-    /// Returns whether the id that `gone` gives may be deleted though no list shows that the name of its key is one of ours. By
-    /// default it may: what deletes it is a key of the same secret.
-    ///
-    /// Where an administrator deletes it, `gone` has to show that the id is its own key's.
+    /// Returns whether the id that `gone` gives may be deleted where neither a name of ours nor the service says whose key it is.
+    /// By default it may: what deletes it is a key of the same secret. Where an administrator deletes it, it may not.
     fn owns(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<bool>> + Send {
         let _ = (gone, cx);
         async { Ok(true) }
+    }
+
+    /// Returns the id that the service itself gives for the key of `gone`, asked with that key. `None`, as by default: it does not
+    /// say, or refuses the key.
+    fn own_id(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Option<String>>> + Send {
+        let _ = (gone, cx);
+        async { Ok(None) }
     }
 
     /// Returns for how long the service may still refuse a key that it just made. None at all, by default.

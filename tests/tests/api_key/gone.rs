@@ -224,6 +224,55 @@ async fn what_a_lost_answer_left_is_said_in_each_rotation_until_it_is_gone() {
     world.holds_two_keys("after a person deleted what was lost");
 }
 
+/// Rotates with a key `key-of-neighbour` at the service, of which a version says by mistake that it is its own.
+async fn with_a_neighbours_id(provider: &str) -> (World, String) {
+    let mut world = World::with(provider, &first(), &[]).await;
+    world.service.state().limit = 9;
+    world.service.state().add("neighbour", "value-of-neighbour");
+    world.rotate().await;
+    let own = world.labelled(AWSCURRENT).unwrap();
+    let mut mistaken = own.clone();
+    mistaken["key_id"] = "key-of-neighbour".into();
+    world.put_by_hand(&mistaken);
+    world.put_by_hand(&own);
+    world.rotate().await;
+    let log = rotated(&mut world).await;
+    assert!(world.service.state().accepts("value-of-neighbour"), "{log}");
+    (world, log)
+}
+
+#[tokio::test]
+async fn an_id_that_was_corrected_is_not_deleted() {
+    for provider in [MINTED.to_owned(), without_list()] {
+        let (world, log) = with_a_neighbours_id(&provider).await;
+        assert_eq!(
+            times(&log, "nothing shows that it is that version's"),
+            if provider == MINTED { 1 } else { 2 },
+            "{log}"
+        );
+        // Its name says whose the right one is, and without names nothing does.
+        assert_eq!(world.service.state().keys.iter().any(|key| key.id == "key-1"), provider != MINTED);
+        // The service's own word for it does as well.
+        let (world, log) = with_a_neighbours_id(&(provider + "answer = { id = \"/id\" }\n")).await;
+        assert_eq!(times(&log, "nothing shows that it is that version's"), 1, "{log}");
+        assert!(world.service.state().keys.iter().all(|key| key.id != "key-1"));
+    }
+}
+
+/// Also where it was never corrected.
+#[tokio::test]
+async fn an_id_that_the_service_says_is_another_keys_is_not_deleted() {
+    let mut world = World::with(&(MINTED.to_owned() + "answer = { id = \"/id\" }\n"), &first(), &[]).await;
+    world.service.state().limit = 9;
+    world.service.state().add("neighbour", "value-of-neighbour");
+    world.put_by_hand(&json!({"key": FIRST_KEY, "key_id": "key-of-neighbour"}));
+    world.rotate().await;
+    let log = rotated(&mut world).await;
+    assert!(world.service.state().accepts("value-of-neighbour"), "{log}");
+    assert_eq!(times(&log, "nothing shows that it is that version's"), 1, "{log}");
+    assert!(!world.service.state().accepts(FIRST_KEY), "the first version names it");
+}
+
 #[tokio::test]
 async fn times_in_milliseconds_are_times_and_stop_no_rotation() {
     let provider = MINTED.replace(", name = \"/name\"", ", created = \"/created_at\"");

@@ -31,8 +31,12 @@ impl Keys for ProviderKeys {
         self.0.acting(current, login, cx).await
     }
 
-    async fn owns(&self, gone: &Secret, cx: &Context<'_>) -> Result<bool> {
-        self.0.owns(gone, cx).await
+    async fn owns(&self, _gone: &Secret, cx: &Context<'_>) -> Result<bool> {
+        self.0.owns(cx).await
+    }
+
+    async fn own_id(&self, gone: &Secret, cx: &Context<'_>) -> Result<Option<String>> {
+        self.0.own_id(gone, cx).await
     }
 
     fn activation(&self) -> Duration {

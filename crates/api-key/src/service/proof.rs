@@ -1,6 +1,6 @@
 //! For whom the administrator acts.
 
-use fourstep::{Context, Error, Login, Result};
+use fourstep::{Context, Error, ErrorKind, Login, Result};
 
 use crate::answer::text_in;
 use crate::secret::{Field, Secret};
@@ -83,21 +83,19 @@ impl Caller {
         self.provider().admin.as_ref().is_some_and(|admin| admin.test_proves.iter().any(|proven| proven == name))
     }
 
-    /// Returns whether a version shows that the id that it gives is its own key's: by the answer to `test`.
-    pub(crate) async fn owns(&self, gone: &Secret, cx: &Context<'_>) -> Result<bool> {
-        if !self.is_administered(cx.current::<Secret>().await?.secret()) {
-            return Ok(true);
-        }
-        let (test, section) = (&self.provider().test, &self.provider().secret);
-        let Some(pointer) = &test.answer.id else { return Ok(false) };
-        let id = section.id.as_ref().and_then(|field| gone.text(field));
+    /// Returns whether a key deletes those of its own secret, and no administrator does.
+    pub(crate) async fn owns(&self, cx: &Context<'_>) -> Result<bool> {
+        Ok(!self.is_administered(cx.current::<Secret>().await?.secret()))
+    }
+
+    /// Returns the id that the service gives for the key of a version, in its answer to `test`.
+    pub(crate) async fn own_id(&self, gone: &Secret, cx: &Context<'_>) -> Result<Option<String>> {
+        let test = &self.provider().test;
+        let Some(pointer) = &test.answer.id else { return Ok(None) };
         match self.perform("test", test, gone, &self.scope(gone), cx).await {
-            Ok((answer, _)) => {
-                let own = answer.json.as_ref().and_then(|json| text_in(json, pointer).ok());
-                Ok(own.is_some() && own.as_deref() == id.as_ref().map(fourstep::Sensitive::expose))
-            }
-            Err(error) if error.kind() == fourstep::ErrorKind::Unavailable => Err(error),
-            Err(_) => Ok(false),
+            Ok((answer, _)) => Ok(answer.json.as_ref().and_then(|json| text_in(json, pointer).ok())),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(_) => Ok(None),
         }
     }
 

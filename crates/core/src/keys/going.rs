@@ -51,6 +51,7 @@ pub(super) async fn going<'k, K: Keys>(
         }
     }
     let mut going: Vec<Going<'k, K::Secret>> = Vec::new();
+    let mut doubted = Vec::new();
     for &version in &keep.gone {
         // The version that is kept may hold the same key without its id, by a person's hand.
         if is_kept(version) {
@@ -89,20 +90,30 @@ pub(super) async fn going<'k, K: Keys>(
         };
         let may_go = match found {
             Some(Some(listed)) if is_ours(listed) => true,
-            Some(Some(_)) => keys.owns(version, cx).await?,
-            // A version whose key could not be tried, as where the service answers a dead one with a page, stops nothing.
-            _ => match keys.owns(version, cx).await {
-                Err(error) if key.has_to_go || key.doubtful.is_some() => return Err(error),
-                owns => owns.unwrap_or(false),
-            },
+            _ => {
+                // One value under two ids: one of them is a mistake that was corrected, and may be a neighbour's.
+                let is_doubted = keep.gone.iter().any(|&other| {
+                    let (value, id) = (keys.value(other), keys.id(other));
+                    value.is_some() && value == keys.value(version) && id.is_some_and(|id| id != key.id)
+                });
+                let owns = keys.owns(version, cx).await?;
+                match keys.own_id(version, cx).await {
+                    Ok(Some(own)) => own == key.id,
+                    Ok(None) => owns && !is_doubted,
+                    // A version whose key could not be tried, as where the service answers a dead one with a page, stops nothing.
+                    Err(error) if !owns && (key.has_to_go || key.doubtful.is_some()) => return Err(error),
+                    Err(_) => owns && !is_doubted,
+                }
+            }
         };
         if may_go {
             going.push(key);
-        } else {
+        } else if !doubted.contains(&key.id) {
             tracing::warn!(
                 id = key.id,
                 "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
             );
+            doubted.push(key.id);
         }
     }
     let is_stray = |key: &Key| {
