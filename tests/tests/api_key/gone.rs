@@ -259,6 +259,24 @@ async fn an_id_that_was_corrected_is_not_deleted() {
     }
 }
 
+/// A person spoils the id of AWSCURRENT's key, and another version names the right one beside another key.
+#[tokio::test]
+async fn the_key_of_a_version_that_is_kept_is_not_deleted_by_any_of_its_ids() {
+    for provider in [MINTED.to_owned(), without_list()] {
+        let mut world = World::with(&provider, &first(), &[]).await;
+        world.service.state().limit = 9;
+        world.rotate().await;
+        let own = world.labelled(AWSCURRENT).unwrap();
+        world.put_by_hand(&json!({"key": FIRST_KEY, "key_id": "key-1", "note": "kept"}));
+        world.put_by_hand(&own);
+        let mut spoilt = own.clone();
+        spoilt["key_id"] = "key-I".into();
+        world.put_by_hand(&spoilt);
+        let log = rotated(&mut world).await;
+        assert!(world.opens(AWSPREVIOUS), "{log}");
+    }
+}
+
 /// Also where it was never corrected.
 #[tokio::test]
 async fn an_id_that_the_service_says_is_another_keys_is_not_deleted() {

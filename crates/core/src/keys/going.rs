@@ -57,7 +57,7 @@ pub(super) async fn going<'k, K: Keys>(
         if is_kept(version) {
             continue;
         }
-        let id = keys.id(version).filter(|id| keep.kept().all(|kept| keys.id(kept).as_ref() != Some(id)));
+        let id = keys.id(version).filter(|id| !kept.contains(id));
         let Some(id) = id else {
             if is_first_look {
                 has_no_id_of_its_own(keys, version, cx).await;
