@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
-use crate::keep::{Keep, Strays};
+use crate::keep::{Keep, Pass, Strays};
 use crate::keys::{Key, KeyName, Keys};
 
 /// A key that may go.
@@ -14,6 +14,8 @@ pub(super) struct Going<'k, S> {
     doubtful: Option<&'k S>,
     /// Whether an error is one of the rotation. What a list does not show may be gone already, and stops nothing.
     has_to_go: bool,
+    /// The id of the version that names it.
+    named_by: &'k str,
 }
 
 /// How many keys a line of the log names.
@@ -52,7 +54,8 @@ pub(super) async fn going<'k, K: Keys>(
     }
     let mut going: Vec<Going<'k, K::Secret>> = Vec::new();
     let mut doubted = Vec::new();
-    for &version in &keep.gone {
+    for (at, &version) in keep.gone.iter().enumerate() {
+        let named_by = keep.versions.get(at).copied().unwrap_or_default();
         // The version that is kept may hold the same key without its id, by a person's hand.
         if is_kept(version) {
             continue;
@@ -75,17 +78,19 @@ pub(super) async fn going<'k, K: Keys>(
                 if !is_shared && going.iter().any(|known| known.id == id) {
                     continue;
                 }
-                Going { id, doubtful: is_shared.then_some(version), has_to_go: true }
+                Going { id, doubtful: is_shared.then_some(version), has_to_go: true, named_by }
             }
             // Its maker told its id a moment ago, and it may not work yet.
-            _ if matches!(keep.strays, Strays::None) => Going { id, doubtful: None, has_to_go: found.is_none() },
+            _ if matches!(keep.strays, Strays::None) => {
+                Going { id, doubtful: None, has_to_go: found.is_none(), named_by }
+            }
             // A list may not be whole: by the size of its pages, or the number of the first.
             _ => match keys.probe(version, cx).await {
                 Err(error) if error.is_rejected() => continue,
                 // A finished rotation that is run again writes nothing on a guess.
                 Err(error) if !is_first_look && error.kind() == ErrorKind::Unavailable => return Err(error),
-                Ok(()) => Going { id, doubtful: Some(version), has_to_go: found.is_none() },
-                Err(_) => Going { id, doubtful: None, has_to_go: false },
+                Ok(()) => Going { id, doubtful: Some(version), has_to_go: found.is_none(), named_by },
+                Err(_) => Going { id, doubtful: None, has_to_go: false, named_by },
             },
         };
         let may_go = match found {
@@ -111,6 +116,7 @@ pub(super) async fn going<'k, K: Keys>(
         } else if !doubted.contains(&key.id) {
             tracing::warn!(
                 id = key.id,
+                version = named_by,
                 "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
             );
             doubted.push(key.id);
@@ -122,22 +128,37 @@ pub(super) async fn going<'k, K: Keys>(
     };
     if !(unknown && is_first_look) {
         let strays: Vec<_> = listed.into_iter().flatten().filter(is_stray).map(|key| key.id).collect();
-        going.extend(strays.into_iter().map(|id| Going { id, doubtful: None, has_to_go: true }));
+        going.extend(strays.into_iter().map(|id| Going { id, doubtful: None, has_to_go: true, named_by: "" }));
     }
     Ok(going)
 }
 
 impl<S> Going<'_, S> {
     /// Deletes the key, and says what a person has to do where that is not enough.
-    pub(super) async fn delete<K: Keys<Secret = S>>(self, keys: &K, with: &S, cx: &Context<'_>) -> Result<()> {
-        let Self { id, doubtful, has_to_go } = self;
-        match keys.delete(&id, with, cx).await {
-            Err(error) if has_to_go || error.kind() == ErrorKind::Unavailable => return Err(error),
+    pub(super) async fn delete<K: Keys<Secret = S>>(
+        self,
+        keys: &K,
+        with: &S,
+        pass: Pass,
+        cx: &Context<'_>,
+    ) -> Result<()> {
+        let Self { id, doubtful, has_to_go, named_by } = self;
+        // What stops nothing is asked for several times here, since nobody comes back for it in this step.
+        let deleted = match has_to_go {
+            true => keys.delete(&id, with, cx).await,
+            false => cx.retry(|| keys.delete(&id, with, cx)).await,
+        };
+        match deleted {
+            // An operator who asks for it hears that there was no answer.
+            Err(error) if has_to_go || pass == Pass::Asked && error.kind() == ErrorKind::Unavailable => {
+                return Err(error);
+            }
             Err(error) => tracing::warn!(
                 id,
+                version = named_by,
                 kind = error.kind().name(),
                 message = %error,
-                "the key that an earlier version names could not be deleted by its id, and no list shows it. If it still works, delete it at the service by hand; if the service's own list has it, correct how that list is read"
+                "the key that an earlier version names could not be deleted by its id, and no list shows it. If the version's key still works, the id may be another's: find the key by its value, its date or its last use, and delete it at the service by hand; if the service's own list has it, correct how that list is read"
             ),
             Ok(()) => {
                 if let Some(version) = doubtful
@@ -145,6 +166,7 @@ impl<S> Going<'_, S> {
                 {
                     tracing::warn!(
                         id,
+                        version = named_by,
                         "the key of an earlier version works on, after the key of its id was deleted: the id may be another's. If the next rotation says so again, delete the version's key at the service by hand"
                     );
                 }

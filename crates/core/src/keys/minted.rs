@@ -121,7 +121,7 @@ impl<K: Keys> Rotator for Minted<K> {
         }
         cx.fence().await?;
         for key in going {
-            key.delete(&self.0, with, cx).await?;
+            key.delete(&self.0, with, keep.pass, cx).await?;
         }
         Ok(())
     }
