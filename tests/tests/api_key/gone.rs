@@ -3,7 +3,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fourstep::{AWSCURRENT, AWSPREVIOUS, ErrorKind, Step};
+use fourstep::memory::SecretValue;
+use fourstep::operator::Action;
+use fourstep::{AWSCURRENT, AWSPREVIOUS, Step};
 use fourstep_test_servers::key_service::{FIRST_KEY, Fault};
 use fourstep_testkit::captured::capture;
 use serde_json::{Value, json};
@@ -252,6 +254,32 @@ async fn an_id_that_was_corrected_is_not_deleted() {
         let (world, log) = with_a_neighbours_id(&(provider + "answer = { id = \"/id\" }\n")).await;
         assert_eq!(times(&log, "nothing shows that it is that version's"), 1, "{log}");
         assert!(world.service.state().keys.iter().all(|key| key.id != "key-1"));
+    }
+}
+
+/// `test` shows more than the key: what was right when the version was made is refused now, and the key lives on.
+#[tokio::test]
+async fn a_version_that_is_refused_for_another_field_is_revoked_by_its_id() {
+    let auth = "auth = { headers = { Authorization = \"{{ secret.note }} {{ key }}\" } }";
+    // Without a list, and with one that is not whole.
+    for provider in [without_list(), MINTED.to_owned()] {
+        let provider = provider.replace("auth = { bearer = \"{{ key }}\" }", auth);
+        for retires in [false, true] {
+            let secret = json!({"key": FIRST_KEY, "key_id": "key-0", "note": "Bearer"});
+            let mut world = on_a_page_that_nobody_reads(&provider, &secret).await;
+            world.rotate().await;
+            world.secret(|secret| {
+                let version = secret.versions.iter_mut().find(|version| version.has(AWSPREVIOUS)).unwrap();
+                let text = version.text().unwrap().expose().replace("Bearer", "Broken");
+                version.value = Some(SecretValue::text(text));
+            });
+            if retires {
+                world.inner.operate(Action::Retire).await.unwrap();
+            } else {
+                rotated(&mut world).await;
+            }
+            assert!(!world.service.state().accepts(FIRST_KEY), "retires: {retires}");
+        }
     }
 }
 

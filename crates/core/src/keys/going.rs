@@ -67,6 +67,7 @@ pub(super) async fn going<'k, K: Keys>(
             }
             continue;
         };
+        let mut refused = false;
         let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
         let key = match found {
             Some(Some(_)) => {
@@ -86,7 +87,19 @@ pub(super) async fn going<'k, K: Keys>(
             }
             // A list may not be whole: by the size of its pages, or the number of the first.
             _ => match keys.probe(version, cx).await {
-                Err(error) if error.is_rejected() => continue,
+                // The service may refuse what else the version holds, and the key may live on. To delete what is gone changes nothing.
+                Err(error) if error.is_rejected() => {
+                    let is_gone = match keep.pass {
+                        Pass::First => found.is_some() && !unknown,
+                        Pass::Again => true,
+                        Pass::Asked => false,
+                    };
+                    if is_gone {
+                        continue;
+                    }
+                    refused = true;
+                    Going { id, doubtful: None, has_to_go: false, named_by }
+                }
                 // A finished rotation that is run again writes nothing on a guess.
                 Err(error) if !is_first_look && error.kind() == ErrorKind::Unavailable => return Err(error),
                 Ok(()) => Going { id, doubtful: Some(version), has_to_go: found.is_none(), named_by },
@@ -113,7 +126,7 @@ pub(super) async fn going<'k, K: Keys>(
         };
         if may_go {
             going.push(key);
-        } else if !doubted.contains(&key.id) {
+        } else if !doubted.contains(&key.id) && (!refused || keep.pass == Pass::Asked) {
             tracing::warn!(
                 id = key.id,
                 version = named_by,

@@ -17,9 +17,9 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 /// deleted. HTTP services offer no lock: an invocation that sleeps through a whole later rotation may leave a key
 /// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
 ///
-/// Where the service does not list its keys, or its list does not show one that an older version names, the service has to refuse
-/// that version's key, or the key is deleted by its id; a key whose value was lost on the way stays where there is no list, and
-/// nobody knows of it. Where the list shows no names but when each key was made, each rotation's log names those that may have
+/// Where the service does not list its keys, or its list does not show one that an older version names, that key is deleted by its
+/// id: only where a list that shows AWSCURRENT's key lacks it, and the service refuses the version, it is gone. A key whose value
+/// was lost on the way stays where there is no list, and nobody knows of it. Where the list shows no names but when each key was made, each rotation's log names those that may have
 /// been lost: they are younger than the secret's oldest version, and no version names them. It also names what only a person can
 /// set right: a key that works and whose id no version says, and one beside the id of another.
 #[derive(Clone, Copy, Debug)]
