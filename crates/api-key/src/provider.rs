@@ -79,7 +79,8 @@ pub struct ProviderFile {
     /// Lists the keys.
     #[serde(default)]
     pub list: Option<RequestSection>,
-    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again.
+    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again;
+    /// so `revoke` follows also where the service refuses to disable what is disabled.
     #[serde(default)]
     pub disable: Option<RequestSection>,
     /// Deletes a key.

@@ -90,7 +90,7 @@ pub(super) async fn going<'k, K: Keys>(
                 // The service may refuse what else the version holds, and the key may live on. To delete what is gone changes nothing.
                 Err(error) if error.is_rejected() => {
                     let is_gone = match keep.pass {
-                        Pass::First => found.is_some() && !unknown,
+                        Pass::First => found.is_some() && !unknown && !keys.ends_in_stages(),
                         Pass::Again => true,
                         Pass::Asked => false,
                     };
