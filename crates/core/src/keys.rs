@@ -95,6 +95,12 @@ pub trait Keys: Send + Sync + 'static {
     /// Deletes a key, using the key `with`. Succeeds where it is gone already.
     fn delete(&self, id: &str, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
 
+    /// Returns whether a version's key can be tried at all: by default, where there is one. What cannot be tried shows nothing of the
+    /// id beside it, which is not deleted then.
+    fn can_be_tried(&self, secret: &Self::Secret) -> bool {
+        self.value(secret).is_some()
+    }
+
     /// Returns whether a key that is refused may still be there, because what deletes it is done in stages, such as to disable it
     /// first. By default it is not.
     fn ends_in_stages(&self) -> bool {

@@ -283,6 +283,29 @@ async fn a_version_that_is_refused_for_another_field_is_revoked_by_its_id() {
     }
 }
 
+#[tokio::test]
+async fn an_id_beside_a_key_that_cannot_be_tried_is_not_deleted() {
+    let auth = "auth = { headers = { Authorization = \"{{ secret.note }} {{ key }}\" } }";
+    for provider in [without_list(), MINTED.to_owned()] {
+        let provider = provider.replace("auth = { bearer = \"{{ key }}\" }", auth);
+        for spoilt in [
+            "{\"key_id\":\"key-of-three\",\"note\":\"Bearer\"}",
+            "{\"key\":\"a-key-that-is-not-tried\",\"key_id\":\"key-of-three\"}",
+        ] {
+            let secret = json!({"key": FIRST_KEY, "key_id": "key-0", "note": "Bearer"});
+            let mut world = on_a_page_that_nobody_reads(&provider, &secret).await;
+            world.service.state().add("three", "value-of-three");
+            world.rotate().await;
+            let own = world.labelled(AWSCURRENT).unwrap();
+            world.put_by_hand(&serde_json::from_str(spoilt).unwrap());
+            world.put_by_hand(&own);
+            let log = rotated(&mut world).await;
+            assert!(world.service.state().accepts("value-of-three"), "{spoilt}");
+            assert_eq!(times(&log, "of an earlier version cannot be tried"), 1, "{spoilt}: {log}");
+        }
+    }
+}
+
 /// A person spoils the id of AWSCURRENT's key, and another version names the right one beside another key.
 #[tokio::test]
 async fn the_key_of_a_version_that_is_kept_is_not_deleted_by_any_of_its_ids() {

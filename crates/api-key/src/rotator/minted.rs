@@ -95,6 +95,10 @@ impl Keys for ProviderKeys {
         revoked
     }
 
+    fn can_be_tried(&self, secret: &Secret) -> bool {
+        self.0.can_be_tried(secret)
+    }
+
     fn ends_in_stages(&self) -> bool {
         self.0.provider().disable.is_some()
     }

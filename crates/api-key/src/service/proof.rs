@@ -3,6 +3,7 @@
 use fourstep::{Context, Error, ErrorKind, Login, Result};
 
 use crate::answer::text_in;
+use crate::request::{build, credential};
 use crate::secret::{Field, Secret};
 use crate::service::Caller;
 use crate::settings::ApiKeySettings;
@@ -81,6 +82,16 @@ impl Caller {
 
     fn proves(&self, name: &str) -> bool {
         self.provider().admin.as_ref().is_some_and(|admin| admin.test_proves.iter().any(|proven| proven == name))
+    }
+
+    /// Returns whether `test` can be filled in for a version, so that the service is asked at all.
+    pub(crate) fn can_be_tried(&self, secret: &Secret) -> bool {
+        let (provider, service) = (self.provider(), &*self.service);
+        let Ok(key) = secret.key(&provider.secret) else { return false };
+        let scope = self.scope(secret).with("key", key.expose());
+        // A token of OAuth 2.0 is asked for with what the secret has, and the service of tokens answers.
+        let Ok(credential) = credential(&provider.auth, &scope) else { return false };
+        build(&service.base, &provider.test, credential.as_ref(), &scope).is_ok()
     }
 
     /// Returns whether a key deletes those of its own secret, and no administrator does.

@@ -85,6 +85,14 @@ pub(super) async fn going<'k, K: Keys>(
             _ if matches!(keep.strays, Strays::None) => {
                 Going { id, doubtful: None, has_to_go: found.is_none(), named_by }
             }
+            _ if !keys.can_be_tried(version) => {
+                tracing::warn!(
+                    id,
+                    version = named_by,
+                    "the key of an earlier version cannot be tried, since its secret lacks a field or has one that cannot be sent, and no list shows the id: it is not deleted. If that version's key works, find it at the service by its value, its date or its last use, and delete it there"
+                );
+                continue;
+            }
             // A list may not be whole: by the size of its pages, or the number of the first.
             _ => match keys.probe(version, cx).await {
                 // The service may refuse what else the version holds, and the key may live on. To delete what is gone changes nothing.
