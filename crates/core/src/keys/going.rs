@@ -67,20 +67,18 @@ pub(super) async fn going<'k, K: Keys>(
             }
             continue;
         };
+        // One of two versions of one id holds a new key beside an old id.
+        let is_shared = keep
+            .gone
+            .iter()
+            .any(|&other| keys.id(other).as_ref() == Some(&id) && keys.value(other) != keys.value(version));
+        if !is_shared && (going.iter().any(|known| known.id == id) || doubted.contains(&id)) {
+            continue;
+        }
         let mut refused = false;
         let found = listed.as_ref().map(|listed| listed.iter().find(|key| key.id == id));
         let key = match found {
-            Some(Some(_)) => {
-                // One of two versions of one id holds a new key beside an old id.
-                let is_shared = keep
-                    .gone
-                    .iter()
-                    .any(|&other| keys.id(other).as_ref() == Some(&id) && keys.value(other) != keys.value(version));
-                if !is_shared && going.iter().any(|known| known.id == id) {
-                    continue;
-                }
-                Going { id, doubtful: is_shared.then_some(version), has_to_go: true, named_by }
-            }
+            Some(Some(_)) => Going { id, doubtful: is_shared.then_some(version), has_to_go: true, named_by },
             // Its maker told its id a moment ago, and it may not work yet.
             _ if matches!(keep.strays, Strays::None) => {
                 Going { id, doubtful: None, has_to_go: found.is_none(), named_by }
