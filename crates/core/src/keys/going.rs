@@ -114,21 +114,7 @@ pub(super) async fn going<'k, K: Keys>(
         };
         let may_go = match found {
             Some(Some(listed)) if is_ours(listed) => true,
-            _ => {
-                // One value under two ids: one of them is a mistake that was corrected, and may be a neighbour's.
-                let is_doubted = keep.gone.iter().any(|&other| {
-                    let (value, id) = (keys.value(other), keys.id(other));
-                    value.is_some() && value == keys.value(version) && id.is_some_and(|id| id != key.id)
-                });
-                let owns = keys.owns(version, cx).await?;
-                match keys.own_id(version, cx).await {
-                    Ok(Some(own)) => own == key.id,
-                    Ok(None) => owns && !is_doubted,
-                    // A version whose key could not be tried, as where the service answers a dead one with a page, stops nothing.
-                    Err(error) if !owns && (key.has_to_go || key.doubtful.is_some()) => return Err(error),
-                    Err(_) => owns && !is_doubted,
-                }
-            }
+            _ => is_its_own(keys, keep, version, &key, cx).await?,
         };
         if may_go {
             going.push(key);
@@ -150,6 +136,28 @@ pub(super) async fn going<'k, K: Keys>(
         going.extend(strays.into_iter().map(|id| Going { id, doubtful: None, has_to_go: true, named_by: "" }));
     }
     Ok(going)
+}
+
+/// Returns whether the id that a version gives is its own key's, as far as the list's names do not say it.
+async fn is_its_own<K: Keys>(
+    keys: &K,
+    keep: &Keep<'_, K::Secret>,
+    version: &K::Secret,
+    key: &Going<'_, K::Secret>,
+    cx: &Context<'_>,
+) -> Result<bool> {
+    // One value under two ids: one of them is a mistake that was corrected, and may be a neighbour's.
+    let is_corrected = keep.gone.iter().any(|&other| {
+        let (value, id) = (keys.value(other), keys.id(other));
+        value.is_some() && value == keys.value(version) && id.is_some_and(|id| id != key.id)
+    });
+    let owns = keys.owns(version, cx).await?;
+    match keys.own_id(version, cx).await {
+        Ok(Some(own)) => Ok(own == key.id),
+        Err(error) if !owns && (key.has_to_go || key.doubtful.is_some()) => Err(error),
+        // A version whose key could not be tried, as where the service answers a dead one with a page, stops nothing.
+        Ok(None) | Err(_) => Ok(owns && !is_corrected),
+    }
 }
 
 impl<S> Going<'_, S> {
