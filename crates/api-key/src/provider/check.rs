@@ -44,6 +44,7 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
             known.extend(self::declared("admin", &admin.parameters, &admin.secrets));
         }
         wrong_in(name, self::request(name, request, &known))?;
+        wrong_in(name, keeps_out_of_logs(provider, request))?;
         if ends_a_key && !request.sent_variables().contains("id") {
             return wrong_in(name, wrong("path", "it has to say by `{{ id }}` which key goes, or the body has to"));
         }
@@ -218,12 +219,6 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
     for (name, value) in &request.query {
         text(&format!("query.{name}"), value, Place::Query)?;
     }
-    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
-    for (field, value) in logged {
-        if template::variables(value, Place::Query).is_ok_and(|used| used.contains("key")) {
-            return wrong(field, "logs of the service would keep the key: send it in a header or the body");
-        }
-    }
     for (name, value) in &request.headers {
         header_name(&format!("headers.{name}"), name)?;
         header_value(&format!("headers.{name}"), value)?;
@@ -254,6 +249,34 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
         }
     }
     answer(name, request)
+}
+
+/// Refuses secrets where the service's logs, and those of whatever stands before it, would keep them.
+fn keeps_out_of_logs(provider: &ProviderFile, request: &RequestSection) -> Result {
+    let admin = provider.admin.iter().flat_map(|admin| declared("admin", &[], &admin.secrets));
+    let secrets: Vec<_> = declared("secret", &[], &provider.secret.secrets).into_iter().chain(admin).collect();
+    let is_secret = |name: &String| {
+        let within = |secret: &String| {
+            name.strip_prefix(secret.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        matches!(name.as_str(), "key" | "new_key") || secrets.iter().any(within)
+    };
+    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
+    for (field, value) in logged {
+        match template::variables(value, Place::Query).unwrap_or_default().into_iter().find(is_secret) {
+            None => {}
+            Some(name) if name == "key" => {
+                return wrong(field, "logs of the service would keep the key: send it in a header or the body");
+            }
+            Some(name) => {
+                return wrong(
+                    field,
+                    format!("logs of the service would keep `{name}`: send it in a header or the body"),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn answer(name: &str, request: &RequestSection) -> Result {

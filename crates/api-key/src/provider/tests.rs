@@ -342,3 +342,28 @@ fn what_only_a_line_of_answers_compares_with_is_not_said_to_the_service() {
     let message = refusal(&unseen);
     assert!(message.contains("field `auth`: neither `auth` nor the request `test` shows the `key`"), "{message}");
 }
+
+#[test]
+fn no_secret_field_stands_where_logs_keep_it() {
+    const ADMIN: &str =
+        "[admin]\nparameters = [\"name\"]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\n";
+    let file =
+        MINTED.replace("parameters = [\"account\"]", "parameters = [\"account\"], secrets = [\"second\"]") + ADMIN;
+    let at = |request: &str, to: &str| refusal(&file.replace(request, to));
+    for (path, field, name) in [
+        ("\"/keys/{{ admin.token }}\", json", "path", "admin.token"),
+        ("\"/keys/{{ secret.second }}\", json", "path", "secret.second"),
+        ("\"/keys\", query = { as = \"x{{ admin.token }}\" }, json", "query", "admin.token"),
+    ] {
+        let message = at("\"/keys\", json", path);
+        let expected = format!("request `create`, field `{field}`: logs of the service would keep `{name}`");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let message = at("\"/me\"", "\"/me\", query = { as = \"{{ secret.second }}\" }");
+    assert!(
+        message.contains("request `test`, field `query`: logs of the service would keep `secret.second`"),
+        "{message}"
+    );
+    let named = file.replace("\"/keys\", json", "\"/keys/{{ admin.name }}/{{ secret.account }}\", json");
+    ProviderFile::parse("acme.toml", &named).unwrap();
+}
