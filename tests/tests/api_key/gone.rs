@@ -148,7 +148,7 @@ async fn a_first_key_without_its_id_is_said_once_a_rotation_until_it_is_gone() {
         for _ in 0..3 {
             let log = rotated(&mut world).await;
             assert_eq!(times(&log, "AWSCURRENT does not say"), 0, "{log}");
-            assert_eq!(times(&log, "no version says its id: delete it at the service by hand"), 1, "{log}");
+            assert_eq!(times(&log, "no version says its id: find it at the service by its value"), 1, "{log}");
             assert!(world.service.state().accepts(FIRST_KEY));
         }
         world.service.state().keys.retain(|key| key.value != FIRST_KEY);
@@ -169,6 +169,7 @@ async fn a_new_key_beside_an_old_id_is_said_in_each_rotation_until_it_is_set_rig
         world.put_by_hand(&json!({"key": "value-by-hand", "key_id": "key-1"}));
         let log = rotated(&mut world).await;
         assert_eq!(times(&log, "a new key beside an old id. Correct the id"), 1, "{log}");
+        assert!(log.contains("not by this id: it may be AWSCURRENT's"), "{log}");
         for _ in 0..2 {
             let log = rotated(&mut world).await;
             assert!(world.service.state().accepts("value-by-hand"));

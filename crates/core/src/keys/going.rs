@@ -122,7 +122,7 @@ pub(super) async fn going<'k, K: Keys>(
             tracing::warn!(
                 id = key.id,
                 version = named_by,
-                "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's; if it is, delete it at the service"
+                "the key that an earlier version names was not made by this secret's rotations, and nothing shows that it is that version's: the id may be another key's. If the version's key still works, find it at the service by its value, its date or its last use, and delete it there"
             );
             doubted.push(key.id);
         }
@@ -194,7 +194,7 @@ impl<S> Going<'_, S> {
                     tracing::warn!(
                         id,
                         version = named_by,
-                        "the key of an earlier version works on, after the key of its id was deleted: the id may be another's. If the next rotation says so again, delete the version's key at the service by hand"
+                        "the key of an earlier version works on, after the key of its id was deleted: the id may be another's. If the next rotation says so again, find the version's key at the service by its value, its date or its last use, and delete it there"
                     );
                 }
             }
@@ -224,11 +224,11 @@ async fn has_no_id_of_its_own<K: Keys>(keys: &K, version: &K::Secret, cx: &Conte
     }
     match keys.id(version) {
         None => tracing::warn!(
-            "the key of an earlier version works on, and no version says its id: delete it at the service by hand"
+            "the key of an earlier version works on, and no version says its id: find it at the service by its value, its date or its last use, and delete it there by hand"
         ),
         Some(id) => tracing::warn!(
             id,
-            "AWSCURRENT and an earlier version hold two keys that work, and name the same id: one of them is a new key beside an old id. Correct the id in the secret's JSON, or delete the older key at the service by hand"
+            "AWSCURRENT and an earlier version hold two keys that work, and name the same id: one of them is a new key beside an old id. Correct the id in the secret's JSON. To delete the other key by hand, find it by its value, its date or its last use, not by this id: it may be AWSCURRENT's"
         ),
     }
 }
