@@ -355,6 +355,36 @@ async fn times_in_milliseconds_are_times_and_stop_no_rotation() {
 }
 
 #[tokio::test]
+async fn a_key_of_a_version_with_a_label_of_its_own_is_not_lost() {
+    let provider = MINTED.replace(", name = \"/name\"", ", created = \"/created_at\"");
+    let mut world = World::new(&provider).await;
+    {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut state = world.service.state();
+        (state.limit, state.first_made) = (20, usize::try_from(now).unwrap());
+        state.keys[0].created_at = state.first_made - 1_000;
+    }
+    world.service.state().add("batch", "value-of-batch");
+    world.secret(|secret| {
+        let mut version = secret.versions[0].clone();
+        version.id = "00000000-0000-4000-8000-0000000ba7c4".to_owned();
+        version.value = Some(SecretValue::text(json!({"key": "value-of-batch", "key_id": "key-of-batch"}).to_string()));
+        version.labels = vec!["BATCH".to_owned()];
+        secret.versions.push(version);
+    });
+    for _ in 0..3 {
+        assert_eq!(rotated(&mut world).await, "");
+    }
+    {
+        let mut state = world.service.state();
+        state.add("another", "value-of-another");
+        state.keys.last_mut().unwrap().created_at += 1_000;
+    }
+    let log = rotated(&mut world).await;
+    assert!(log.contains("`key-of-another` of 20") && log.contains("look at the last use of each"), "{log}");
+}
+
+#[tokio::test]
 async fn a_list_without_names_and_times_is_said_in_each_rotation() {
     let mut world = World::new(&MINTED.replace(", name = \"/name\"", "")).await;
     for _ in 0..2 {

@@ -45,10 +45,11 @@ pub(super) async fn going<'k, K: Keys>(
     let is_first_look = matches!(keep.strays, Strays::Unlabelled { .. });
     if is_first_look {
         current_is_known(keys, keep, listed.as_ref().is_some_and(|_| unknown));
-        if let Some(lost) = lost(keys, keep.kept().chain(keep.gone.iter().copied()), keep.since(), listed.as_deref()) {
+        let versions = keep.kept().chain(keep.gone.iter().copied());
+        if let Some(lost) = lost(keys, versions, keep.since(), listed.as_deref(), cx).await? {
             tracing::warn!(
                 keys = lost,
-                "the service's list shows no names, and no version names these keys, which are younger than the secret's oldest version: rotations whose answers were lost may have left them. Delete those that nobody else made"
+                "the service's list shows no names, and no version that was read names these keys, which are younger than the secret's oldest version: rotations whose answers were lost may have left them. Keys of other secrets, regions and people may be among them: look at the last use of each before you delete it"
             );
         }
     }
@@ -235,25 +236,33 @@ async fn has_no_id_of_its_own<K: Keys>(keys: &K, version: &K::Secret, cx: &Conte
 
 /// Names the keys that a lost answer may have left, where the list shows no names but when each key was made: those that no
 /// version names, and that are younger than the oldest of the secret's versions.
-pub(super) fn lost<'s, K: Keys>(
+pub(super) async fn lost<'s, K: Keys>(
     keys: &K,
-    versions: impl Iterator<Item = &'s K::Secret>,
+    versions: impl Iterator<Item = &'s K::Secret> + Send,
     since: Option<SystemTime>,
     listed: Option<&[Key]>,
-) -> Option<String> {
+    cx: &Context<'_>,
+) -> Result<Option<String>> {
     let named: Vec<_> = versions.filter_map(|version| keys.id(version)).collect();
-    let (known, others): (Vec<_>, Vec<_>) = listed?.iter().partition(|key| named.contains(&key.id));
-    let since = known.iter().filter_map(|key| key.created).chain(since).min()?;
+    let Some(listed) = listed.filter(|listed| listed.iter().any(|key| key.created.is_some())) else { return Ok(None) };
+    // A person may have put a label of their own on a version, so that its key is not lost.
+    let mut labelled = Vec::new();
+    for id in cx.description().stages.into_keys().filter(|id| id != cx.token()) {
+        labelled.extend(cx.fitting::<K::Secret>(&id).await?.and_then(|version| keys.id(version.secret())));
+    }
+    let (known, others): (Vec<_>, Vec<_>) = listed.iter().partition(|key| named.contains(&key.id));
+    let others = others.into_iter().filter(|key| !labelled.contains(&key.id));
+    let Some(since) = known.iter().filter_map(|key| key.created).chain(since).min() else { return Ok(None) };
     let made = |key: &&Key| key.created.filter(|created| *created > since);
-    let mut lost: Vec<_> = others.iter().filter_map(|key| Some((made(key)?, &key.id))).collect();
+    let mut lost: Vec<_> = others.filter_map(|key| Some((made(&key)?, &key.id))).collect();
     lost.sort_unstable();
     // The youngest are the likeliest.
     let shown = lost.iter().rev().take(MOST_NAMED);
     let shown = shown.map(|(made, id)| format!("`{id}` of {}", humantime::format_rfc3339_seconds(*made)));
     let shown = Vec::from_iter(shown).join(", ");
-    match lost.len() {
+    Ok(match lost.len() {
         0 => None,
         found if found > MOST_NAMED => Some(format!("{shown} and {} more", found - MOST_NAMED)),
         _ => Some(shown),
-    }
+    })
 }

@@ -147,7 +147,9 @@ impl<K: Keys> Minted<K> {
         let previous = cx.older::<K::Secret>(AWSPREVIOUS).await?;
         let (abandoned, since) = cx.left_behind::<K::Secret>().await?;
         let older = previous.iter().chain(&abandoned).map(|version| version.secret());
-        let lost = lost(&self.0, std::iter::once(current).chain(older), since, Some(listed));
-        Ok(lost.map_or_else(String::new, |lost| format!(", such as {lost}, which no version names")))
+        let lost = lost(&self.0, std::iter::once(current).chain(older), since, Some(listed), cx).await?;
+        Ok(lost.map_or_else(String::new, |lost| {
+            format!(", such as {lost}, which no version of this secret names (look at the last use of each before)")
+        }))
     }
 }
