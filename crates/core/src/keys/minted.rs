@@ -19,9 +19,11 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 ///
 /// Where the service does not list its keys, or its list does not show one that an older version names, that key is deleted by its
 /// id: only where a list that shows AWSCURRENT's key lacks it, and the service refuses the version, it is gone. A key whose value
-/// was lost on the way stays where there is no list, and nobody knows of it. Where the list shows no names but when each key was made, each rotation's log names those that may have
-/// been lost: they are younger than the secret's oldest version, and no version names them. It also names what only a person can
-/// set right: a key that works and whose id no version says, and one beside the id of another.
+/// was lost on the way stays where there is no list, and nobody knows of it. Where the list shows no names but when each key was
+/// made, each rotation's log names those that may have been lost: they are younger than the secret's oldest version, and no
+/// version names them. It also names what only a person can set right: a key that works and whose id no version says, and one
+/// beside the id of another. It does so while it reads the version that holds that key: as AWSCURRENT, as AWSPREVIOUS, and as one
+/// of the three youngest without a label. After that nobody knows of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Minted<K>(pub K);
 
