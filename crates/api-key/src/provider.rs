@@ -165,6 +165,13 @@ impl ProviderFile {
         present.chain([("test", &self.test)])
     }
 
+    /// Returns how long a key of this lifetime lives with certainty: one that ends on a day ends when that day begins.
+    #[must_use]
+    pub fn certain(&self, lifetime: Duration) -> Duration {
+        let by_date = self.requests().any(|(_, request)| request.sent_variables().contains("expires.date"));
+        if by_date { lifetime.saturating_sub(DAY) } else { lifetime }
+    }
+
     /// Returns the fields of the secret that say what the administrator acts on: those that its requests use.
     pub(crate) fn administered(&self) -> BTreeSet<&str> {
         let changing = self.requests().filter(|(name, _)| *name != "test");
@@ -174,6 +181,8 @@ impl ProviderFile {
         fields.filter(|field| uses(&used, field)).chain(id).collect()
     }
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The variable of the key's id.
 pub(crate) const KEY_ID: &str = "key_id";

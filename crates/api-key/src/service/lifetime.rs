@@ -42,9 +42,7 @@ impl Caller {
         let (Some(lifetime), Some(longest)) = (self.lifetime(cx)?, cx.rotation_rules().longest()) else {
             return Ok(());
         };
-        // A key that ends on a day ends when that day begins.
-        let by_date = self.provider().requests().any(|(_, request)| request.variables().contains("expires.date"));
-        let certain = if by_date { lifetime.saturating_sub(DAY) } else { lifetime };
+        let certain = self.provider().certain(lifetime);
         if certain > longest {
             return Ok(());
         }
@@ -91,8 +89,6 @@ impl Caller {
         }
     }
 }
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The tag that narrows a provider's lifetime.
 const TAG: &str = "fourstep:lifetime";
