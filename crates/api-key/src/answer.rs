@@ -100,10 +100,15 @@ fn next_page(value: &str, url: &Url) -> Option<NextPage> {
     while let Some((target, after)) = rest.split_once('<').and_then(|(_, link)| link.split_once('>')) {
         // A comma ends the link, or stands in a quoted value, which no `rel` of ours has.
         let (parameters, others) = after.find('<').map_or((after, ""), |at| after.split_at(at));
-        let is_next = parameters.split([';', ',']).any(|parameter| {
-            let relation = parameter.trim().strip_prefix("rel=").unwrap_or_default().trim_matches('"');
-            relation.split_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
-        });
+        // Its name is of either case, and spaces may stand around the sign (RFC 8288, appendix B.3).
+        let relations = |parameter: &str| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+        };
+        let is_next = parameters
+            .split([';', ','])
+            .filter_map(relations)
+            .any(|relations| relations.split_whitespace().any(|relation| relation == "next"));
         if is_next {
             let to = url.join(target).ok()?;
             let is_same = to.origin() == url.origin() && to.path() == url.path();
@@ -159,7 +164,7 @@ mod tests {
     #[test]
     fn the_next_page_is_read_of_a_link_and_never_elsewhere() {
         let url = Url::parse("https://api.example.com/v1/keys?per_page=2").unwrap();
-        let next = |value| next_page(value, &url);
+        let next = |value: &str| next_page(value, &url);
         let query = |pairs: &[(&str, &str)]| {
             let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             Some(NextPage::Query(owned.collect()))
@@ -167,7 +172,9 @@ mod tests {
         let both = "<https://api.example.com/v1/keys?page=1>; rel=\"prev\", <https://api.example.com/v1/keys?after=a%26b&page=3>; rel=\"next\"";
         assert_eq!(next(both), query(&[("after", "a&b"), ("page", "3")]));
         assert_eq!(next("</v1/keys?page=2>; title=\"a, b\"; rel=next"), query(&[("page", "2")]));
-        assert_eq!(next("<?page=2>; rel=\"last next\""), query(&[("page", "2")]));
+        for relation in ["rel=\"last next\"", "rel = next", "REL=\"Next\"", "Rel = \"next\" ", "title=\"a\";rel=next"] {
+            assert_eq!(next(&format!("<?page=2>; {relation}")), query(&[("page", "2")]), "{relation}");
+        }
         for elsewhere in ["<https://evil.example/v1/keys?page=2>; rel=next", "</v1/other?page=2>; rel=next"] {
             assert_eq!(next(elsewhere), Some(NextPage::Elsewhere), "{elsewhere}");
         }
