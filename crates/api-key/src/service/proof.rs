@@ -3,10 +3,13 @@
 use fourstep::{Context, Error, ErrorKind, Login, Result};
 
 use crate::answer::text_in;
+use crate::place::Place;
+use crate::provider::auth::Auth;
 use crate::request::{build, credential};
 use crate::secret::{Field, Secret};
 use crate::service::Caller;
 use crate::settings::ApiKeySettings;
+use crate::template;
 
 impl Caller {
     /// Returns the secret with which requests are made for the account of `target`, AWSCURRENT's or the pending version's.
@@ -89,7 +92,13 @@ impl Caller {
         let (provider, service) = (self.provider(), &*self.service);
         let Ok(key) = secret.key(&provider.secret) else { return false };
         let scope = self.scope(secret).with("key", key.expose());
-        // A token of OAuth 2.0 is asked for with what the secret has, and the service of tokens answers.
+        if let Auth::OAuth2(oauth2) = &provider.auth {
+            let texts = [&oauth2.client_id, &oauth2.client_secret].into_iter().chain(oauth2.parameters.values());
+            let values = scope.value();
+            if texts.into_iter().any(|text| template::render(text, Place::Credential, &values).is_err()) {
+                return false;
+            }
+        }
         let Ok(credential) = credential(&provider.auth, &scope) else { return false };
         build(&service.base, &provider.test, credential.as_ref(), &scope).is_ok()
     }
