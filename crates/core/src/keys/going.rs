@@ -162,25 +162,26 @@ async fn is_its_own<K: Keys>(
 }
 
 impl<S> Going<'_, S> {
-    /// Deletes the key, and says what a person has to do where that is not enough.
+    /// Deletes the key, and says what a person has to do where that is not enough. Returns whether the service answered.
+    ///
+    /// What stops nothing is asked for several times where `repeats`: nobody comes back for it in this step.
     pub(super) async fn delete<K: Keys<Secret = S>>(
         self,
         keys: &K,
         with: &S,
         pass: Pass,
+        repeats: bool,
         cx: &Context<'_>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let Self { id, doubtful, has_to_go, named_by } = self;
-        // What stops nothing is asked for several times here, since nobody comes back for it in this step.
-        let deleted = match has_to_go {
-            true => keys.delete(&id, with, cx).await,
-            false => cx.retry(|| keys.delete(&id, with, cx)).await,
+        let deleted = match repeats && !has_to_go {
+            true => cx.retry(|| keys.delete(&id, with, cx)).await,
+            false => keys.delete(&id, with, cx).await,
         };
+        let is_answered = !matches!(&deleted, Err(error) if error.kind() == ErrorKind::Unavailable);
         match deleted {
             // An operator who asks for it hears that there was no answer.
-            Err(error) if has_to_go || pass == Pass::Asked && error.kind() == ErrorKind::Unavailable => {
-                return Err(error);
-            }
+            Err(error) if has_to_go || pass == Pass::Asked && !is_answered => return Err(error),
             Err(error) => tracing::warn!(
                 id,
                 version = named_by,
@@ -200,7 +201,7 @@ impl<S> Going<'_, S> {
                 }
             }
         }
-        Ok(())
+        Ok(is_answered)
     }
 }
 

@@ -122,8 +122,10 @@ impl<K: Keys> Rotator for Minted<K> {
             return Ok(());
         }
         cx.fence().await?;
+        // A service that gives no answer for one is not waited for once more for each of the others.
+        let mut repeats = true;
         for key in going {
-            key.delete(&self.0, with, keep.pass, cx).await?;
+            repeats &= key.delete(&self.0, with, keep.pass, repeats, cx).await?;
         }
         Ok(())
     }
