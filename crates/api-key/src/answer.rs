@@ -100,10 +100,15 @@ fn next_page(value: &str, url: &Url) -> Option<NextPage> {
     while let Some((target, after)) = rest.split_once('<').and_then(|(_, link)| link.split_once('>')) {
         // A comma ends the link, or stands in a quoted value, which no `rel` of ours has.
         let (parameters, others) = after.find('<').map_or((after, ""), |at| after.split_at(at));
-        let is_next = parameters.split([';', ',']).any(|parameter| {
-            let relation = parameter.trim().strip_prefix("rel=").unwrap_or_default().trim_matches('"');
-            relation.split_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
-        });
+        // Its name is of either case, and spaces may stand around the sign (RFC 8288, appendix B.3).
+        let relations = |parameter: &str| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+        };
+        let is_next = parameters
+            .split([';', ','])
+            .filter_map(relations)
+            .any(|relations| relations.split_whitespace().any(|relation| relation == "next"));
         if is_next {
             let to = url.join(target).ok()?;
             let is_same = to.origin() == url.origin() && to.path() == url.path();
@@ -124,17 +129,22 @@ fn wait(value: &str, now: SystemTime) -> Option<Duration> {
     Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default())
 }
 
-/// Reads when a key ends: RFC 3339, a date (its first moment, in UTC), or seconds since 1970.
+/// Reads when a key begins or ends: RFC 3339, a date (its first moment, in UTC), or seconds or milliseconds since 1970. A time
+/// before 1970 or after 9999 is none: nothing can print it.
 pub(crate) fn moment(text: &str) -> Option<SystemTime> {
-    if let Ok(seconds) = text.parse() {
-        return SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    }
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.into());
-    }
-    let date: NaiveDate = text.parse().ok()?;
-    Some(date.and_hms_opt(0, 0, 0)?.and_utc().into())
+    let time = match (text.parse(), DateTime::parse_from_rfc3339(text)) {
+        (Ok(seconds), _) if seconds <= LAST_SECOND => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        // As seconds, any time since 1978 would be after 9999.
+        (Ok(milliseconds), _) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))?,
+        (_, Ok(time)) => time.into(),
+        _ => text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc().into(),
+    };
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since.as_secs() <= LAST_SECOND).then_some(time)
 }
+
+/// The last second of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
@@ -154,7 +164,7 @@ mod tests {
     #[test]
     fn the_next_page_is_read_of_a_link_and_never_elsewhere() {
         let url = Url::parse("https://api.example.com/v1/keys?per_page=2").unwrap();
-        let next = |value| next_page(value, &url);
+        let next = |value: &str| next_page(value, &url);
         let query = |pairs: &[(&str, &str)]| {
             let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             Some(NextPage::Query(owned.collect()))
@@ -162,7 +172,9 @@ mod tests {
         let both = "<https://api.example.com/v1/keys?page=1>; rel=\"prev\", <https://api.example.com/v1/keys?after=a%26b&page=3>; rel=\"next\"";
         assert_eq!(next(both), query(&[("after", "a&b"), ("page", "3")]));
         assert_eq!(next("</v1/keys?page=2>; title=\"a, b\"; rel=next"), query(&[("page", "2")]));
-        assert_eq!(next("<?page=2>; rel=\"last next\""), query(&[("page", "2")]));
+        for relation in ["rel=\"last next\"", "rel = next", "REL=\"Next\"", "Rel = \"next\" ", "title=\"a\";rel=next"] {
+            assert_eq!(next(&format!("<?page=2>; {relation}")), query(&[("page", "2")]), "{relation}");
+        }
         for elsewhere in ["<https://evil.example/v1/keys?page=2>; rel=next", "</v1/other?page=2>; rel=next"] {
             assert_eq!(next(elsewhere), Some(NextPage::Elsewhere), "{elsewhere}");
         }
@@ -176,7 +188,12 @@ mod tests {
             assert_eq!(seconds(text), Some(1_445_412_480), "{text}");
         }
         assert_eq!(seconds("2015-10-21"), Some(1_445_385_600));
-        assert_eq!(seconds("never"), None);
+        assert_eq!(seconds("1445412480000"), Some(1_445_412_480), "milliseconds");
+        assert_eq!(seconds("253402300799"), Some(253_402_300_799));
+        for text in ["never", "18446744073709551615", "9999-12-31T23:59:59-01:00", "1969-12-31", "+262142-01-01", "-1"]
+        {
+            assert_eq!(seconds(text), None, "{text}");
+        }
     }
 
     #[test]

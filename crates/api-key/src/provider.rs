@@ -22,7 +22,7 @@ use crate::provider::request::RequestSection;
 /// | --- | --- | --- |
 /// | `secret.NAME` | a field of the secret that `parameters` or `secrets` declares | everywhere |
 /// | `key` | the key that a request is made with | `auth`; headers and body of `test` |
-/// | `key_id` | the key's id, where `secret.id` names its field | everywhere but `admin.auth` |
+/// | `key_id` | the id of that key, where `secret.id` names its field | everywhere but `admin.auth`, `disable` and `revoke` |
 /// | `new_key` | the value to be stored at the service | `set` |
 /// | `name` | the name of the new key, which tells whose it is | `create` |
 /// | `idempotency_key` | a text that stays the same when the very same request is sent again | `create`, `roll` |
@@ -79,7 +79,8 @@ pub struct ProviderFile {
     /// Lists the keys.
     #[serde(default)]
     pub list: Option<RequestSection>,
-    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again.
+    /// Is made before `revoke`, for a service that deletes only keys that were disabled. Where `revoke` fails, both are made again;
+    /// so `revoke` follows also where the service refuses to disable what is disabled.
     #[serde(default)]
     pub disable: Option<RequestSection>,
     /// Deletes a key.
@@ -164,6 +165,13 @@ impl ProviderFile {
         present.chain([("test", &self.test)])
     }
 
+    /// Returns how long a key of this lifetime lives with certainty: one that ends on a day ends when that day begins.
+    #[must_use]
+    pub fn certain(&self, lifetime: Duration) -> Duration {
+        let by_date = self.requests().any(|(_, request)| request.sent_variables().contains("expires.date"));
+        if by_date { lifetime.saturating_sub(DAY) } else { lifetime }
+    }
+
     /// Returns the fields of the secret that say what the administrator acts on: those that its requests use.
     pub(crate) fn administered(&self) -> BTreeSet<&str> {
         let changing = self.requests().filter(|(name, _)| *name != "test");
@@ -173,6 +181,8 @@ impl ProviderFile {
         fields.filter(|field| uses(&used, field)).chain(id).collect()
     }
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The variable of the key's id.
 pub(crate) const KEY_ID: &str = "key_id";

@@ -66,17 +66,23 @@ impl RequestSection {
 
     /// Returns whether the request itself tells the service that it came before.
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.variables().contains("idempotency_key")
+        self.sent_variables().contains("idempotency_key")
     }
 
     /// Returns the variables that its templates ask for, as `secret.user`.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
+        let mut texts = Vec::new();
+        self.answers.iter().flat_map(|line| &line.equals).for_each(|value| texts_of(value, &mut texts));
+        variables(texts).into_iter().chain(self.sent_variables()).collect()
+    }
+
+    /// Returns those that the service gets to see: not what only lines of `answers` compare with.
+    pub(crate) fn sent_variables(&self) -> BTreeSet<String> {
         let mut texts = vec![(self.path.as_str(), Place::Path)];
         texts.extend(self.query.values().map(|text| (text.as_str(), Place::Query)));
         texts.extend(self.headers.values().map(|text| (text.as_str(), Place::Header)));
         texts.extend(self.form.iter().flat_map(BTreeMap::values).map(|text| (text.as_str(), Place::Form)));
         self.json.iter().for_each(|json| texts_of(json, &mut texts));
-        self.answers.iter().flat_map(|line| &line.equals).for_each(|value| texts_of(value, &mut texts));
         variables(texts)
     }
 }

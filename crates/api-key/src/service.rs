@@ -201,7 +201,7 @@ impl Caller {
             Some(admin) if administrator => (&admin.auth, "admin", &admin.secrets),
             _ => (&provider.auth, "secret", &provider.secret.secrets),
         };
-        let used: BTreeSet<_> = request.variables().into_iter().chain(auth.variables()).collect();
+        let used: BTreeSet<_> = request.sent_variables().into_iter().chain(auth.variables()).collect();
         secrets.iter().filter(|field| used.contains(&format!("{object}.{field}"))).cloned().collect()
     }
 

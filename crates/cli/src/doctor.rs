@@ -75,12 +75,13 @@ fn lifetime(variables: &HashMap<String, String>, secret: &Secret, own: Option<Pr
         Ok(settings) => settings.lifetime,
         Err(error) => return wrong(error),
     };
+    let limited = |lifetime, source| Lifetime::Limited { lifetime: provider.certain(lifetime), source };
     match (provider.lifetime, tag) {
         (None, None) => Lifetime::Endless,
         (Some(limit), Some(lifetime)) if lifetime <= limit => {
-            Lifetime::Limited { lifetime, source: "the tag `fourstep:lifetime`".to_owned() }
+            limited(lifetime, "the tag `fourstep:lifetime`".to_owned())
         }
-        (Some(lifetime), None) => Lifetime::Limited { lifetime, source: format!("the provider file of `{name}`") },
+        (Some(lifetime), None) => limited(lifetime, format!("the provider file of `{name}`")),
         (_, Some(_)) => Lifetime::Wrong {
             why: "The tag `fourstep:lifetime` asks for more than the provider file's `lifetime`.".to_owned(),
             next: "Correct or remove the tag".to_owned(),

@@ -4,7 +4,21 @@ use std::time::SystemTime;
 pub struct Keep<'a, S> {
     pub(crate) kept: Vec<&'a S>,
     pub(crate) gone: Vec<&'a S>,
+    /// The ids of the versions that hold what is gone, in the same order, as far as there are such versions.
+    pub(crate) versions: Vec<&'a str>,
     pub(crate) strays: Strays<'a>,
+    pub(crate) pass: Pass,
+}
+
+/// Whether the same may have been done before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// It was not.
+    First,
+    /// It was done already, or begun: what looks gone is left alone.
+    Again,
+    /// Whether or not: an operator asks for it.
+    Asked,
 }
 
 /// Which tokens' credentials may be swept where nothing names them.
@@ -70,17 +84,24 @@ mod tests {
     #[test]
     fn what_shares_its_identity_with_a_kept_secret_is_never_gone() {
         let (kept, same, other) = (("app", 1), ("app", 2), ("old", 3));
-        let keep = Keep { kept: vec![&kept], gone: vec![&same, &other], strays: Strays::None };
+        let keep = Keep {
+            kept: vec![&kept],
+            gone: vec![&same, &other],
+            versions: vec![],
+            strays: Strays::None,
+            pass: Pass::First,
+        };
         assert_eq!(keep.gone(|secret| secret.0).collect::<Vec<_>>(), [&other]);
         assert!(!keep.is_stray("t"));
     }
 
     #[test]
     fn strays_are_told_from_a_positive_list() {
-        let own = Keep::<()> { kept: vec![], gone: vec![], strays: Strays::Own { token: "t2" } };
+        let keep = |strays| Keep::<()> { kept: vec![], gone: vec![], versions: vec![], strays, pass: Pass::First };
+        let own = keep(Strays::Own { token: "t2" });
         assert!(own.is_stray("t2") && !own.is_stray("t1"));
         let strays = Strays::Unlabelled { token: "t3", labelled: vec!["t2", "t1"], since: None };
-        let swept = Keep::<()> { kept: vec![], gone: vec![], strays };
+        let swept = keep(strays);
         assert!(swept.is_stray("t0") && !swept.is_stray("t3") && !swept.is_stray("t1"));
     }
 }

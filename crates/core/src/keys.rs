@@ -61,13 +61,18 @@ pub trait Keys: Send + Sync + 'static {
         async { Ok(login.working().await?.secret()) }
     }
 
-    /// Returns whether the id that `gone` gives may be deleted though no list shows that the name of its key is one of ours. By
-    /// default it may: what deletes it is a key of the same secret.
-    ///
-    /// Where an administrator deletes it, `gone` has to show that the id is its own key's.
+    /// Returns whether the id that `gone` gives may be deleted where neither a name of ours nor the service says whose key it is.
+    /// By default it may: what deletes it is a key of the same secret. Where an administrator deletes it, it may not.
     fn owns(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<bool>> + Send {
         let _ = (gone, cx);
         async { Ok(true) }
+    }
+
+    /// Returns the id that the service itself gives for the key of `gone`, asked with that key. `None`, as by default: it does not
+    /// say, or refuses the key.
+    fn own_id(&self, gone: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<Option<String>>> + Send {
+        let _ = (gone, cx);
+        async { Ok(None) }
     }
 
     /// Returns for how long the service may still refuse a key that it just made. None at all, by default.
@@ -89,6 +94,18 @@ pub trait Keys: Send + Sync + 'static {
 
     /// Deletes a key, using the key `with`. Succeeds where it is gone already.
     fn delete(&self, id: &str, with: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Returns whether a version's key can be tried at all: by default, where there is one. What cannot be tried shows nothing of the
+    /// id beside it, which is not deleted then.
+    fn can_be_tried(&self, secret: &Self::Secret) -> bool {
+        self.value(secret).is_some()
+    }
+
+    /// Returns whether a key that is refused may still be there, because what deletes it is done in stages, such as to disable it
+    /// first. By default it is not.
+    fn ends_in_stages(&self) -> bool {
+        false
+    }
 
     /// Tries whether the service accepts the secret's key.
     fn probe(&self, secret: &Self::Secret, cx: &Context<'_>) -> impl Future<Output = Result<()>> + Send;

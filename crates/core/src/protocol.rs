@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::keep::Pass;
 use crate::login::Login;
 use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
@@ -65,7 +66,7 @@ impl<R: Rotator> Protocol for R {
             Step::Create => create::create(self, cx).await,
             Step::Set => set(self, cx).await,
             Step::Test => test(self, cx).await,
-            Step::Finish if promoted => finish::tidy(self, cx).await.map(|()| Outcome::AlreadyDone.into()),
+            Step::Finish if promoted => finish::tidy(self, Pass::Again, cx).await.map(|()| Outcome::AlreadyDone.into()),
             Step::Finish => finish::finish(self, cx).await,
         }
     }
@@ -92,7 +93,7 @@ impl<R: Rotator> Protocol for R {
     }
 
     async fn tidy(&self, cx: &Context<'_>) -> Result<()> {
-        finish::tidy(self, cx).await
+        finish::tidy(self, Pass::Again, cx).await
     }
 
     async fn refuse_previous(&self, cx: &Context<'_>) -> Result<()> {

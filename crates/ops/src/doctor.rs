@@ -63,7 +63,7 @@ impl Operator {
         if let Some(configuration) = &configuration {
             let variables = configuration.environment().and_then(|environment| environment.variables());
             let lifetime = lifetime(variables.unwrap_or(&HashMap::new()), &secret);
-            findings.extend(lifetime::lifetime(&secret.rules, lifetime));
+            findings.extend(lifetime::lifetime(&secret.name, &secret.rules, lifetime));
         }
         let role = configuration.as_ref().and_then(|configuration| configuration.role());
         findings.extend(self.key(&secret, role).await);

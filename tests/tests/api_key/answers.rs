@@ -131,7 +131,9 @@ async fn a_list_without_names_tells_by_its_times_what_a_lost_answer_may_have_lef
     drop(guard);
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     let lost = "`key-1` of 2023-11-14T22:13:21Z";
-    let advice = format!("delete one that nobody uses, such as {lost}, which no version names, then start");
+    let advice = format!(
+        "delete one that nobody uses, such as {lost}, which no version of this secret names (look at the last use of each before), then start"
+    );
     assert!(error.to_string().contains(&advice), "{error}");
     assert!(captured.text().contains(lost), "{}", captured.text());
     // It may be somebody else's: only a person deletes it.

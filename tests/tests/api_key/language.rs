@@ -187,6 +187,43 @@ async fn a_key_is_disabled_before_it_is_deleted() {
     world.holds_two_keys("with two requests to revoke");
 }
 
+/// The service disables a key once: again is a conflict. A disabled one is refused, and is in no list.
+#[tokio::test]
+async fn a_key_that_was_disabled_is_deleted_by_a_later_attempt() {
+    let disable = "[disable]\nmethod = \"POST\"\npath = \"/keys/{{ id }}/disable\"\n\n[revoke]";
+    let provider = MINTED.replace("[revoke]", disable);
+    let listed = |keys: Value| get("/keys?page=1").answer(200, json!({ "keys": keys }));
+    let key = |number: u8| json!({"id": format!("key-{number}"), "name": "by hand", "alive": true});
+    let post = || Exchange::new("POST", "/keys/key-0/disable");
+    let delete = || Exchange::new("DELETE", "/keys/key-0");
+    let made = |number: u8| {
+        let (status, answer) =
+            (201, json!({"id": format!("key-{number}"), "key": format!("a-new-key-{number}"), "expires_at": null}));
+        Exchange::new("POST", "/keys").answer(status, answer)
+    };
+    let works = || get("/me").answer(200, json!({}));
+    for again in [200, 400, 409] {
+        // The first rotation has nothing to delete.
+        let mut exchanges = vec![works(), listed(json!([key(0)])), listed(json!([key(0)])), made(1)];
+        exchanges.extend([listed(json!([key(0), key(1)])), works(), works(), works(), listed(json!([key(0), key(1)]))]);
+        // The second one disables the key, and may not delete it: not by the list, and not by the version.
+        exchanges.extend([works(), listed(json!([key(0), key(1)])), post().answer(200, json!({}))]);
+        exchanges.push(delete().answer(403, json!({})));
+        // Tried again.
+        exchanges.extend([works(), listed(json!([key(1)])), get("/me").answer(401, json!({}))]);
+        exchanges.extend([post().answer(again, json!({})), delete().answer(204, json!({}))]);
+        exchanges.extend([listed(json!([key(1)])), made(2), listed(json!([key(1), key(2)]))]);
+        let script = Script::start(exchanges).await.unwrap();
+        let provider = provider.replace("KEYS_URL", "SCRIPT_URL");
+        let mut world = World::with(&provider, &first(), &[("SCRIPT_URL", script.url())]).await;
+        world.rotate().await;
+        world.begin();
+        assert_eq!(world.fails(Step::Create).await.kind(), ErrorKind::Forbidden);
+        world.step(Step::Create).await.unwrap_or_else(|error| panic!("{error}; {:?}", script.mismatches()));
+        script.finish();
+    }
+}
+
 #[tokio::test]
 async fn a_key_is_tried_by_the_body_of_a_request() {
     let provider = PUSHED.replace("auth = { bearer = \"{{ key }}\" }", "auth = \"none\"").replace(

@@ -7,7 +7,7 @@ use fourstep_testkit::script::{Exchange, Script};
 use fourstep_testkit::world::assert_error;
 use serde_json::json;
 
-use crate::world::{MINTED, ROLLED, World};
+use crate::world::{ADMIN, MINTED, PUSHED, ROLLED, World};
 
 fn limited(provider: &str) -> String {
     provider.replace("timeout = \"2s\"", "timeout = \"2s\"\nlifetime = \"90d\"")
@@ -53,6 +53,33 @@ async fn a_key_that_would_end_before_the_next_rotation_is_not_made() {
             assert!(world.opens(AWSCURRENT));
         }
     }
+}
+
+#[tokio::test]
+async fn a_pushed_value_that_would_end_before_the_next_rotation_is_not_made() {
+    let mut world = World::new(&limited(PUSHED)).await;
+    world.begin_by(days(90));
+    let error = world.fails(Step::Create).await;
+    assert_error(&error, ErrorKind::Invalid, &["would live for no more than", "if the service allows it, raise"]);
+    assert!(!world.has_pending_value());
+    world.inner.tag("fourstep:lifetime", "91d");
+    assert_error(&world.fails(Step::Create).await, ErrorKind::Invalid, &["the provider file allows"]);
+    world.inner.tag("fourstep:lifetime", "90d");
+    world.rotate_by(days(30));
+    world.attempt().await.unwrap();
+    assert!(world.opens(AWSCURRENT));
+}
+
+#[tokio::test]
+async fn an_operator_has_a_lost_key_replaced_whatever_the_schedule_is() {
+    let secret = json!({"key": "lost", "key_id": "key-9", "masterarn": "admin"});
+    let mut world = World::with(&(limited(MINTED) + ADMIN), &secret, &[]).await;
+    world.begin_by(days(180));
+    world.inner.abandon_pending();
+    let (captured, guard) = capture();
+    world.inner.reset("Keys").await.unwrap();
+    drop(guard);
+    assert_eq!(captured.text().matches("is made all the same, since an operator asks for it").count(), 1);
 }
 
 #[tokio::test]

@@ -143,6 +143,13 @@ async fn a_lifetime_of_keys_that_the_schedule_exceeds_is_a_finding() {
     assert_found(examine(&[]), "good", "as the provider file of `gitlab` says");
     rotate_every(180);
     assert_found(examine(&[]), "bad", "the schedule may let");
+    // Its keys end on a day, and so when that day begins: the function is as strict.
+    rotate_every(88);
+    let finding = examine(&[]);
+    assert!(
+        finding.as_ref().unwrap()["next"].as_str().unwrap().contains(&format!("fourstep configure {SECRET} --every"))
+    );
+    assert_found(finding, "bad", "the schedule may let");
     rotate_every(30);
     let tag = |value: &str| {
         let tags = [("fourstep:lifetime".to_owned(), value.to_owned())];

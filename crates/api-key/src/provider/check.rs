@@ -24,7 +24,7 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     let key_id = || provider.secret.id.as_ref().map(|_| KEY_ID.to_owned());
     let own: BTreeSet<_> = declared.iter().cloned().chain(["key".to_owned()]).chain(key_id()).collect();
     auth(&provider.auth, "auth", &own)?;
-    if !provider.auth.variables().contains("key") && !provider.test.variables().contains("key") {
+    if !provider.auth.variables().contains("key") && !provider.test.sent_variables().contains("key") {
         return wrong("auth", "neither `auth` nor the request `test` shows the `key`, so that no answer proves it");
     }
     if let Some(admin) = &provider.admin {
@@ -36,14 +36,25 @@ pub(super) fn check(provider: &ProviderFile) -> Result {
     }
     for (name, request) in provider.requests() {
         let mut known = declared.clone();
-        known.extend(variables_of(name, provider).into_iter().map(str::to_owned).chain(key_id()));
+        known.extend(variables_of(name, provider).into_iter().map(str::to_owned));
+        // There it would be the id of the key that makes the request, and never of the one that goes.
+        let ends_a_key = matches!(name, "disable" | "revoke");
+        known.extend(key_id().filter(|_| !ends_a_key));
         if let Some(admin) = provider.admin.as_ref().filter(|_| name != "test") {
             known.extend(self::declared("admin", &admin.parameters, &admin.secrets));
         }
-        self::request(name, request, &known)
-            .map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })?;
+        wrong_in(name, self::request(name, request, &known))?;
+        wrong_in(name, keeps_out_of_logs(provider, request))?;
+        if ends_a_key && !request.sent_variables().contains("id") {
+            return wrong_in(name, wrong("path", "it has to say by `{{ id }}` which key goes, or the body has to"));
+        }
     }
     Ok(())
+}
+
+/// Adds the name of the request to what is wrong.
+fn wrong_in(name: &str, result: Result) -> Result {
+    result.map_err(|Wrong { place, message }| Wrong { place: format!(", request `{name}`{place}"), message })
 }
 
 fn wrong<T>(field: &str, message: impl Into<String>) -> Result<T> {
@@ -123,9 +134,10 @@ fn secret(provider: &ProviderFile) -> Result {
     Ok(())
 }
 
-/// What a request does not even say cannot be proved by its answer.
+/// What a request does not even say cannot be proved by its answer. What `equals` compares with is not said: where the line does
+/// not hold, the status may mean success all the same.
 fn proven(provider: &ProviderFile, fields: &[String]) -> Result {
-    let said: BTreeSet<_> = provider.test.variables().into_iter().chain(provider.auth.variables()).collect();
+    let said: BTreeSet<_> = provider.test.sent_variables().into_iter().chain(provider.auth.variables()).collect();
     let is_said =
         |field: &String| uses(&said, field) || provider.secret.id.as_ref() == Some(field) && said.contains(KEY_ID);
     match fields.iter().find(|field| !is_said(field)) {
@@ -207,12 +219,6 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
     for (name, value) in &request.query {
         text(&format!("query.{name}"), value, Place::Query)?;
     }
-    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
-    for (field, value) in logged {
-        if template::variables(value, Place::Query).is_ok_and(|used| used.contains("key")) {
-            return wrong(field, "logs of the service would keep the key: send it in a header or the body");
-        }
-    }
     for (name, value) in &request.headers {
         header_name(&format!("headers.{name}"), name)?;
         header_value(&format!("headers.{name}"), value)?;
@@ -243,6 +249,34 @@ fn request(name: &str, request: &RequestSection, known: &BTreeSet<String>) -> Re
         }
     }
     answer(name, request)
+}
+
+/// Refuses secrets where the service's logs, and those of whatever stands before it, would keep them.
+fn keeps_out_of_logs(provider: &ProviderFile, request: &RequestSection) -> Result {
+    let admin = provider.admin.iter().flat_map(|admin| declared("admin", &[], &admin.secrets));
+    let secrets: Vec<_> = declared("secret", &[], &provider.secret.secrets).into_iter().chain(admin).collect();
+    let is_secret = |name: &String| {
+        let within = |secret: &String| {
+            name.strip_prefix(secret.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        matches!(name.as_str(), "key" | "new_key") || secrets.iter().any(within)
+    };
+    let logged = [("path", &request.path)].into_iter().chain(request.query.values().map(|value| ("query", value)));
+    for (field, value) in logged {
+        match template::variables(value, Place::Query).unwrap_or_default().into_iter().find(is_secret) {
+            None => {}
+            Some(name) if name == "key" => {
+                return wrong(field, "logs of the service would keep the key: send it in a header or the body");
+            }
+            Some(name) => {
+                return wrong(
+                    field,
+                    format!("logs of the service would keep `{name}`: send it in a header or the body"),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn answer(name: &str, request: &RequestSection) -> Result {

@@ -125,7 +125,7 @@ pub struct AnswerSection {
     /// administrator deletes an old key only if its name is Fourstep's, or if it says that id itself.
     #[serde(default)]
     pub id: Option<String>,
-    /// When the key ends: RFC 3339, a date, or seconds since 1970. In `create` and `roll`.
+    /// When the key ends: RFC 3339, a date, or seconds or milliseconds since 1970. In `create` and `roll`.
     #[serde(default)]
     pub expires: Option<String>,
     /// What else is stored in the secret: its field, and where it is in the answer. In `create` and `roll`.
@@ -137,8 +137,8 @@ pub struct AnswerSection {
     /// The key's name, within each item of a list. Without it, only keys that a version names are ever deleted.
     #[serde(default)]
     pub name: Option<String>,
-    /// When the key was made, within each item of a list that shows no names: RFC 3339, a date, or seconds since 1970.
-    /// The log then names the keys that a lost answer may have left. In `list`.
+    /// When the key was made, within each item of a list that shows no names: RFC 3339, a date, or seconds or milliseconds
+    /// since 1970. The log then names the keys that a lost answer may have left. In `list`.
     #[serde(default)]
     pub created: Option<String>,
     /// What an item must have to count, such as `{ "/revoked" = false }`. In `list`.

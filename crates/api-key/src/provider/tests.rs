@@ -302,3 +302,68 @@ fn pages_go_on_in_one_way() {
         ProviderFile::parse("acme.toml", &(MINTED.to_owned() + &list.replace("PAGES", pages))).unwrap();
     }
 }
+
+/// `key_id` is the id of the key that makes the request: AWSCURRENT's.
+#[test]
+fn what_ends_a_key_says_which_one_and_never_the_one_that_asks() {
+    const DISABLE: &str = "disable = { method = \"POST\", path = \"/disable\", json = { key = \"{{ id }}\" } }\n";
+    ProviderFile::parse("acme.toml", &(MINTED.to_owned() + DISABLE)).unwrap();
+    let message = changed("\"/keys/{{ id }}\"", "\"/keys/{{ key_id }}\"");
+    assert!(message.contains("request `revoke`, field `path`: `key_id` is not known here"), "{message}");
+    let message = changed("\"/keys/{{ id }}\"", "\"/keys/{{ id }}\", query = { of = \"{{ key_id }}\" }");
+    assert!(message.contains("request `revoke`, field `query.of`: `key_id` is not known here"), "{message}");
+    let compared =
+        "\"/keys\", answers = [{ status = 409, pointer = \"/id\", equals = \"{{ id }}\", means = \"success\" }]";
+    let message = changed("\"/keys/{{ id }}\"", compared);
+    assert!(
+        message.contains("request `revoke`, field `path`: it has to say by `{{ id }}` which key goes"),
+        "{message}"
+    );
+    let message = refusal(&(MINTED.to_owned() + &DISABLE.replace("{{ id }}", "{{ key_id }}")));
+    assert!(message.contains("request `disable`, field `json`: `key_id` is not known here"), "{message}");
+}
+
+/// Where the line does not hold, 200 means success all the same, and proves nothing of what it compares with.
+#[test]
+fn what_only_a_line_of_answers_compares_with_is_not_said_to_the_service() {
+    const ADMIN: &str =
+        "[admin]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\ntest_proves = [\"account\"]\n";
+    let line = |of: &str| {
+        format!(
+            "\"/me\", answers = [{{ status = 200, pointer = \"/me\", equals = \"{{{{ {of} }}}}\", means = \"success\" }}]"
+        )
+    };
+    let message = refusal(&(MINTED.replace("\"/me\"", &line("secret.account")) + ADMIN));
+    assert!(message.contains("field `admin.test_proves`: `account` stands neither in"), "{message}");
+    let said = MINTED.replace("\"/me\"", "\"/accounts/{{ secret.account }}\"");
+    ProviderFile::parse("acme.toml", &(said + ADMIN)).unwrap();
+    let unseen =
+        MINTED.replace("auth = { bearer = \"{{ key }}\" }", "auth = \"none\"").replace("\"/me\"", &line("key"));
+    let message = refusal(&unseen);
+    assert!(message.contains("field `auth`: neither `auth` nor the request `test` shows the `key`"), "{message}");
+}
+
+#[test]
+fn no_secret_field_stands_where_logs_keep_it() {
+    const ADMIN: &str =
+        "[admin]\nparameters = [\"name\"]\nsecrets = [\"token\"]\nauth = { bearer = \"{{ admin.token }}\" }\n";
+    let file =
+        MINTED.replace("parameters = [\"account\"]", "parameters = [\"account\"], secrets = [\"second\"]") + ADMIN;
+    let at = |request: &str, to: &str| refusal(&file.replace(request, to));
+    for (path, field, name) in [
+        ("\"/keys/{{ admin.token }}\", json", "path", "admin.token"),
+        ("\"/keys/{{ secret.second }}\", json", "path", "secret.second"),
+        ("\"/keys\", query = { as = \"x{{ admin.token }}\" }, json", "query", "admin.token"),
+    ] {
+        let message = at("\"/keys\", json", path);
+        let expected = format!("request `create`, field `{field}`: logs of the service would keep `{name}`");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let message = at("\"/me\"", "\"/me\", query = { as = \"{{ secret.second }}\" }");
+    assert!(
+        message.contains("request `test`, field `query`: logs of the service would keep `secret.second`"),
+        "{message}"
+    );
+    let named = file.replace("\"/keys\", json", "\"/keys/{{ admin.name }}/{{ secret.account }}\", json");
+    ProviderFile::parse("acme.toml", &named).unwrap();
+}

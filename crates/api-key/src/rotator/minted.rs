@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use fourstep::keys::{Key, KeyName, Keys, Mint};
-use fourstep::{Context, Login, Result, Sensitive};
+use fourstep::{Context, ErrorKind, Login, Result, Sensitive};
 
 use crate::error::Verdict;
 use crate::secret::Secret;
@@ -31,8 +31,12 @@ impl Keys for ProviderKeys {
         self.0.acting(current, login, cx).await
     }
 
-    async fn owns(&self, gone: &Secret, cx: &Context<'_>) -> Result<bool> {
-        self.0.owns(gone, cx).await
+    async fn owns(&self, _gone: &Secret, cx: &Context<'_>) -> Result<bool> {
+        self.0.owns(cx).await
+    }
+
+    async fn own_id(&self, gone: &Secret, cx: &Context<'_>) -> Result<Option<String>> {
+        self.0.own_id(gone, cx).await
     }
 
     fn activation(&self) -> Duration {
@@ -74,11 +78,29 @@ impl Keys for ProviderKeys {
 
     async fn delete(&self, id: &str, with: &Secret, cx: &Context<'_>) -> Result<()> {
         let scope = self.0.scope(with).with("id", id);
-        if let Some(disable) = &self.0.provider().disable {
-            self.0.perform("disable", disable, with, &scope, cx).await?;
-        }
+        let disabled = match &self.0.provider().disable {
+            None => Ok(()),
+            Some(disable) => self.0.perform("disable", disable, with, &scope, cx).await.map(drop),
+        };
+        // A key that an earlier attempt disabled may not be disabled again. Whether it goes all the same is seen by `revoke`.
+        let disabled = match disabled {
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+            disabled => disabled,
+        };
         let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
-        self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop)
+        let revoked = self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop);
+        if let (Err(error), Err(_)) = (&disabled, &revoked) {
+            tracing::warn!(id, kind = error.kind().name(), message = %error, "the key could not be disabled before");
+        }
+        revoked
+    }
+
+    fn can_be_tried(&self, secret: &Secret) -> bool {
+        self.0.can_be_tried(secret)
+    }
+
+    fn ends_in_stages(&self) -> bool {
+        self.0.provider().disable.is_some()
     }
 
     async fn probe(&self, secret: &Secret, cx: &Context<'_>) -> Result<()> {

@@ -21,6 +21,9 @@ impl Rotator for Pushed {
     async fn create(&self, current: &Secret, _login: &Login<'_, Secret>, cx: &Context<'_>) -> Result<Secret> {
         let provider = self.0.provider();
         current.admit(&provider.secret, cx)?;
+        // What setSecret asks for is asked for too late: the value is stored by then.
+        self.0.outlives_schedule(cx)?;
+        self.0.lifetime_to_ask_for(cx)?;
         let value = cx.password(&provider.exclude_characters)?;
         Ok(Secret::default().with([(provider.secret.value.as_str(), value)]))
     }

@@ -30,40 +30,46 @@ impl Caller {
         }
     }
 
-    /// Refuses to make a key that would end before the secret's schedule replaces it, before anything is changed.
+    /// Refuses to make a key that would end before the secret's schedule replaces it, before anything is changed. A key that is lost
+    /// or leaked waits for no schedule: on an operator's word, it is made.
     ///
     /// # Errors
     ///
     /// `Invalid`, with both times.
-    pub(super) fn outlives_schedule(&self, cx: &Context<'_>) -> Result<()> {
+    pub(crate) fn outlives_schedule(&self, cx: &Context<'_>) -> Result<()> {
         if cx.step() != Step::Create {
             return Ok(());
         }
+        match self.ends_too_early(cx)? {
+            Some(error) if !cx.by_operator() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns what is to be said of a key that would end before the secret's schedule replaces it.
+    fn ends_too_early(&self, cx: &Context<'_>) -> Result<Option<Error>> {
         let (Some(lifetime), Some(longest)) = (self.lifetime(cx)?, cx.rotation_rules().longest()) else {
-            return Ok(());
+            return Ok(None);
         };
-        // A key that ends on a day ends when that day begins.
-        let by_date = self.provider().requests().any(|(_, request)| request.variables().contains("expires.date"));
-        let certain = if by_date { lifetime.saturating_sub(DAY) } else { lifetime };
+        let certain = self.provider().certain(lifetime);
         if certain > longest {
-            return Ok(());
+            return Ok(None);
         }
         let shown = format_duration(certain);
-        Err(Error::invalid(format!(
+        let error = Error::invalid(format!(
             "a new key would live for no more than {shown} with certainty, and the secret's schedule ({}) may let {} pass until the next rotation: AWSCURRENT would be dead before",
             cx.rotation_rules(),
             format_duration(longest)
-        ))
-        .still_works("Nothing was changed")
-        .next(format!(
-            "Rotate more often than every {shown}: fourstep configure {} --every …; or raise `{TAG}` of the secret or `lifetime` in {}",
+        ));
+        Ok(Some(error.still_works("Nothing was changed").next(format!(
+            "Rotate more often than every {shown}: fourstep configure {} --every …; or, if the service allows it, raise `{TAG}` of the secret or `lifetime` in {}",
             cx.secret_argument(),
             self.service.file
-        )))
+        ))))
     }
 
-    /// Returns how long the key is to live for which a request is about to ask.
-    pub(super) fn lifetime_to_ask_for(&self, cx: &Context<'_>) -> Result<Option<Duration>> {
+    /// Returns how long the key is to live that is about to be made, and warns where nothing replaces it before.
+    pub(crate) fn lifetime_to_ask_for(&self, cx: &Context<'_>) -> Result<Option<Duration>> {
         let lifetime = self.lifetime(cx)?;
         if let Some(lifetime) = lifetime
             && cx.rotation_rules().longest().is_none()
@@ -72,6 +78,12 @@ impl Caller {
                 lifetime = %format_duration(lifetime),
                 rules = %cx.rotation_rules(),
                 "no schedule that can be read replaces the new key before it ends: set one, or rotate the secret by hand before"
+            );
+        }
+        if let Some(error) = self.ends_too_early(cx)? {
+            tracing::warn!(
+                message = error.message(),
+                "the new key is made all the same, since an operator asks for it"
             );
         }
         Ok(lifetime)
@@ -91,8 +103,6 @@ impl Caller {
         }
     }
 }
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The tag that narrows a provider's lifetime.
 const TAG: &str = "fourstep:lifetime";

@@ -1,11 +1,15 @@
 //! For whom the administrator acts.
 
-use fourstep::{Context, Error, Login, Result};
+use fourstep::{Context, Error, ErrorKind, Login, Result};
 
 use crate::answer::text_in;
+use crate::place::Place;
+use crate::provider::auth::Auth;
+use crate::request::{build, credential};
 use crate::secret::{Field, Secret};
 use crate::service::Caller;
 use crate::settings::ApiKeySettings;
+use crate::template;
 
 impl Caller {
     /// Returns the secret with which requests are made for the account of `target`, AWSCURRENT's or the pending version's.
@@ -83,21 +87,35 @@ impl Caller {
         self.provider().admin.as_ref().is_some_and(|admin| admin.test_proves.iter().any(|proven| proven == name))
     }
 
-    /// Returns whether a version shows that the id that it gives is its own key's: by the answer to `test`.
-    pub(crate) async fn owns(&self, gone: &Secret, cx: &Context<'_>) -> Result<bool> {
-        if !self.is_administered(cx.current::<Secret>().await?.secret()) {
-            return Ok(true);
-        }
-        let (test, section) = (&self.provider().test, &self.provider().secret);
-        let Some(pointer) = &test.answer.id else { return Ok(false) };
-        let id = section.id.as_ref().and_then(|field| gone.text(field));
-        match self.perform("test", test, gone, &self.scope(gone), cx).await {
-            Ok((answer, _)) => {
-                let own = answer.json.as_ref().and_then(|json| text_in(json, pointer).ok());
-                Ok(own.is_some() && own.as_deref() == id.as_ref().map(fourstep::Sensitive::expose))
+    /// Returns whether `test` can be filled in for a version, so that the service is asked at all.
+    pub(crate) fn can_be_tried(&self, secret: &Secret) -> bool {
+        let (provider, service) = (self.provider(), &*self.service);
+        let Ok(key) = secret.key(&provider.secret) else { return false };
+        let scope = self.scope(secret).with("key", key.expose());
+        if let Auth::OAuth2(oauth2) = &provider.auth {
+            let texts = [&oauth2.client_id, &oauth2.client_secret].into_iter().chain(oauth2.parameters.values());
+            let values = scope.value();
+            if texts.into_iter().any(|text| template::render(text, Place::Credential, &values).is_err()) {
+                return false;
             }
-            Err(error) if error.kind() == fourstep::ErrorKind::Unavailable => Err(error),
-            Err(_) => Ok(false),
+        }
+        let Ok(credential) = credential(&provider.auth, &scope) else { return false };
+        build(&service.base, &provider.test, credential.as_ref(), &scope).is_ok()
+    }
+
+    /// Returns whether a key deletes those of its own secret, and no administrator does.
+    pub(crate) async fn owns(&self, cx: &Context<'_>) -> Result<bool> {
+        Ok(!self.is_administered(cx.current::<Secret>().await?.secret()))
+    }
+
+    /// Returns the id that the service gives for the key of a version, in its answer to `test`.
+    pub(crate) async fn own_id(&self, gone: &Secret, cx: &Context<'_>) -> Result<Option<String>> {
+        let test = &self.provider().test;
+        let Some(pointer) = &test.answer.id else { return Ok(None) };
+        match self.perform("test", test, gone, &self.scope(gone), cx).await {
+            Ok((answer, _)) => Ok(answer.json.as_ref().and_then(|json| text_in(json, pointer).ok())),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(_) => Ok(None),
         }
     }
 

@@ -17,11 +17,13 @@ use crate::store::{AWSCURRENT, AWSPREVIOUS};
 /// deleted. HTTP services offer no lock: an invocation that sleeps through a whole later rotation may leave a key
 /// behind, or end in a `Conflict`, but never takes AWSCURRENT's key away.
 ///
-/// Where the service does not list its keys, or its list does not show one that an older version names, the service has to refuse
-/// that version's key, or the key is deleted by its id; a key whose value was lost on the way stays where there is no list, and
-/// nobody knows of it. Where the list shows no names but when each key was made, each rotation's log names those that may have
-/// been lost: they are younger than the secret's oldest version, and no version names them. It also names what only a person can
-/// set right: a key that works and whose id no version says, and one beside the id of another.
+/// Where the service does not list its keys, or its list does not show one that an older version names, that key is deleted by its
+/// id: only where a list that shows AWSCURRENT's key lacks it, and the service refuses the version, it is gone. A key whose value
+/// was lost on the way stays where there is no list, and nobody knows of it. Where the list shows no names but when each key was
+/// made, each rotation's log names those that may have been lost: they are younger than the secret's oldest version, and no
+/// version names them. It also names what only a person can set right: a key that works and whose id no version says, and one
+/// beside the id of another. It does so while it reads the version that holds that key: as AWSCURRENT, as AWSPREVIOUS, and as one
+/// of the three youngest without a label. After that nobody knows of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Minted<K>(pub K);
 
@@ -120,8 +122,10 @@ impl<K: Keys> Rotator for Minted<K> {
             return Ok(());
         }
         cx.fence().await?;
+        // A service that gives no answer for one is not waited for once more for each of the others.
+        let mut repeats = true;
         for key in going {
-            key.delete(&self.0, with, cx).await?;
+            repeats &= key.delete(&self.0, with, keep.pass, repeats, cx).await?;
         }
         Ok(())
     }
@@ -147,7 +151,9 @@ impl<K: Keys> Minted<K> {
         let previous = cx.older::<K::Secret>(AWSPREVIOUS).await?;
         let (abandoned, since) = cx.left_behind::<K::Secret>().await?;
         let older = previous.iter().chain(&abandoned).map(|version| version.secret());
-        let lost = lost(&self.0, std::iter::once(current).chain(older), since, Some(listed));
-        Ok(lost.map_or_else(String::new, |lost| format!(", such as {lost}, which no version names")))
+        let lost = lost(&self.0, std::iter::once(current).chain(older), since, Some(listed), cx).await?;
+        Ok(lost.map_or_else(String::new, |lost| {
+            format!(", such as {lost}, which no version of this secret names (look at the last use of each before)")
+        }))
     }
 }

@@ -7,7 +7,7 @@ use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::context::versions::only_leaked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::keep::{Keep, Strays};
+use crate::keep::{Keep, Pass, Strays};
 use crate::login::Login;
 use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
@@ -42,8 +42,13 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
     };
     match stored {
         Ok(Put::Stored) if R::SLOTS == Slots::Many => {
-            let keep =
-                Keep { kept: vec![current.secret(), &next], gone: vec![], strays: Strays::Own { token: cx.token() } };
+            let keep = Keep {
+                kept: vec![current.secret(), &next],
+                gone: vec![],
+                versions: vec![],
+                strays: Strays::Own { token: cx.token() },
+                pass: Pass::First,
+            };
             tidy_own(rotator, &keep, &login, cx).await;
             Ok(Outcome::Done.into())
         }
@@ -52,7 +57,13 @@ pub(super) async fn create<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         Err(error) => {
             if R::SLOTS == Slots::Many && error.kind() != ErrorKind::Unavailable {
                 // Nothing stores it any more. Where that is not certain, its name tells whose it is.
-                let keep = Keep { kept: vec![current.secret()], gone: vec![&next], strays: Strays::None };
+                let keep = Keep {
+                    kept: vec![current.secret()],
+                    gone: vec![&next],
+                    versions: vec![],
+                    strays: Strays::None,
+                    pass: Pass::First,
+                };
                 tidy_own(rotator, &keep, &login, cx).await;
             }
             Err(error)
@@ -83,7 +94,9 @@ async fn make_room<R: Rotator>(
     let keep = Keep {
         kept: vec![current.secret()],
         gone: old.iter().map(|old| old.secret()).collect(),
+        versions: old.iter().map(|old| old.id()).collect(),
         strays: Strays::Unlabelled { token: cx.token(), labelled: labelled.collect(), since },
+        pass: Pass::First,
     };
     cx.retry(|| rotator.retire(&keep, login, cx)).await
 }
@@ -128,7 +141,13 @@ async fn give_up<R: Rotator>(
             })?;
             let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
             let kept = [Some(current.secret()), Some(stored.secret()), previous.as_deref().map(Version::secret)];
-            let keep = Keep { kept: kept.into_iter().flatten().collect(), gone: vec![ours], strays: Strays::None };
+            let keep = Keep {
+                kept: kept.into_iter().flatten().collect(),
+                gone: vec![ours],
+                versions: vec![],
+                strays: Strays::None,
+                pass: Pass::First,
+            };
             tidy_own(rotator, &keep, login, cx).await;
         }
         Slots::InPlace => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::keep::{Keep, Strays};
+use crate::keep::{Keep, Pass, Strays};
 use crate::login::Login;
 use crate::report::{Done, Outcome};
 use crate::rotator::Rotator;
@@ -36,19 +36,19 @@ pub(super) async fn finish<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<
         if cx.overlaps() { Duration::ZERO } else { cx.now().duration_since(pending.created()).unwrap_or_default() };
     if has_old_credentials(R::SLOTS, cx) {
         see_promoted(cx).await?;
-        tidy(rotator, cx).await?;
+        tidy(rotator, Pass::First, cx).await?;
     }
     Ok(Done { outcome: Outcome::Done, without_current: Some(without_current) })
 }
 
 /// Refuses what is not needed any more, once AWSCURRENT is this rotation's version.
-pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
+pub(super) async fn tidy<R: Rotator>(rotator: &R, pass: Pass, cx: &Context<'_>) -> Result<()> {
     if !has_old_credentials(R::SLOTS, cx) {
         return Ok(());
     }
     // What to do next is the error's own word: it names the right that is missing.
     let at_finish = cx.settings::<EngineSettings>().retire == Retire::AtFinish;
-    retire_old(rotator, at_finish, cx).await.map_err(|error| {
+    retire_old(rotator, at_finish, pass, cx).await.map_err(|error| {
         error.still_works(
             "AWSCURRENT is promoted and works; what AWSPREVIOUS opened may still be open until finishSecret is called again, or until the next rotation",
         )
@@ -57,15 +57,16 @@ pub(super) async fn tidy<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()
 
 /// Refuses what AWSPREVIOUS opened, whenever the settings would do so.
 pub(super) async fn refuse_previous<R: Rotator>(rotator: &R, cx: &Context<'_>) -> Result<()> {
-    retire_old(rotator, true, cx).await
+    retire_old(rotator, true, Pass::Asked, cx).await
 }
 
-async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) -> Result<()> {
+async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, pass: Pass, cx: &Context<'_>) -> Result<()> {
     if at_finish {
         replicas_in_sync(cx).await?;
     }
     let current = cx.current::<R::Secret>().await?;
     let previous = cx.older::<R::Secret>(AWSPREVIOUS).await?;
+    let versions = if at_finish { previous.iter().map(|previous| previous.id()).collect() } else { Vec::new() };
     let previous = previous.as_deref().map(Version::secret);
     if at_finish && previous.is_some() && !cx.has_opened(current.id()) {
         let login = Login::new(rotator, cx);
@@ -83,7 +84,9 @@ async fn retire_old<R: Rotator>(rotator: &R, at_finish: bool, cx: &Context<'_>) 
     let keep = Keep {
         kept: [Some(current.secret()), kept].into_iter().flatten().collect(),
         gone: gone.into_iter().collect(),
+        versions,
         strays: Strays::Own { token: cx.token() },
+        pass,
     };
     cx.retry(async || {
         let login = Login::new(rotator, cx);

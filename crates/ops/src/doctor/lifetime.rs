@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::argument::argument;
 use crate::doctor::finding::{Finding, Health, bad, doubtful, good};
 use crate::schedule::Rules;
 
@@ -10,7 +11,7 @@ pub enum Lifetime {
     Endless,
     /// It ends after this time, as `source` says.
     Limited {
-        /// How long it lives.
+        /// How long it lives with certainty.
         lifetime: Duration,
         /// What says so.
         source: String,
@@ -32,7 +33,7 @@ pub enum Lifetime {
 }
 
 /// Checks whether the schedule replaces a credential before it ends by itself.
-pub(super) fn lifetime(rules: &Rules, lifetime: Lifetime) -> Option<Finding> {
+pub(super) fn lifetime(name: &str, rules: &Rules, lifetime: Lifetime) -> Option<Finding> {
     let what = "lifetime of keys";
     let shown = humantime::format_duration;
     Some(match lifetime {
@@ -40,6 +41,7 @@ pub(super) fn lifetime(rules: &Rules, lifetime: Lifetime) -> Option<Finding> {
         Lifetime::Wrong { why, next } => bad(what, &why, &next),
         Lifetime::Unknown { why, next } => Finding { health: Health::Unknown, ..bad(what, &why, &next) },
         Lifetime::Limited { lifetime, source } => {
+            let name = argument(name);
             let lives = format!("A new key lives for {}, as {source} says", shown(lifetime));
             match rules.longest() {
                 Some(longest) if lifetime > longest => {
@@ -48,12 +50,12 @@ pub(super) fn lifetime(rules: &Rules, lifetime: Lifetime) -> Option<Finding> {
                 Some(longest) => bad(
                     what,
                     &format!("{lives}, and the schedule may let {} pass until the next rotation.", shown(longest)),
-                    "Rotate more often: fourstep configure --every; or raise the lifetime",
+                    &format!("Rotate more often: fourstep configure {name} --every …; or raise the lifetime"),
                 ),
                 None => doubtful(
                     what,
                     &format!("{lives}, and no schedule that can be read replaces it before."),
-                    "Set one: fourstep configure --every 30d",
+                    &format!("Set one: fourstep configure {name} --every 30d"),
                 ),
             }
         }

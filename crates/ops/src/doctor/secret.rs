@@ -1,6 +1,7 @@
 use fourstep::AWSCURRENT;
 use serde_json::Value;
 
+use crate::argument::argument;
 use crate::call::Call;
 use crate::doctor::finding::{Finding, bad, doubtful, good, unknown};
 use crate::error::one_line;
@@ -11,11 +12,13 @@ use crate::secret::Secret;
 pub(super) fn schedule(secret: &Secret) -> Finding {
     let what = "schedule";
     if !secret.rotation_enabled {
-        return bad(what, "Rotation is turned off.", "Turn it on: fourstep configure");
+        let next = format!("Turn it on: fourstep configure {}", argument(&secret.name));
+        return bad(what, "Rotation is turned off.", &next);
     }
     if secret.rules.is_empty() {
         let found = "There is no schedule: it is rotated by hand only.";
-        return doubtful(what, found, "Set one: fourstep configure --every 30d");
+        let next = format!("Set one: fourstep configure {} --every 30d", argument(&secret.name));
+        return doubtful(what, found, &next);
     }
     good(what, &format!("It is rotated {}.", secret.rules))
 }
