@@ -90,7 +90,7 @@ impl Keys for ProviderKeys {
         let revoke = self.0.provider().revoke.as_ref().expect("the file was checked");
         let revoked = self.0.perform("revoke", revoke, with, &scope, cx).await.map(drop);
         if let (Err(error), Err(_)) = (&disabled, &revoked) {
-            tracing::warn!(id, kind = error.kind().name(), message = %error, "the key could not be disabled before");
+            tracing::warn!(id, kind = error.kind().name(), reason = %error, "the key could not be disabled before");
         }
         revoked
     }
