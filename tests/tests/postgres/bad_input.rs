@@ -95,7 +95,7 @@ async fn a_server_of_a_version_that_is_too_old_is_told_with_the_least_one() {
 /// A secret's writer may name a server of their own, to fill the function's memory.
 #[tokio::test]
 async fn a_server_that_answers_without_end_is_given_up_before_memory_is_full() {
-    let greeting = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\018.0\0Z\0\0\0\x05I".to_vec();
+    let greeting = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\x0018.0\0Z\0\0\0\x05I".to_vec();
     // A row of one column with 64 KiB of text.
     let column = [b"c\0".as_slice(), &[0; 6], &25_u32.to_be_bytes(), &[0xff, 0xff], &[0xff; 4], &[0, 0]].concat();
     let length = |more: usize| u32::try_from(more).unwrap().to_be_bytes();
