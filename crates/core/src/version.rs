@@ -25,11 +25,6 @@ pub struct Version<S> {
 }
 
 impl<S> Version<S> {
-    /// Returns whether an operator's rollback or reset made it, as its id says.
-    pub(crate) fn made_by_operator(&self) -> bool {
-        is_of_operator(&self.id)
-    }
-
     /// Returns the version's id.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -27,7 +27,7 @@ use crate::rotation::{Chosen, Rotation};
 use crate::settings::Groups;
 use crate::step::Step;
 use crate::store::{AWSCURRENT, AWSPREVIOUS};
-use crate::version::Version;
+use crate::version::{Version, is_of_operator};
 
 /// Rotates accounts by the strategy that the secret asks for: its tag `fourstep:strategy`, or the variable `STRATEGY`.
 ///
@@ -41,7 +41,8 @@ use crate::version::Version;
 ///
 /// Which accounts alternate, `auto` tells by the secret's versions. Where an edit by hand, a rollback or a reset left both labels on
 /// one account, it asks the administrator: by our mark at the server both alternate; a second account that is there without a
-/// mark is a `Conflict`. Where the administrator cannot be asked, it rotates the one account. The tag with `alternating-users` or `single-user` leaves it no choice, and asks nobody.
+/// mark is a `Conflict`. Where the administrator cannot be asked, it rotates the one account. The tag with `alternating-users` or
+/// `single-user` leaves it no choice, and asks nobody.
 ///
 /// The right for two passwords may come and go, also in the middle of a rotation. While it is there AWSCURRENT opens the
 /// server at every moment. Whoever takes it away, or chooses another strategy, should discard the secondary password too:
@@ -186,9 +187,10 @@ async fn alternates<A: Accounts>(target: &Target<A>, look_up: LookUp<A>, cx: &Co
     }
     if may_have_lost_the_other(&newer, older.as_deref(), cx) {
         // What an attempt before this one decided, stays.
-        if cx.step() == Step::Create && cx.pending_is_stored().await? {
-            let pending = cx.pending::<AccountSecret>().await?;
-            return Ok(pending.is_some_and(|pending| base_of_pair(name, &pending.secret().username).is_some()));
+        if cx.step() == Step::Create
+            && let Some(pending) = cx.version::<AccountSecret>(cx.token()).await?
+        {
+            return Ok(base_of_pair(name, &pending.secret().username).is_some());
         }
         if pair::other_in_abandoned(newer.secret(), A::DEFAULT_PORT, cx).await?.is_some() {
             return Ok(true);
@@ -223,7 +225,7 @@ fn may_have_lost_the_other(
     let by_hand = creates && last_rotated.is_none_or(|last| newer.created() > last);
     // Rollback and reset make a version, and recover puts an older one back.
     let put_back = older.is_some_and(|older| newer.created() < older.created());
-    let by_operator = creates && (newer.made_by_operator() || put_back);
+    let by_operator = creates && (is_of_operator(newer.id()) || put_back);
     let edited = by_hand || by_operator;
     match older.map(Version::secret) {
         Some(older) if older.username == newer.secret().username => older.password == newer.secret().password || edited,
