@@ -28,7 +28,7 @@ pub(crate) struct Trial<'a> {
 pub(crate) const MOST: usize = 2;
 
 /// With less time than this, no further host is asked.
-pub(crate) const TO_SAY_SO: Duration = Duration::from_secs(15);
+const TO_SAY_SO: Duration = Duration::from_secs(15);
 
 /// Tries the retired keys on each host, and returns an error that names the hosts which still accept one. What could not be
 /// asked is logged as unknown: the keys are out of the files already.

@@ -287,7 +287,8 @@ impl Rotator for Ssh {
         let abandoned = cx.abandoned::<KeyPair>().await?;
         gone.extend(abandoned.iter().filter_map(|version| public(version.secret())));
         let pins = pins::read(version.secret(), &self.transport, cx).await?;
-        // A rotation that was given up may have been on the hosts, and its orders may still come. An operator may have made an older version current and then this one again: the hosts followed both.
+        // A rotation that was given up may have been on the hosts, and its orders may still come. An operator may have made an
+        // older version current and then this one again: the hosts followed both.
         let newest = cx.newest().await?.unwrap_or_else(|| version.created());
         let undoes = cx.by_operator() || newest > version.created();
         let phase = if undoes { Phase::Undo } else { Phase::Finish };
