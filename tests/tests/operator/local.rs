@@ -53,15 +53,19 @@ async fn the_key_of_a_service_is_tried_with_the_functions_variables() {
     assert_eq!(opens(&diagnosis, AWSPREVIOUS), json!(false));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_keys_of_hosts_are_tried_over_ssh() {
-    let Some(host) = Host::start() else { return };
+/// Makes a key pair as a person does: its private half and its public one.
+fn new_key() -> [String; 2] {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("key");
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file).status().unwrap();
     assert!(made.success());
-    let [private, public] =
-        [file.clone(), file.with_extension("pub")].map(|file| std::fs::read_to_string(file).unwrap());
+    [file.clone(), file.with_extension("pub")].map(|file| std::fs::read_to_string(file).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_hosts_are_tried_over_ssh() {
+    let Some(host) = Host::start() else { return };
+    let [private, public] = new_key();
     host.authorize(public.as_bytes());
     let place = format!("{}:{}", host.address(), host.port());
     let variables = [("SSH_TRANSPORT", "ssh"), ("SSH_HOSTS", &*place), ("USERNAME", USER)];
@@ -79,12 +83,7 @@ async fn the_keys_of_hosts_are_tried_over_ssh() {
 async fn what_came_of_each_host_is_a_table_with_counts_first_that_fits_a_terminal_of_80_columns() {
     let hosts: Option<Vec<_>> = (0..3).map(|_| Host::start()).collect();
     let Some(hosts) = hosts else { return };
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("key");
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&file).status().unwrap();
-    assert!(made.success());
-    let [private, public] =
-        [file.clone(), file.with_extension("pub")].map(|file| std::fs::read_to_string(file).unwrap());
+    let [private, public] = new_key();
     hosts.iter().for_each(|host| host.authorize(public.as_bytes()));
     let places: Vec<_> = hosts.iter().map(|host| format!("{}:{}", host.address(), host.port())).collect();
     let known: String = hosts.iter().map(Host::known_hosts).collect();
